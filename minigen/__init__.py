@@ -1,0 +1,95 @@
+"""minigen: a from-scratch NumPy/CuPy engine for learning generative and self-supervised models.
+
+Idea: a `Tensor` is an array that remembers how it was made; `ops` makes tensors from tensors;
+`backward` walks the memory back and leaves gradients. Everything else (`nn`, `optim`, `data`,
+`train`, `models`, the demos) is built from these three.
+Read next: tensor.py, autograd.py, ops/elementwise.py.
+"""
+
+import importlib
+import os
+from pathlib import Path
+
+# OpenBLAS reads this once, when NumPy loads: its worker thread otherwise spins for 30 ms after each
+# product and holds the core that the next NumPy call needs. Import minigen (or set the variable)
+# before NumPy to have the effect.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+
+_root = Path(__file__).resolve().parent.parent
+if (_root / "setup.py").exists() and (_root / "kernels" / "manifest.py").exists():
+    __path__.append(str(_root))  # a bare clone: minigen.kernels and minigen.demos are ../kernels, ../demos
+
+import minigen.tensor  # noqa: E402  first: ops needs Tensor, and Tensor's methods need ops
+
+# isort: split
+from minigen import nn, ops, optim  # noqa: E402
+from minigen.autograd import assign, enable_grad, grad, is_grad_enabled, no_grad  # noqa: E402
+from minigen.derivatives import checkpoint, hessian, hvp, jacobian, jvp, vjp  # noqa: E402
+from minigen.op import fused, primitive  # noqa: E402
+from minigen.ops.creation import (  # noqa: E402
+    arange,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    meshgrid,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from minigen.ops.random import Generator, manual_seed  # noqa: E402
+from minigen.tensor import Tensor  # noqa: E402
+from minigen.watch import anomaly, op_hook, profile  # noqa: E402
+
+__version__ = "0.1.0"
+
+_LAZY = ("backend", "cli", "data", "demos", "draw", "gradcheck", "kernels", "metrics", "models", "train")
+
+__all__ = [
+    "Generator",
+    "Tensor",
+    "anomaly",
+    "arange",
+    "assign",
+    "checkpoint",
+    "empty_like",
+    "enable_grad",
+    "eye",
+    "from_numpy",
+    "full",
+    "full_like",
+    "fused",
+    "grad",
+    "hessian",
+    "hvp",
+    "is_grad_enabled",
+    "jacobian",
+    "jvp",
+    "linspace",
+    "manual_seed",
+    "meshgrid",
+    "nn",
+    "no_grad",
+    "ones",
+    "ones_like",
+    "op_hook",
+    "ops",
+    "optim",
+    "primitive",
+    "profile",
+    "tensor",
+    "vjp",
+    "zeros",
+    "zeros_like",
+]
+
+
+def __getattr__(name):
+    """Load a subpackage on first use: `minigen.data` needs Pillow, `minigen.draw` matplotlib."""
+    if name in _LAZY:
+        return importlib.import_module(f"minigen.{name}")
+    raise AttributeError(f"module 'minigen' has no attribute {name!r}")

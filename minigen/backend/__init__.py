@@ -1,0 +1,115 @@
+"""Arrays and devices.
+
+Idea: an array says where it lives, so nobody else has to. Code above this floor asks
+`array_module(x)` for the module that made x and calls `xp.exp(x)`, whatever xp is. What NumPy and
+CuPy do differently stands here, once, under one name.
+Read next: numpy.py (threads on the CPU), cupy.py (the only file that imports CuPy).
+"""
+
+import contextlib
+import re
+import sys
+
+import numpy as np  # not "numpy": the submodule numpy.py takes that name here
+
+ndarray = np.ndarray
+
+
+def _gpu():
+    """The CuPy side, imported on first need only."""
+    from minigen.backend import cupy
+
+    return cupy
+
+
+def is_array(x):
+    """Whether x is an array of one of our array modules (a NumPy scalar is not)."""
+    return isinstance(x, ndarray) or _is_cupy(x)
+
+
+def _is_cupy(x):
+    # CuPy arrays can only exist once somebody imported CuPy: no import just to say no
+    return "cupy" in sys.modules and isinstance(x, sys.modules["cupy"].ndarray)
+
+
+def array_module(*arrays):
+    """numpy or cupy: the module of the first CuPy array among the arguments, else NumPy."""
+    for x in arrays:
+        if type(x) is not ndarray and _is_cupy(x):
+            return sys.modules["cupy"]
+    return np
+
+
+def as_array(value):
+    """value as an array where it lives; NumPy scalars (results of full reductions) become 0-d."""
+    return value if _is_cupy(value) else np.asarray(value)
+
+
+def parse_device(device):
+    """ "cpu", "gpu" or "gpu:1" -> None for the CPU, else the GPU's number. ValueError on others."""
+    if device == "cpu":
+        return None
+    found = re.fullmatch(r"gpu(?::(\d+))?", device) if isinstance(device, str) else None
+    if not found:
+        raise ValueError(f'device {device!r} is not known: use "cpu", "gpu" or "gpu:1"')
+    return int(found[1] or 0)
+
+
+def device_of(x):
+    """ "cpu", "gpu" or "gpu:1": where the array lives."""
+    if not _is_cupy(x):
+        return "cpu"
+    return f"gpu:{x.device.id}" if x.device.id else "gpu"
+
+
+def to_device(x, device):
+    """The array on the device; itself if it is there already. RuntimeError if the GPU is missing."""
+    number = parse_device(device)
+    if number is None:
+        return to_numpy(x)
+    return _gpu().to_gpu(x, number)
+
+
+def to_numpy(x):
+    """The array in the CPU's memory: itself, or a copy of a GPU's."""
+    return x.get() if _is_cupy(x) else np.asarray(x)
+
+
+def module_on(device):
+    """The array module that makes arrays on the device; use inside `with on(device)`."""
+    return np if parse_device(device) is None else _gpu().module()
+
+
+def on(device):
+    """Context: new arrays of `module_on(device)` are made on that device."""
+    number = parse_device(device)
+    return contextlib.nullcontext() if number is None else _gpu().use(number)
+
+
+def scatter_add(target, index, values):
+    """target[index] += values, in place, where an index that repeats adds every time."""
+    if _is_cupy(target):
+        _gpu().scatter_add(target, index, values)
+    else:
+        np.add.at(target, index, values)
+
+
+def erf(x):
+    """The error function, elementwise."""
+    if _is_cupy(x):
+        return _gpu().erf(x)
+    from scipy import special
+
+    return special.erf(x)
+
+
+def quiet():
+    """Context: division by zero and overflow make inf and nan in silence (CuPy never warns)."""
+    return np.errstate(all="ignore")
+
+
+def byte_range(x):
+    """First and one-past-last address of the memory that the array may touch."""
+    if _is_cupy(x):
+        return _gpu().byte_range(x)
+    return np.lib.array_utils.byte_bounds(x)

@@ -1,0 +1,452 @@
+"""Convolution as one algebra, on arrays, in any number of dimensions.
+
+Idea: U(x) copies every window of x into one row of a matrix. With it, convolution and its two
+adjoints are three matrix products, each linear in both of its arguments:
+
+    conv              y = U(x) Wᵀ       y[u] = Σ_i W[i] x[u·stride + i·dilation − low]
+    conv_transpose    x = Uᵀ(g W)       <conv(x, W), g> = <x, conv_transpose(g, W)>
+    conv_weight_grad  W = gᵀ U(x)                       = <W, conv_weight_grad(x, g)>
+
+u numbers the windows, i the taps of the kernel; `low` zeros stand before position 0. So the
+derivatives of each of the three are the other two, to any order.
+
+How it is fast. Memory is channels-last, (N, *size, C): a row of U is a few long runs, and the
+products need no transpose. A result has the shape (N, C, *size) that everybody expects, as a view;
+the next convolution finds the channels last again. Inputs in any other order cost one copy. U(x)
+is never whole: tiles of samples, or of rows of one sample, are copied and multiplied while they
+are in the cache (L2), in two halves on two cores. On a GPU the same code runs in few large tiles.
+
+Uᵀ is no matrix product. With stride 1 it is a convolution by the flipped kernel. With stride s,
+the positions of one residue modulo s meet only every s-th tap: one stride-1 convolution for each
+residue (`_residues`), and nothing is added twice. To few channels, adding the product of each tap
+where the tap had read is faster (`_scatter`).
+
+Arguments everywhere: stride and dilation are tuples of n ints, padding of n pairs (low, high).
+Arrays are float32 or float64; narrower floats are computed in float32 and returned as they came.
+Read next: pool.py (the same windows), numpy.py (halves), ../ops/conv.py (the same on tensors).
+"""
+
+import functools
+import math
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy
+
+from minigen.backend import array_module
+from minigen.backend.numpy import halves, scratch
+
+# Measured on two cores with 2 MB of L2 each; half or double changes little.
+TILE = 1 << 19  # elements of U in a tile: 2 MB in float32
+GPU_TILE = 1 << 26  # there a launch costs more than the cache gains
+SHARED = 1 << 17  # elements of U from which two threads gain: about 0.3 ms of work
+SHORT = 8  # runs of fewer elements are copied tap by tap
+FEW = 4  # up to so many channels, Uᵀ scatters
+
+
+class Axis(NamedTuple):
+    """The windows along one dimension: tap i of window u reads u·stride + i·dilation − low."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    low: int  # zeros before position 0; if negative, positions there that no window reads
+    windows: int
+
+    def span(self):
+        """The positions [start, stop) from the first window's first tap to the last one's last."""
+        last = (self.windows - 1) * self.stride + (self.kernel - 1) * self.dilation
+        return -self.low, last + 1 - self.low
+
+    def inside(self, tap, size):
+        """Where this tap reads inside [0, size): the windows and the positions, as two slices."""
+        first = tap * self.dilation - self.low
+        start = max(0, -(first // self.stride))  # -first / stride, rounded up
+        stop = max(start, min(self.windows, (size - 1 - first) // self.stride + 1))
+        begin, count = first + start * self.stride, stop - start
+        return slice(start, stop), slice(begin, begin + count * self.stride, self.stride)
+
+
+@functools.lru_cache(1024)
+def window_axes(size, kernel, stride, padding, dilation):
+    """One Axis for each dimension. ValueError where a window does not fit into the padded size."""
+    axes = []
+    for n, k, s, (low, high), d in zip(size, kernel, stride, padding, dilation, strict=True):
+        reach, room = (k - 1) * d + 1, low + n + high
+        if reach > room:
+            raise ValueError(
+                f"kernel {k} with dilation {d} reaches over {reach} positions, but size {n} with "
+                f"padding ({low}, {high}) has {room} (spatial size {tuple(size)}, kernel "
+                f"{tuple(kernel)}); pad by {reach - room} more, or use a smaller kernel"
+            )
+        axes.append(Axis(k, s, d, low, (room - reach) // s + 1))
+    return tuple(axes)
+
+
+def output_size(size, kernel, stride, padding, dilation):
+    """Number of windows along each dimension: floor((padded size − reach) / stride) + 1."""
+    return tuple(axis.windows for axis in window_axes(size, kernel, stride, padding, dilation))
+
+
+def conv(x, weight, bias, stride, padding, dilation, groups):
+    """Cross-correlation with zero padding, plus bias.
+
+    x (N, C, *size), weight (O, C/groups, *kernel), bias (O,) or None -> (N, O, *output_size)
+    """
+    size, kernel = x.shape[2:], weight.shape[2:]
+    axes = window_axes(size, kernel, stride, padding, dilation)
+    windows = tuple(axis.windows for axis in axes)
+    if len(weight) <= FEW < x.shape[1] and groups == max(stride) == 1 < max(kernel):
+        # to few channels: Uᵀ with the flipped kernel is the same
+        weight, padding = _flip(weight.swapaxes(0, 1)), _mirrored(padding, kernel, dilation)
+        return conv_transpose(x, weight, bias, stride, padding, dilation, 1, windows)
+    dtype = x.dtype
+    x, weight, bias = _computable(x, weight, bias)
+    y = array_module(x).empty((len(x), *windows, len(weight)), x.dtype)
+    everywhere = tuple(slice(0, n, 1) for n in windows)
+    _correlate(_channels_last(x), [Piece(axes, _matrix(weight, groups), everywhere)], bias, y)
+    return _channels_first(y).astype(dtype, copy=False)
+
+
+def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
+    """The adjoint of conv in x, plus bias: g[u] times the kernel, added where window u had read.
+
+    g (N, O, *windows), weight (O, C/groups, *kernel), bias (C,) or None -> (N, C, *size)
+
+    `size` is any whose output_size is `windows`; with a stride there are several. Positions that
+    no window reads get the bias alone.
+    """
+    axes = window_axes(size, weight.shape[2:], stride, padding, dilation)
+    windows = tuple(axis.windows for axis in axes)
+    if windows != g.shape[2:]:
+        raise ValueError(
+            f"a convolution makes {windows} windows of size {tuple(size)}, not {g.shape[2:]}: "
+            f"stride {stride}, padding {padding} and this kernel cannot lead from one to the other"
+        )
+    dtype = g.dtype
+    g, weight, bias = _computable(g, weight, bias)
+    y = array_module(g).empty((len(g), *size, weight.shape[1] * groups), g.dtype)
+    if groups == 1 and y.shape[-1] <= FEW:
+        _scatter(_channels_last(g), weight, bias, axes, y)
+    else:
+        residues = _residues(axes, size)
+        if len(residues) < math.prod(stride):  # some positions meet no tap
+            y[...] = 0 if bias is None else bias
+        swapped = _swap_channels(weight, groups)  # (C, O/groups, *kernel)
+        pieces = [
+            Piece(part, _matrix(_flip(swapped[(..., *taps)]), groups), positions)
+            for taps, part, positions in residues
+        ]
+        if pieces:
+            _correlate(_channels_last(g), pieces, bias, y)
+    return _channels_first(y).astype(dtype, copy=False)
+
+
+def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
+    """The adjoint of conv in its weight: what each tap had read times what came of it, summed.
+
+    x (N, C, *size), g (N, O, *windows) -> (O, C/groups, *kernel)
+    """
+    if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
+        # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
+        padding = _mirrored(padding, kernel, dilation)
+        weight = conv_weight_grad(g, x, stride, padding, dilation, 1, kernel)
+        return array_module(x).ascontiguousarray(_flip(weight.swapaxes(0, 1)))
+    xp, dtype = array_module(x), x.dtype
+    x, g, _ = _computable(x, g, None)
+    axes = window_axes(x.shape[2:], kernel, stride, padding, dilation)
+    outputs, channels = g.shape[1] // groups, x.shape[1] // groups
+    x, g = _channels_last(x), _channels_last(g)
+    depthwise = channels == outputs == 1 < groups
+    tiles, parts = _tiles(xp, g.shape[:-1], math.prod(kernel) * x.shape[-1])
+    whole = Piece(axes, None, tuple(slice(0, axis.windows, 1) for axis in axes))
+    sums = {}  # of each half; added in a fixed order: the same bits every time
+
+    def run(lo, hi):
+        shape = groups, outputs, math.prod(kernel) * channels
+        total = sums[lo] = xp.zeros(shape, x.dtype)
+        for samples, i in tiles[lo:hi]:
+            part = whole.part(i, parts)
+            windows = _windows(xp, x[samples], [part])[0]
+            rows = g[(samples, *part.into)]
+            if depthwise:
+                total += _depthwise_grad(xp, windows, rows)
+            else:
+                rows = rows.reshape(-1, groups, outputs).transpose(1, 2, 0)
+                total += xp.matmul(rows, _columns(xp, windows, groups))
+
+    _share(xp, run, len(tiles))
+    weight = sum(sums[lo] for lo in sorted(sums)).reshape(-1, *kernel, channels)
+    return xp.ascontiguousarray(_channels_first(weight)).astype(dtype, copy=False)
+
+
+# -- the pieces of a convolution -----------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """A convolution that fills some of the positions of its output."""
+
+    axes: tuple  # an Axis for each dimension
+    weight: object  # (groups, taps·C/groups, O/groups)
+    into: tuple  # the positions: a slice for each dimension
+
+    def part(self, i, parts):
+        """The i-th of `parts` equal pieces, cut along the first dimension."""
+        axis, into = self.axes[0], self.into[0]
+        first, last = axis.windows * i // parts, axis.windows * (i + 1) // parts
+        axis = axis._replace(low=axis.low - first * axis.stride, windows=last - first)
+        into = slice(into.start + first * into.step, into.start + last * into.step, into.step)
+        return Piece((axis, *self.axes[1:]), self.weight, (into, *self.into[1:]))
+
+
+@functools.lru_cache(1024)
+def _residues(axes, size):
+    """Uᵀ as stride-1 convolutions: a list of (taps, axes, positions), each with n entries."""
+    along = [list(_axis_residues(axis, n)) for axis, n in zip(axes, size, strict=True)]
+    return [tuple(zip(*choice, strict=True)) for choice in product(*along)]
+
+
+def _axis_residues(axis, size):
+    """Position q meets tap i of window u where q + low = u·stride + i·dilation: for each residue
+    of q + low modulo the stride, the taps that meet it, the Axis of its convolution, its positions.
+    """
+    kernel, stride, dilation, low, _ = axis
+    for residue in range(stride):
+        taps = [i for i in range(kernel) if (i * dilation - residue) % stride == 0]
+        first = (residue - low) % stride
+        if not taps or first >= size:
+            continue
+        # The n-th position meets, by tap i, window n + shift − (i·dilation − residue) / stride:
+        # a later tap, an earlier window. Flipped taps run upwards from the earliest.
+        shift = (first + low - residue) // stride
+        earliest = (taps[-1] * dilation - residue) // stride
+        common = math.gcd(stride, dilation)
+        yield (
+            slice(taps[0], None, stride // common),
+            Axis(len(taps), 1, dilation // common, earliest - shift, -((first - size) // stride)),
+            slice(first, size, stride),
+        )
+
+
+def _mirrored(padding, kernel, dilation):
+    """The padding with which a stride-1 convolution by the flipped kernel leads back."""
+    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
+    return tuple((r - low, r - high) for r, (low, high) in zip(reach, padding, strict=True))
+
+
+def _flip(weight):
+    """(O, C, *kernel) with the taps in reverse order."""
+    return weight[(..., *[slice(None, None, -1)] * (weight.ndim - 2))]
+
+
+def _swap_channels(weight, groups):
+    """(O, C/groups, *kernel) -> (C, O/groups, *kernel)"""
+    outputs, channels, *kernel = weight.shape
+    weight = weight.reshape(groups, outputs // groups, channels, *kernel).swapaxes(1, 2)
+    return weight.reshape(groups * channels, outputs // groups, *kernel)
+
+
+def _matrix(weight, groups):
+    """(O, C/groups, *kernel) -> (groups, taps·C/groups, O/groups), in the order of U's rows."""
+    weight = array_module(weight).ascontiguousarray(_channels_last(weight))
+    return weight.reshape(groups, len(weight) // groups, -1).swapaxes(1, 2)
+
+
+# -- the work, in tiles --------------------------------------------------------------------------
+
+
+def _correlate(x, pieces, bias, y):
+    """Fill y (N, *size, O) from x (N, *size, C): each piece its own positions."""
+    xp = array_module(x)
+    groups = len(pieces[0].weight)
+    depthwise = x.shape[-1] == groups == y.shape[-1] > 1
+    largest = max(pieces, key=lambda p: p.weight.size * math.prod(a.windows for a in p.axes))
+    windows = [axis.windows for axis in largest.axes]
+    tiles, parts = _tiles(xp, (len(x), *windows), groups * largest.weight.shape[1])
+    cut = [[piece.part(i, parts) for piece in pieces] for i in range(parts)]
+    if bias is not None:  # repeated along a row: inner loops over few channels are slow
+        bias = bias[None].repeat(max(piece.axes[-1].windows for piece in pieces), 0)
+
+    def run(lo, hi):
+        for samples, i in tiles[lo:hi]:
+            views = _windows(xp, x[samples], cut[i])
+            for windows, (_, weight, into) in zip(views, cut[i], strict=True):
+                there = y[(samples, *into)]
+                out = there
+                if not there.flags.c_contiguous:
+                    out = _workspace(xp, "product", there.shape, there.dtype)
+                if depthwise:
+                    _depthwise(xp, windows, weight, out)
+                else:
+                    rows = out.reshape(-1, groups, weight.shape[2]).swapaxes(0, 1)
+                    xp.matmul(_columns(xp, windows, groups), weight, out=rows)
+                if bias is not None:
+                    out += bias[: out.shape[-2]]
+                if out is not there:
+                    there[...] = out
+
+    _share(xp, run, len(tiles))
+
+
+def _scatter(g, weight, bias, axes, y):
+    """Fill y (N, *size, C): the product of g (N, *windows, O) and each tap, added where it read."""
+    xp, size = array_module(g), y.shape[1:-1]
+    outputs, channels, *kernel = weight.shape
+    matrix = weight.reshape(outputs, -1).T  # (C·taps, O)
+    tiles, _ = _tiles(xp, (len(g), 1, *g.shape[1:-1]), len(matrix))
+
+    def run(lo, hi):
+        for samples, _ in tiles[lo:hi]:
+            rows = g[samples].reshape(-1, outputs)
+            taps = _workspace(xp, "columns", (len(matrix), len(rows)), g.dtype)
+            xp.matmul(matrix, rows.T, out=taps)
+            taps = taps.reshape(channels, *kernel, *g[samples].shape[:-1])
+            # channels first here: inner loops along a row, not over few channels
+            out = _workspace(xp, "product", (channels, *y[samples].shape[:-1]), g.dtype)
+            out[...] = 0 if bias is None else bias.reshape(-1, 1, *[1] * len(axes))
+            for tap in product(*map(range, kernel)):
+                both = [axis.inside(i, n) for axis, i, n in zip(axes, tap, size, strict=True)]
+                windows, positions = zip(*both, strict=True)
+                out[(..., *positions)] += taps[(slice(None), *tap, ..., *windows)]
+            y[samples] = out.transpose(*range(1, out.ndim), 0)
+
+    _share(xp, run, len(tiles))
+
+
+def _depthwise(xp, windows, weight, out):
+    """out (m, *windows, C) = Σ over taps of windows (m, *windows, *kernel, C) · weight (C, taps, 1)
+
+    One channel of each group makes a poor matrix product: a multiply-add for each tap instead.
+    """
+    n = out.ndim - 2
+    rows = weight[:, :, 0].T[:, None].repeat(out.shape[-2], 1)  # (taps, last windows, C)
+    term = _workspace(xp, "columns", out.shape, out.dtype)
+    for i, tap in enumerate(product(*map(range, windows.shape[1 + n : -1]))):
+        xp.multiply(windows[(..., *tap, slice(None))], rows[i], out=term if i else out)
+        if i:
+            out += term
+
+
+def _depthwise_grad(xp, windows, g):
+    """Σ over windows of windows (m, *windows, *kernel, C) · g (m, *windows, C) -> (C, 1, taps)"""
+    taps = product(*map(range, windows.shape[g.ndim - 1 : -1]))
+    letters = "nhwdx"[: g.ndim - 1] + "c"  # einsum does not sum over "..."
+    rule = f"{letters},{letters}->c"
+    grads = [xp.einsum(rule, windows[(..., *tap, slice(None))], g) for tap in taps]
+    return xp.stack(grads, 1)[:, None]
+
+
+def _tiles(xp, shape, depth):
+    """How to cut U of (N, *windows) rows and `depth` columns: a list of (samples, part), and the
+    number of parts into which the first dimension of the windows is cut.
+
+    It depends on shapes alone. Where two threads gain, the number of tiles is even.
+    """
+    samples, rows = shape[:2]
+    elements = math.prod(shape) * depth
+    count = -(-elements // (TILE if xp is numpy else GPU_TILE))
+    if xp is numpy and elements >= SHARED:
+        count += count % 2
+    slabs = max(1, min(samples, count))
+    parts = max(1, min(rows, -(-count // slabs)))
+    bounds = [samples * i // slabs for i in range(slabs + 1)]
+    return list(product((slice(a, b) for a, b in pairwise(bounds)), range(parts))), parts
+
+
+def _share(xp, run, count):
+    """Run the tiles: on the CPU in two halves."""
+    if xp is numpy:
+        halves(run, count)
+    else:
+        run(0, count)
+
+
+def _workspace(xp, role, shape, dtype):
+    return scratch(role, shape, dtype) if xp is numpy else xp.empty(shape, dtype)
+
+
+# -- U -------------------------------------------------------------------------------------------
+
+
+def _windows(xp, x, pieces):
+    """For each piece all its windows of x (m, *size, C), as a view (m, *windows, *kernel, C)."""
+    spans = [
+        [axis.span() for axis in along] for along in zip(*(p.axes for p in pieces), strict=True)
+    ]
+    bounds = [(min(span)[0], max(stop for _, stop in span)) for span in spans]
+    block, origin = _excerpt(xp, x, bounds)
+    views = []
+    for axes, _, _ in pieces:
+        at = tuple(slice(-axis.low - o, None) for axis, o in zip(axes, origin, strict=True))
+        corner = block[(slice(None), *at)]
+        batch, *steps, unit = corner.strides
+        shape = *(axis.windows for axis in axes), *(axis.kernel for axis in axes)
+        strides = (
+            *(step * axis.stride for step, axis in zip(steps, axes, strict=True)),
+            *(step * axis.dilation for step, axis in zip(steps, axes, strict=True)),
+        )
+        views.append(
+            xp.lib.stride_tricks.as_strided(
+                corner, (len(x), *shape, x.shape[-1]), (batch, *strides, unit)
+            )
+        )
+    return views
+
+
+def _excerpt(xp, x, bounds):
+    """Positions bounds[j] = (start, stop) of x (m, *size, C), zero outside x; contiguous in memory.
+
+    Returns the block, and the position along each dimension at which it starts.
+    """
+    inside = all(a >= 0 and b <= n for (a, b), n in zip(bounds, x.shape[1:-1], strict=True))
+    if inside and x.flags.c_contiguous:
+        return x, [0] * len(bounds)
+    shape = len(x), *(b - a for a, b in bounds), x.shape[-1]
+    block = _workspace(xp, "padded", shape, x.dtype)
+    if not inside:
+        block[...] = 0
+    there, here = [slice(None)], [slice(None)]
+    for (a, b), n in zip(bounds, x.shape[1:-1], strict=True):
+        first, last = max(a, 0), max(a, 0, min(b, n))
+        there.append(slice(first, last))
+        here.append(slice(first - a, last - a))
+    block[tuple(here)] = x[tuple(there)]
+    return block, [a for a, _ in bounds]
+
+
+def _columns(xp, windows, groups):
+    """U: (m, *windows, *kernel, C) -> (groups, m·windows, taps·C/groups), copied."""
+    n = windows.ndim // 2 - 1
+    kernel, channels = windows.shape[1 + n : -1], windows.shape[-1] // groups
+    rows, depth = math.prod(windows.shape[: 1 + n]), math.prod(kernel) * channels
+    if windows.flags.c_contiguous and groups == 1:  # kernel 1 and stride 1: nothing to copy
+        return windows.reshape(1, rows, depth)
+    run = channels
+    if groups == 1 and windows.strides[-2] == channels * windows.itemsize:
+        run *= kernel[-1]  # neighbouring taps are neighbours in memory
+    by_row = run >= min(SHORT, windows.shape[n])  # else tap by tap, and the transpose is returned
+    windows = windows.reshape(*windows.shape[:-1], groups, channels)
+    row, tap = range(1 + n), (*range(1 + n, 1 + 2 * n), 2 + 2 * n)
+    windows = windows.transpose(1 + 2 * n, *((*row, *tap) if by_row else (*tap, *row)))
+    columns = _workspace(xp, "columns", windows.shape, windows.dtype)
+    columns[...] = windows
+    if by_row:
+        return columns.reshape(groups, rows, depth)
+    return columns.reshape(groups, depth, rows).swapaxes(1, 2)
+
+
+# -- layout --------------------------------------------------------------------------------------
+
+
+def _channels_last(x):
+    return x.transpose(0, *range(2, x.ndim), 1)
+
+
+def _channels_first(x):
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _computable(x, y, bias):
+    """The arrays in float64 if x or y is, else in float32."""
+    dtype = numpy.dtype("float64" if "float64" in (x.dtype, y.dtype) else "float32")
+    return [None if a is None else a.astype(dtype, copy=False) for a in (x, y, bias)]

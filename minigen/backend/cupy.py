@@ -1,0 +1,67 @@
+"""The GPU side of the backend: the only file that imports CuPy, on first use.
+
+Idea: asking for a GPU that is not there is an error that says what to do, never a fall-back.
+Read next: ../../kernels/README.md once kernels exist.
+"""
+
+import functools
+
+import numpy
+
+
+@functools.cache
+def module():
+    """CuPy, checked once. RuntimeError with the fix if it is absent or sees no GPU."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise RuntimeError(
+            'device "gpu": CuPy is not installed. Install the extra of your driver, gpu12 or gpu13: '
+            '`pip install -e ".[gpu13]"` in a clone; `minigen doctor` says which'
+        ) from error
+    if not cupy.cuda.is_available():
+        raise RuntimeError(
+            'device "gpu": CuPy is installed but sees no GPU (no NVIDIA driver, or an older one than '
+            'CuPy needs); `minigen doctor` says what it finds. Use device="cpu" meanwhile'
+        )
+    return cupy
+
+
+def use(number):
+    """Context that makes GPU `number` current. RuntimeError if there are fewer."""
+    cupy = module()
+    count = cupy.cuda.runtime.getDeviceCount()
+    if number >= count:
+        raise RuntimeError(f'device "gpu:{number}": this machine has {count}, numbered from 0')
+    return cupy.cuda.Device(number)
+
+
+def to_gpu(x, number):
+    """The array on GPU `number`, copied unless it is there."""
+    cupy = module()
+    if isinstance(x, cupy.ndarray) and x.device.id == number:
+        return x
+    with use(number):
+        return cupy.asarray(x)
+
+
+def scatter_add(target, index, values):
+    """target[index] += values with repeats added, in place."""
+    import cupyx
+
+    cupyx.scatter_add(target, index, values)
+
+
+def erf(x):
+    """The error function, elementwise."""
+    from cupyx.scipy.special import erf
+
+    return erf(x)
+
+
+def byte_range(x):
+    """First and one-past-last address that the array may touch."""
+    low, high = x.data.ptr, x.data.ptr
+    for size, stride in zip(x.shape, x.strides, strict=True):
+        low, high = low + min(0, (size - 1) * stride), high + max(0, (size - 1) * stride)
+    return low, high + x.itemsize

@@ -1,0 +1,77 @@
+"""Errors that teach: which function, which shapes, the rule, the likely fix.
+
+Idea: no op checks on its fast path what NumPy will check anyway. When NumPy refuses, the exception
+is translated here, at no cost to calls that succeed.
+"""
+
+import difflib
+
+from minigen.backend import device_of, is_array
+from minigen.tensor import Tensor
+
+
+def explain(name, args, error):
+    """The exception to raise for `error`, which NumPy or CuPy raised in the op called `name`."""
+    if str(error).startswith(f"{name}:"):
+        return error
+    tensors = [a for a in args if isinstance(a, Tensor) or is_array(a)]
+    devices = list(dict.fromkeys(device_of(getattr(a, "_data", a)) for a in tensors))
+    if len(devices) > 1:
+        return RuntimeError(
+            f"{name}: one argument is on {devices[0]}, another on {devices[1]}; "
+            f'move one of them, for example with .to("{devices[1]}")'
+        )
+    shapes = [tuple(a.shape) for a in tensors]
+    if "broadcast" in str(error) and len(shapes) > 1:
+        return ValueError(f"{name}: {_broadcast_problem(shapes)}")
+    for value in args:
+        if value is None or isinstance(value, (str, dict)):
+            return TypeError(
+                f"{name}: {type(value).__name__} {value!r} is not a tensor, array or number"
+                if not tensors
+                else f"{name}: {error} (shapes {_list(shapes)}; argument {value!r})"
+            )
+    return type(error)(f"{name}: {error} (shapes {_list(shapes)})")
+
+
+def _list(shapes):
+    return ", ".join(map(str, shapes)) or "none: no tensor among the arguments"
+
+
+def _broadcast_problem(shapes):
+    """The sentence about the last dimension that differs."""
+    rank = max(map(len, shapes))
+    for dim in range(-1, -rank - 1, -1):
+        sizes = list(dict.fromkeys(s[dim] for s in shapes if len(s) >= -dim and s[dim] != 1))
+        if len(sizes) > 1:
+            fix = ""
+            if all(len(s) == 1 for s in shapes[1:]) and shapes[1][0] in shapes[0]:
+                rest = len(shapes[0]) - 1 - shapes[0].index(shapes[1][0])
+                fix = f"; did you mean reshape({', '.join(['-1'] + ['1'] * rest)}) for the second?"
+            return (
+                f"shapes {' and '.join(map(str, shapes))} do not broadcast: in dimension {dim} the "
+                f"sizes {sizes[0]} and {sizes[1]} differ, and neither is 1{fix}"
+            )
+    return f"shapes {' and '.join(map(str, shapes))} do not broadcast"
+
+
+_NUMPY_NAMES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "ddof": "correction"}
+
+
+def unknown_argument(function, name, known):
+    """The message for a keyword that the function does not have, with the likely one."""
+    if _NUMPY_NAMES.get(name) in known:
+        return f"{function}: the argument is called {_NUMPY_NAMES[name]} here, not {name} (as in PyTorch)"
+    near = difflib.get_close_matches(name, known, 1)
+    guess = f"; did you mean {near[0]}?" if near else ""
+    return f"{function}: no argument {name} (it takes {', '.join(known)}){guess}"
+
+
+def check_dim(function, dim, ndim):
+    """dim as a number in [0, ndim). IndexError naming the function and the range."""
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(
+            f"{function}: dim {dim} is out of range for a tensor of {ndim} dimensions "
+            f"(expected {-max(ndim, 1)} to {max(ndim, 1) - 1})"
+        )
+    return dim % ndim if ndim else 0

@@ -1,0 +1,102 @@
+# ruff: noqa: E704
+"""The operators and methods of Tensor: one line each, calling the op of that name.
+
+Idea: `x.exp()` is `ops.exp(x)`; what an op does stands with the op.
+Read next: tensor.py, ops/elementwise.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minigen import ops
+    from minigen.tensor import Tensor
+
+
+class Methods:
+    """Everything a Tensor can do by an op. `ops` is set by tensor.py: the ops need Tensor first."""
+
+    __slots__ = ()
+
+    # ---- operators
+
+    def __add__(self, other) -> Tensor: return ops.add(self, other)
+    def __sub__(self, other) -> Tensor: return ops.sub(self, other)
+    def __mul__(self, other) -> Tensor: return ops.mul(self, other)
+    def __truediv__(self, other) -> Tensor: return ops.div(self, other)
+    def __pow__(self, other) -> Tensor: return ops.pow(self, other)
+    def __matmul__(self, other) -> Tensor: return ops.matmul(self, other)
+    def __radd__(self, other) -> Tensor: return ops.add(other, self)
+    def __rsub__(self, other) -> Tensor: return ops.sub(other, self)
+    def __rmul__(self, other) -> Tensor: return ops.mul(other, self)
+    def __rtruediv__(self, other) -> Tensor: return ops.div(other, self)
+    def __rpow__(self, other) -> Tensor: return ops.pow(other, self)
+    def __rmatmul__(self, other) -> Tensor: return ops.matmul(other, self)
+    def __eq__(self, other) -> Tensor: return ops.eq(self, other)
+    def __ne__(self, other) -> Tensor: return ops.ne(self, other)
+    def __lt__(self, other) -> Tensor: return ops.lt(self, other)
+    def __le__(self, other) -> Tensor: return ops.le(self, other)
+    def __gt__(self, other) -> Tensor: return ops.gt(self, other)
+    def __ge__(self, other) -> Tensor: return ops.ge(self, other)
+    def __and__(self, other) -> Tensor: return ops.logical_and(self, other)
+    def __or__(self, other) -> Tensor: return ops.logical_or(self, other)
+    def __invert__(self) -> Tensor: return ops.logical_not(self)
+    def __neg__(self) -> Tensor: return ops.neg(self)
+    def __abs__(self) -> Tensor: return ops.abs(self)
+    def __getitem__(self, key) -> Tensor: return ops.index(self, key)
+    __hash__ = object.__hash__  # defining __eq__ would take it away
+
+    # ---- methods, documented at the ops of the same name
+
+    def abs(self) -> Tensor: return ops.abs(self)
+    def exp(self) -> Tensor: return ops.exp(self)
+    def log(self) -> Tensor: return ops.log(self)
+    def sqrt(self) -> Tensor: return ops.sqrt(self)
+    def rsqrt(self) -> Tensor: return ops.rsqrt(self)
+    def square(self) -> Tensor: return ops.square(self)
+    def sin(self) -> Tensor: return ops.sin(self)
+    def cos(self) -> Tensor: return ops.cos(self)
+    def erf(self) -> Tensor: return ops.erf(self)
+    def tanh(self) -> Tensor: return ops.tanh(self)
+    def sigmoid(self) -> Tensor: return ops.sigmoid(self)
+    def sign(self) -> Tensor: return ops.sign(self)
+    def relu(self) -> Tensor: return ops.relu(self)
+    def alias(self) -> Tensor: return ops.alias(self)
+    def add(self, other) -> Tensor: return ops.add(self, other)
+    def sub(self, other) -> Tensor: return ops.sub(self, other)
+    def mul(self, other) -> Tensor: return ops.mul(self, other)
+    def div(self, other) -> Tensor: return ops.div(self, other)
+    def pow(self, exponent) -> Tensor: return ops.pow(self, exponent)
+    def matmul(self, other) -> Tensor: return ops.matmul(self, other)
+    def maximum(self, other) -> Tensor: return ops.maximum(self, other)
+    def minimum(self, other) -> Tensor: return ops.minimum(self, other)
+    def clamp(self, min=None, max=None) -> Tensor: return ops.clamp(self, min, max)
+    def sum(self, dim=None, keepdim=False) -> Tensor: return ops.sum(self, dim, keepdim)
+    def mean(self, dim=None, keepdim=False) -> Tensor: return ops.mean(self, dim, keepdim)
+    def amax(self, dim=None, keepdim=False) -> Tensor: return ops.amax(self, dim, keepdim)
+    def amin(self, dim=None, keepdim=False) -> Tensor: return ops.amin(self, dim, keepdim)
+    def argmax(self, dim=None, keepdim=False) -> Tensor: return ops.argmax(self, dim, keepdim)
+    def argmin(self, dim=None, keepdim=False) -> Tensor: return ops.argmin(self, dim, keepdim)
+    def logsumexp(self, dim=None, keepdim=False) -> Tensor: return ops.logsumexp(self, dim, keepdim)
+    def max(self, dim=None, keepdim=False): return ops.max(self, dim, keepdim)
+    def min(self, dim=None, keepdim=False): return ops.min(self, dim, keepdim)
+    def var(self, dim=None, correction=1, keepdim=False) -> Tensor: return ops.var(self, dim, correction, keepdim)
+    def std(self, dim=None, correction=1, keepdim=False) -> Tensor: return ops.std(self, dim, correction, keepdim)
+    def softmax(self, dim) -> Tensor: return ops.softmax(self, dim)
+    def log_softmax(self, dim) -> Tensor: return ops.log_softmax(self, dim)
+    def reshape(self, *shape) -> Tensor: return ops.reshape(self, *shape)
+    def view(self, *shape) -> Tensor: return ops.view(self, *shape)
+    def expand(self, *shape) -> Tensor: return ops.expand(self, *shape)
+    def permute(self, *dims) -> Tensor: return ops.permute(self, *dims)
+    def flatten(self, start_dim=0, end_dim=-1) -> Tensor: return ops.flatten(self, start_dim, end_dim)
+    def unflatten(self, dim, sizes) -> Tensor: return ops.unflatten(self, dim, sizes)
+    def squeeze(self, dim=None) -> Tensor: return ops.squeeze(self, dim)
+    def unsqueeze(self, dim) -> Tensor: return ops.unsqueeze(self, dim)
+    def transpose(self, dim0, dim1) -> Tensor: return ops.transpose(self, dim0, dim1)
+    def broadcast_to(self, shape) -> Tensor: return ops.broadcast_to(self, shape)
+    def flip(self, dims) -> Tensor: return ops.flip(self, dims)
+    def split(self, split_size, dim=0) -> tuple: return ops.split(self, split_size, dim)
+    def chunk(self, chunks, dim=0) -> tuple: return ops.chunk(self, chunks, dim)
+    def gather(self, dim, index) -> Tensor: return ops.gather(self, dim, index)
+    def scatter_add(self, dim, index, src) -> Tensor: return ops.scatter_add(self, dim, index, src)

@@ -1,0 +1,306 @@
+"""How an op is defined: `primitive` and `fused`.
+
+Idea: an op is a function on arrays that became a function on tensors. The decorator unwraps the
+tensors, calls the function, wraps the result and, if an input requires grad, records a node.
+
+An op of arrays alone returns an array: the same function, nothing recorded.
+
+* A primitive has one VJP (vector-Jacobian product) per input, written on *tensors*, so that every
+  order of derivative works. A VJP names what it needs, and only that is saved:
+      g          the upstream gradient, always first
+      y          the op's output
+      x          any parameter of the op, as it was passed
+      x_shape    the shape of an input that itself is not needed
+* A fused op has a fast forward and backward on arrays, and a reference made of primitives: its
+  specification, the oracle of its tests, and its derivative when a graph of the backward is wanted.
+
+Read next: ops/elementwise.py (primitives), ops/loss.py (fused ops), autograd.py (the walk back).
+"""
+
+import functools
+import inspect
+from collections import namedtuple
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy
+
+from minigen import errors
+from minigen.autograd import Node, enable_grad, grad, mode
+from minigen.backend import as_array, is_array, ndarray
+from minigen.tensor import Tensor, wrap
+
+FLOAT32 = numpy.dtype("float32")
+
+
+class Plan(NamedTuple):
+    """How to record and differentiate a call, for one pattern of inputs that require grad."""
+
+    inputs: tuple  # positions of these inputs among the arguments
+    save: object  # (arguments, y) -> what backward needs
+    pulls: tuple  # per input: (g, saved) -> its gradient
+    output: bool  # whether the last saved value is y, an array
+    needs: tuple  # per differentiable input of a fused op: whether it requires grad
+
+
+class Op:
+    """Name, signature and plans of an op; `primitive` and `fused` say how it is differentiated."""
+
+    def __init__(self, forward):
+        self.forward = forward
+        self.name = forward.__name__.strip("_")
+        parameters = list(inspect.signature(forward).parameters.values())
+        self.variadic = parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+        self.parameters = [p.name for p in parameters]
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.plans = {}
+
+    def bind(self, args, kwargs):
+        """All arguments in the order of the signature. TypeError for a wrong, missing or extra one."""
+        if self.variadic:
+            return args
+        names = self.parameters
+        if len(args) > len(names):
+            raise TypeError(f"{self.name}: takes {len(names)} arguments ({', '.join(names)}), got {len(args)}")
+        for name in kwargs:
+            if name not in names:
+                raise TypeError(errors.unknown_argument(self.name, name, names))
+            if name in names[: len(args)]:
+                raise TypeError(f"{self.name}: argument {name} was given twice")
+        bound = list(args)
+        for name in names[len(args) :]:
+            if name not in kwargs and name not in self.defaults:
+                raise TypeError(f"{self.name}: argument {name} is missing ({', '.join(names)})")
+            bound.append(kwargs[name] if name in kwargs else self.defaults[name])
+        return tuple(bound)
+
+    def __repr__(self):
+        return f"<op {self.name}>"
+
+
+class Primitive(Op):
+    """An op with one VJP on tensors per input; see the file's docstring."""
+
+    def __init__(self, forward, vjps, polymorphic):
+        super().__init__(forward)
+        self.vjps = vjps
+        self.polymorphic = polymorphic
+        self.needs_of = [self._check(vjp) for vjp in vjps]
+        self.inputs = tuple((1 << i, i) for i, vjp in enumerate(vjps) if vjp is not None)
+
+    def _check(self, vjp):
+        """The names that a VJP asks for, checked against the op's parameters."""
+        if vjp is None:
+            return ()
+        names = list(inspect.signature(vjp).parameters)
+        known = {"y", *self.parameters, *(f"{name}_shape" for name in self.parameters)}
+        if names[:1] != ["g"] or not known.issuperset(names[1:]):
+            raise TypeError(
+                f"{self.name}: a VJP takes g first, then any of {', '.join(sorted(known))}; "
+                f"this one takes {', '.join(names)}"
+            )
+        return tuple(names[1:])
+
+    def _place(self, name):
+        """Where the value of a VJP's parameter comes from, as an expression of args and y."""
+        if name == "y":
+            return "y"
+        shape_only = name not in self.parameters
+        i = self.parameters.index(name.removesuffix("_shape") if shape_only else name)
+        if self.variadic and i == len(self.parameters) - 1:
+            return f"[shape_of(a) for a in args[{i}:]]" if shape_only else f"args[{i}:]"
+        return f"shape_of(args[{i}])" if shape_only else f"args[{i}]"
+
+    def plan(self, key, args):
+        """The plan for the inputs whose bits are set in key."""
+        inputs = tuple(i for i in range(len(args)) if key >> i & 1)
+        asked = [self.needs_of[min(i, len(self.vjps) - 1)] for i in inputs]
+        names = sorted({name for names in asked for name in names}, key=lambda name: name == "y")
+        # compiled, as namedtuple does: one call that builds the tuple, on the path of every op
+        save = eval(
+            f"lambda args, y: ({''.join(self._place(name) + ',' for name in names)})",
+            {"shape_of": _shape_of},
+        )
+        pulls = []
+        for i, wants in zip(inputs, asked, strict=True):
+            values = "".join(f", saved[{names.index(name)}]" for name in wants)
+            pulls.append(eval(f"lambda g, saved: vjp(g{values})", {"vjp": self.vjps[min(i, len(self.vjps) - 1)]}))
+        made = Plan(inputs, save, tuple(pulls), "y" in names, ())
+        self.plans[(key, len(args)) if self.variadic else key] = made
+        return made
+
+    def pull(self, node, g, create_graph, wanted):
+        """Gradients of the node's inputs, None where not wanted: tensors for a graph, else arrays."""
+        plan, saved = node.plan, node.saved
+        if create_graph or not self.polymorphic:
+            if plan.output:
+                saved = (*saved[:-1], wrap(saved[-1], node))
+            g = g if create_graph else wrap(g)
+        else:
+            saved = [v._data if isinstance(v, Tensor) else v for v in saved]
+        if self.variadic:  # one VJP for all: it returns a list
+            grads, first = plan.pulls[0](g, saved), len(self.parameters) - 1
+            grads = [grads[i - first] for i in plan.inputs]
+        elif wanted is None:
+            grads = [pull(g, saved) for pull in plan.pulls]
+        else:
+            grads = [
+                pull(g, saved) if w else None for pull, w in zip(plan.pulls, wanted, strict=True)
+            ]
+        if create_graph or self.polymorphic:
+            return grads
+        return [c._data if isinstance(c, Tensor) else c for c in grads]
+
+
+class Fused(Op):
+    """An op with forward and backward on arrays and a reference; see the file's docstring."""
+
+    def __init__(self, forward, names, reference):
+        super().__init__(forward)
+        unknown = [name for name in names if name not in self.parameters]
+        if unknown:
+            raise TypeError(f"{self.name}: {unknown[0]} is not one of its parameters")
+        self.names = names
+        self.reference = reference
+        self.inputs = tuple((1 << i, i) for i in map(self.parameters.index, names))
+        self.needs = namedtuple("needs", names)
+        self.tells = "needs" in self.parameters  # the forward wants to know what will be needed
+        if self.tells:
+            self.parameters.remove("needs")
+            self.defaults.pop("needs", None)
+
+    def plan(self, key, args):
+        """The plan for the inputs whose bits are set in key."""
+        inputs = tuple(i for bit, i in self.inputs if key & bit)
+        needs = self.needs(*(bool(key & bit) for bit, _ in self.inputs))
+        made = self.plans[key] = Plan(inputs, None, (), False, needs)
+        return made
+
+    def pull(self, node, g, create_graph, wanted):
+        """Gradients of the node's inputs: on arrays, or through the reference for a graph."""
+        *args, closure = node.saved
+        if create_graph:
+            return self._pull_reference(node, args, g, wanted)
+        grads = closure(g, node.plan.needs)
+        return [c for (_, i), c in zip(self.inputs, grads, strict=True) if i in node.plan.inputs]
+
+    def _pull_reference(self, node, args, g, wanted):
+        # each input under its own name: the same tensor may be passed twice (q, k, v)
+        for i in node.plan.inputs:
+            args[i] = args[i].alias()
+        inputs = [args[i] for i in node.plan.inputs]
+        with enable_grad():
+            y = self.reference(*args)
+        return grad(y, inputs, g, create_graph=True, allow_unused=True)
+
+
+def _shape_of(x):
+    return x._data.shape if isinstance(x, Tensor) else numpy.shape(x)
+
+
+def primitive(*vjps, settles=True, polymorphic=False):
+    """Decorator: an op from its forward on arrays and one VJP on tensors per leading parameter.
+
+    A VJP may be None: not differentiable in that parameter. No VJP at all: never recorded. A
+    forward with `*tensors` has one VJP, returning a list. settles=False leaves the result's dtype
+    alone (casts); otherwise it follows the table in tensor.py. polymorphic=True: the VJPs use
+    operators and ops only, no methods, so a plain backward may call them with arrays: half the time
+    on small tensors. Every op of minigen is.
+    """
+    return lambda forward: _op(Primitive(forward, vjps, polymorphic), settles)
+
+
+def fused(*names, reference):
+    """Decorator: an op from a forward on arrays that returns (y, backward), and a reference.
+
+    names: the parameters it is differentiable in. backward(g, needs) -> one array per name, None
+    where `needs.<name>` is false. reference: the same function made of other ops, with the same
+    parameters. A forward with a keyword `needs` is told already what will be asked.
+    """
+    return lambda forward: _op(Fused(forward, names, reference), True)
+
+
+def _op(op, settles):
+    """The public function of an op: unwrap, compute, wrap, record."""
+    forward, variadic = op.forward, op.variadic
+    fusing = isinstance(op, Fused)
+    tells, count = fusing and op.tells, len(op.parameters)
+    inputs, plans, get_mode = op.inputs, op.plans, mode.get
+    first = count - 1  # of a variadic op's tensors
+
+    @functools.wraps(forward)
+    def call(*args, **kwargs):
+        if kwargs or (len(args) != count and not variadic):
+            args = op.bind(args, kwargs)
+        for a in args:
+            if isinstance(a, Tensor):
+                break
+        else:
+            return _settle(_on_arrays(op, args), args, settles)
+        now = get_mode()
+        if now.watchers:
+            return _watched(call, op, args, now)
+        key = 0
+        if now.grad:
+            for bit, i in inputs if not variadic else ((1 << i, i) for i in range(first, len(args))):
+                if isinstance(args[i], Tensor) and args[i].requires_grad:
+                    key |= bit
+        arrays = [a._data if isinstance(a, Tensor) else a for a in args]
+        try:
+            if not fusing:
+                y = forward(*arrays)
+            else:
+                plan = plans.get(key) or op.plan(key, args)
+                y, back = forward(*arrays, needs=plan.needs) if tells else forward(*arrays)
+        except (ValueError, TypeError, IndexError) as error:
+            raise errors.explain(op.name, args, error) from error
+        if y.__class__ is not ndarray or y.dtype is not FLOAT32:
+            y = _settle(y, arrays, settles)
+        if not key:
+            return wrap(y)
+        if fusing:
+            saved = (*args, back)
+        else:
+            plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
+            saved = plan.save(args, y)
+        edges = [args[i].node or args[i] for i in plan.inputs]
+        return wrap(y, Node(op, plan, saved, edges, y))
+
+    call.op = op
+    call.__name__ = op.name
+    return call
+
+
+def _on_arrays(op, args):
+    """The op's value for arguments without a tensor among them."""
+    try:
+        if not isinstance(op, Fused):
+            return op.forward(*args)
+        return (op.forward(*args, needs=op.needs(*[False] * len(op.names))) if op.tells else op.forward(*args))[0]
+    except (ValueError, TypeError, IndexError) as error:
+        raise errors.explain(op.name, args, error) from error
+
+
+def _settle(y, arrays, settles):
+    """y as an array, its dtype by the policy: the widest float among the inputs, else float32."""
+    y = as_array(y)
+    if settles and y.dtype.kind == "f":
+        floats = [a.dtype for a in arrays if is_array(a) and a.dtype.kind in "fV"]
+        want = numpy.result_type(*floats) if floats else FLOAT32
+        if y.dtype != want:
+            return y.astype(want)
+    return y
+
+
+def _watched(call, op, args, now):
+    """The call, timed and reported to the watchers."""
+    token = mode.set(now._replace(watchers=()))
+    start = perf_counter()
+    try:
+        y = call(*args)
+    finally:
+        mode.reset(token)
+    seconds = perf_counter() - start
+    for watcher in now.watchers:
+        watcher.forward(op, args, y, seconds)
+    return y

@@ -1,0 +1,120 @@
+"""Every op, under the name it has in PyTorch.
+
+Idea: a file a family; what is not here with an underscore is public, and has a row in
+tests/cases.py. Read next: elementwise.py.
+"""
+
+from minigen.ops.activations import gelu, leaky_relu, relu, silu, softplus
+from minigen.ops.conv import (
+    conv,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from minigen.ops.creation import (
+    arange,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    meshgrid,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from minigen.ops.elementwise import (
+    abs,
+    add,
+    alias,
+    cast,
+    clamp,
+    cos,
+    div,
+    eq,
+    erf,
+    exp,
+    ge,
+    gt,
+    isfinite,
+    isnan,
+    le,
+    log,
+    logical_and,
+    logical_not,
+    logical_or,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    neg,
+    pow,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    sqrt,
+    square,
+    sub,
+    tanh,
+    where,
+)
+from minigen.ops.linalg import linear, matmul
+from minigen.ops.loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+)
+from minigen.ops.norm import batch_norm
+from minigen.ops.pool import avg_pool2d, max_pool2d
+from minigen.ops.random import dropout, normal, permutation, randint, uniform
+from minigen.ops.reduce import (
+    amax,
+    amin,
+    argmax,
+    argmin,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from minigen.ops.shape import (
+    broadcast_to,
+    cat,
+    chunk,
+    expand,
+    flatten,
+    flip,
+    gather,
+    index,
+    pad,
+    permute,
+    put,
+    reshape,
+    scatter_add,
+    split,
+    squeeze,
+    stack,
+    to_device,
+    transpose,
+    unflatten,
+    unsqueeze,
+    view,
+)
+
+__all__ = [name for name in dir() if not name.startswith("_")]

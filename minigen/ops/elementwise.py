@@ -1,0 +1,282 @@
+"""Elementwise ops: the same formula for every element, with broadcasting.
+
+Idea: forward is NumPy's own function, the VJP is the derivative times g. Arguments broadcast as in
+NumPy; the engine sums the gradients back to each argument's shape. Values at ties and edges are
+PyTorch's and stand in the docstrings.
+Read next: activations.py (nonlinearities of networks), reduce.py, ../op.py (what @primitive does).
+"""
+
+import math
+
+from minigen import backend
+from minigen.backend import array_module
+from minigen.ops._define import primitive
+
+# ---- arithmetic
+
+
+@primitive(lambda g: g, lambda g: g)
+def add(a, b):
+    """a + b."""
+    return a + b
+
+
+@primitive(lambda g: g, lambda g: -g)
+def sub(a, b):
+    """a - b."""
+    return a - b
+
+
+@primitive(lambda g, b: g * b, lambda g, a: g * a)
+def mul(a, b):
+    """a · b, elementwise."""
+    return a * b
+
+
+@primitive(lambda g, b: g / b, lambda g, y, b: -g * y / b)
+def div(a, b):
+    """a / b; integers give float32."""
+    return a / b
+
+
+def _pow_base(g, a, b):
+    # b·a^(b-1), and 0 where b = 0: there 0·a^-1 would be nan at a = 0
+    if not hasattr(b, "shape"):
+        return g * (b * a ** (b - 1)) if b else g * 0
+    return g * where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1))
+
+
+def _pow_exponent(g, y, a, b):
+    # a^b·log a, and 0 where a = 0 <= b: there y does not change as b grows
+    if hasattr(a, "shape"):
+        flat = logical_and(a == 0, b >= 0)
+        return g * where(flat, 0.0, y * log(where(flat, 1.0, a)))
+    if a == 0:
+        return g * where(b >= 0, 0.0, -math.inf)
+    return g * (y * (math.log(a) if a > 0 else math.nan))
+
+
+@primitive(_pow_base, _pow_exponent)
+def pow(a, b):
+    """a to the power b.   d/da = b·a^(b-1), 0 for b = 0;  d/db = a^b·log a, 0 for a = 0 <= b"""
+    return a**b
+
+
+@primitive(lambda g: -g)
+def neg(x):
+    """-x."""
+    return -x
+
+
+@primitive(lambda g, x: g * sign(x))
+def abs(x):
+    """|x|.   Derivative 0 at 0."""
+    return array_module(x).abs(x)
+
+
+@primitive(lambda g, x: g * (2 * x))
+def square(x):
+    """x²."""
+    return x * x
+
+
+@primitive(lambda g, x: g * 0)
+def sign(x):
+    """-1, 0 or 1.   Derivative 0 everywhere."""
+    return array_module(x).sign(x)
+
+
+# ---- exponentials, roots, circles
+
+
+@primitive(lambda g, y: g * y)
+def exp(x):
+    """e to the x."""
+    return array_module(x).exp(x)
+
+
+@primitive(lambda g, x: g / x)
+def log(x):
+    """Natural logarithm; -inf at 0, nan below."""
+    return array_module(x).log(x)
+
+
+@primitive(lambda g, y: g / (2 * y))
+def sqrt(x):
+    """Square root.   Derivative inf at 0; `std` and norms have 0 there."""
+    return array_module(x).sqrt(x)
+
+
+@primitive(lambda g, y: g * (-0.5 * (y * y * y)))
+def rsqrt(x):
+    """1 / sqrt(x)."""
+    return 1 / array_module(x).sqrt(x)
+
+
+@primitive(lambda g, x: g * cos(x))
+def sin(x):
+    """Sine, x in radians."""
+    return array_module(x).sin(x)
+
+
+@primitive(lambda g, x: -g * sin(x))
+def cos(x):
+    """Cosine, x in radians."""
+    return array_module(x).cos(x)
+
+
+@primitive(lambda g, x: g * (1.1283791670955126 * exp(-x * x)))
+def erf(x):
+    """The error function, 2/√π ∫₀ˣ exp(-t²) dt.   d erf(x)/dx = 2/√π · exp(-x²)"""
+    return backend.erf(x)
+
+
+@primitive(lambda g, y: g * (1 - y * y))
+def tanh(x):
+    """Hyperbolic tangent.   d tanh(x)/dx = 1 - tanh(x)²"""
+    return array_module(x).tanh(x)
+
+
+@primitive(lambda g, y: g * (y * (1 - y)))
+def sigmoid(x):
+    """1 / (1 + exp(-x)), without overflow.   dσ(x)/dx = σ(x)·(1 - σ(x))"""
+    xp = array_module(x)
+    y = xp.tanh(xp.multiply(x, 0.5))  # σ(x) = (1 + tanh(x/2)) / 2
+    y = xp.asarray(y)
+    y *= 0.5
+    y += 0.5
+    return y
+
+
+# ---- choosing
+
+
+def _winner(g, a, b, wins):
+    # ties share the gradient equally
+    return g * where(a == b, 0.5, wins)
+
+
+@primitive(lambda g, a, b: _winner(g, a, b, a > b), lambda g, a, b: _winner(g, a, b, b > a))
+def maximum(a, b):
+    """The larger of a and b; nan if either is.   Ties share the gradient equally."""
+    return array_module(a, b).maximum(a, b)
+
+
+@primitive(lambda g, a, b: _winner(g, a, b, a < b), lambda g, a, b: _winner(g, a, b, b < a))
+def minimum(a, b):
+    """The smaller of a and b; nan if either is.   Ties share the gradient equally."""
+    return array_module(a, b).minimum(a, b)
+
+
+def _inside(g, x, min, max):
+    kept = None
+    for inside in ((x >= min) if min is not None else None, (x <= max) if max is not None else None):
+        kept = inside if kept is None else (logical_and(kept, inside) if inside is not None else kept)
+    return where(kept, g, 0.0)
+
+
+@primitive(_inside)
+def clamp(x, min=None, max=None):
+    """x limited to [min, max]; either may be None, a number or a tensor (not differentiated).
+
+    Derivative 1 inside and on the limits, 0 outside. ValueError if both are None.
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: give min, max or both")
+    return array_module(x).clip(x, min, max)
+
+
+@primitive(
+    None,
+    lambda g, condition: where(condition, g, 0.0),
+    lambda g, condition: where(condition, 0.0, g),
+)
+def where(condition, a, b):
+    """a where condition is true, else b.   The branch not taken gets gradient 0, nan in it or not."""
+    if getattr(condition, "dtype", bool) != bool:
+        raise TypeError(f"where: the condition must be boolean, not {condition.dtype}; compare first")
+    return array_module(condition, a, b).where(condition, a, b)
+
+
+# ---- comparisons and logic: never recorded
+
+
+@primitive()
+def eq(a, b):
+    """a == b, elementwise."""
+    return a == b
+
+
+@primitive()
+def ne(a, b):
+    """a != b, elementwise."""
+    return a != b
+
+
+@primitive()
+def lt(a, b):
+    """a < b, elementwise."""
+    return a < b
+
+
+@primitive()
+def le(a, b):
+    """a <= b, elementwise."""
+    return a <= b
+
+
+@primitive()
+def gt(a, b):
+    """a > b, elementwise."""
+    return a > b
+
+
+@primitive()
+def ge(a, b):
+    """a >= b, elementwise."""
+    return a >= b
+
+
+@primitive()
+def logical_not(x):
+    """Whether x is 0, elementwise."""
+    return array_module(x).logical_not(x)
+
+
+@primitive()
+def logical_and(a, b):
+    """Whether a and b are both not 0, elementwise."""
+    return array_module(a, b).logical_and(a, b)
+
+
+@primitive()
+def logical_or(a, b):
+    """Whether a or b is not 0, elementwise."""
+    return array_module(a, b).logical_or(a, b)
+
+
+@primitive()
+def isnan(x):
+    """Whether each element is not a number."""
+    return array_module(x).isnan(x)
+
+
+@primitive()
+def isfinite(x):
+    """Whether each element is neither infinite nor nan."""
+    return array_module(x).isfinite(x)
+
+
+# ---- the same values in another dtype or place
+
+
+@primitive(lambda g: g, settles=False)
+def cast(x, dtype):
+    """x in another dtype.   The gradient is cast back by the engine."""
+    return x.astype(dtype)
+
+
+@primitive(lambda g: g)
+def alias(x):
+    """x itself, as a tensor of its own in the graph."""
+    return x

@@ -1,0 +1,113 @@
+"""Normalisation with the statistics of the batch.
+
+Idea: subtract the mean, divide by the standard deviation, then let the network choose scale and shift
+again. `_batch_reference` says what it means and gives its higher derivatives; the fast path does the
+same with two sums per channel and one multiply-add per element.
+Read next: activations.py, ../op.py (what @fused does).
+"""
+
+import math
+
+from minigen.autograd import assign
+from minigen.backend import array_module
+from minigen.ops._define import fused
+from minigen.ops.elementwise import rsqrt
+from minigen.ops.reduce import mean
+from minigen.ops.shape import reshape
+
+
+def _per_channel(v, ndim):
+    """(C,) as (1, C, 1, ...)."""
+    return reshape(v, (1, -1) + (1,) * (ndim - 2))
+
+
+def _affine(x, weight, bias):
+    x = x if weight is None else x * _per_channel(weight, x.ndim)
+    return x if bias is None else x + _per_channel(bias, x.ndim)
+
+
+def _batch_reference(x, weight, bias, eps, mu, variance):
+    dim = (0, *range(2, x.ndim))
+    centred = x - mean(x, dim, keepdim=True)
+    variance = mean(centred * centred, dim, keepdim=True)           # biased: divides by the count
+    return _affine(centred * rsqrt(variance + eps), weight, bias)
+
+
+def _statistics(x):
+    """Mean and biased variance of each channel, arrays (C,).   x (N, C, ...)"""
+    axes = (0, *range(2, x.ndim))
+    mu = x.mean(axes)
+    centred = x - mu.reshape(1, -1, *(1,) * (x.ndim - 2))
+    return mu, (centred * centred).mean(axes)
+
+
+@fused("x", "weight", "bias", reference=_batch_reference)
+def _normalise(x, weight, bias, eps, mu, variance):
+    xp, shape = array_module(x), (1, -1) + (1,) * (x.ndim - 2)
+    axes = (0, *range(2, x.ndim))
+    inverse_std = 1 / xp.sqrt(variance + eps)
+    scale = inverse_std if weight is None else inverse_std * weight
+    shift = -mu * scale if bias is None else bias - mu * scale
+    y = x * scale.reshape(shape)
+    y += shift.reshape(shape)
+
+    def backward(g, needs):
+        # x̂ = (x - mu)·inverse_std: two sums per channel give all three gradients
+        #     dx = scale·(g - E[g] - x̂·E[g·x̂])
+        count = x.size // x.shape[1]
+        sum_g = g.sum(axes)
+        sum_gx = ((g * x).sum(axes) - mu * sum_g) * inverse_std                      # Σ g·x̂
+        dx = None
+        if needs.x:
+            along = scale * inverse_std * sum_gx / count
+            dx = g * scale.reshape(shape)
+            dx -= x * along.reshape(shape)
+            dx += (along * mu - scale * sum_g / count).reshape(shape)
+        return dx, sum_gx, sum_g
+
+    return y, backward
+
+
+def batch_norm(
+    x,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Each channel to mean 0 and variance 1, then times weight plus bias.
+
+        y = (x - E[x]) / sqrt(Var[x] + eps) · weight + bias
+
+    x (N, C, ...); running_mean, running_var, weight, bias: (C,) or None. In training (or without
+    running statistics) mean and biased variance are the batch's, and the running ones move by
+    `momentum` towards the batch's (the variance unbiased); else the running ones are used.
+    ValueError if a channel has only one value in training, or a size is not C.
+    Source: Ioffe & Szegedy, Batch Normalization, 2015.
+    """
+    named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, v in named.items():
+        if v is not None and tuple(v.shape) != (x.shape[1],):
+            raise ValueError(
+                f"batch_norm: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x is "
+                f"{tuple(x.shape)}"
+            )
+    if not training and running_mean is not None:
+        scale = rsqrt(running_var + eps)
+        return _affine(
+            (x - _per_channel(running_mean, x.ndim)) * _per_channel(scale, x.ndim), weight, bias
+        )
+    count = math.prod(x.shape) // max(x.shape[1], 1)
+    if count < 2:
+        raise ValueError(
+            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two or more"
+        )
+    mu, variance = _statistics(x._data)
+    if running_mean is not None:
+        assign(running_mean, (1 - momentum) * running_mean._data + momentum * mu)
+        unbiased = variance * (count / (count - 1))
+        assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
+    return _normalise(x, weight, bias, eps, mu, variance)

@@ -1,0 +1,156 @@
+"""Random numbers: explicit generators.
+
+Idea: randomness is an argument. A `Generator` belongs to a device, starts at a seed, and its state can
+be saved and restored; `spawn` derives independent streams by name, so that a change in one part of a
+program does not shift the numbers of another. Functions take `rng=`; without it they draw from the
+one default generator of the device, which `manual_seed` restarts.
+Read next: creation.py; nn/init.py (initial weights).
+"""
+
+import hashlib
+import math
+
+import numpy
+
+from minigen import backend
+from minigen.ops.creation import FLOAT
+from minigen.tensor import wrap
+
+
+class Generator:
+    """A stream of random numbers for tensors on a device: same seed, same numbers, bit for bit.
+
+    seed: int >= 0. device: "cpu", "gpu" or "gpu:1"; the numbers are drawn by NumPy's SFC64 and
+    copied there, so that every device gets the same. Methods return Tensors on the device.
+    """
+
+    def __init__(self, seed=0, device="cpu"):
+        backend.parse_device(device)
+        self.device = device
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed):
+        """Start again from a seed; returns the generator. ValueError if it is not an int >= 0."""
+        if not isinstance(seed, (int, numpy.integer)) or seed < 0:
+            raise ValueError(f"Generator: the seed must be a whole number >= 0, not {seed!r}")
+        self.seed = int(seed)
+        self._rng = numpy.random.Generator(numpy.random.SFC64(self.seed))
+        return self
+
+    def spawn(self, name):
+        """An independent generator derived from this one's seed (not its state) and a name."""
+        digest = hashlib.sha256(f"{self.seed}/{name}".encode()).digest()
+        return Generator(int.from_bytes(digest[:8], "little"), self.device)
+
+    def normal(self, shape, mean=0.0, std=1.0, dtype=None):
+        """Gaussian numbers.   shape: tuple or int -> Tensor"""
+        return self._placed(self._rng.standard_normal(shape, dtype=dtype or FLOAT), std, mean)
+
+    def uniform(self, shape, low=0.0, high=1.0, dtype=None):
+        """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
+        return self._placed(self._rng.random(shape, dtype=dtype or FLOAT), high - low, low)
+
+    def randint(self, low, high, shape):
+        """Whole numbers in [low, high), int64.   ValueError if the range is empty"""
+        if high <= low:
+            raise ValueError(f"randint: [{low}, {high}) is empty")
+        return self._placed(self._rng.integers(low, high, shape))
+
+    def permutation(self, n):
+        """0 ... n-1 in random order, int64."""
+        return self._placed(self._rng.permutation(n))
+
+    def keep_mask(self, shape, p):
+        """Booleans that are true with probability 1 - p, to 1/65536: 16 random bits an element."""
+        count = math.prod(shape)
+        raw = self._rng.bit_generator.random_raw(-(-count // 4))
+        return self._placed((raw.view(numpy.uint16)[:count] >= round(p * 65536)).reshape(shape))
+
+    def _placed(self, x, scale=1, shift=0):
+        """x·scale + shift as a tensor on this generator's device."""
+        x = numpy.asarray(x)
+        if scale != 1:
+            x *= x.dtype.type(scale)
+        if shift != 0:
+            x += x.dtype.type(shift)
+        return wrap(backend.to_device(x, self.device))
+
+    def state_dict(self):
+        """Everything that decides the numbers to come, as JSON-able values."""
+        state = self._rng.bit_generator.state
+        return {
+            "seed": self.seed,
+            "words": [str(word) for word in state["state"]["state"]],
+            "has_uint32": int(state["has_uint32"]),
+            "uinteger": int(state["uinteger"]),
+        }
+
+    def load_state_dict(self, state):
+        """Continue where the generator that gave this state stood."""
+        self.manual_seed(state["seed"])
+        self._rng.bit_generator.state = {
+            "bit_generator": "SFC64",
+            "state": {"state": numpy.array([int(w) for w in state["words"]], numpy.uint64)},
+            "has_uint32": state["has_uint32"],
+            "uinteger": state["uinteger"],
+        }
+
+    def __repr__(self):
+        return f"Generator(seed={self.seed}, device={self.device!r})"
+
+
+_defaults = {}  # device -> the generator used where none is passed
+_default_seed = 0
+
+
+def default_generator(device="cpu"):
+    """The generator used on a device where rng is None; seeded 0 until `manual_seed`."""
+    device = "gpu" if device == "gpu:0" else device
+    if device not in _defaults:
+        _defaults[device] = Generator(_default_seed, device)
+    return _defaults[device]
+
+
+def manual_seed(seed):
+    """Restart the default generator of every device from a seed; returns the CPU's."""
+    global _default_seed
+    Generator(seed)  # checks the seed before anything changes
+    _default_seed = int(seed)
+    for generator in _defaults.values():
+        generator.manual_seed(seed)
+    return default_generator()
+
+
+def normal(shape, mean=0.0, std=1.0, *, rng=None, dtype=None, device="cpu"):
+    """Gaussian numbers of a shape, from rng (which then decides the device)."""
+    return (rng or default_generator(device)).normal(shape, mean, std, dtype)
+
+
+def uniform(shape, low=0.0, high=1.0, *, rng=None, dtype=None, device="cpu"):
+    """Numbers in [low, high) of a shape, all equally likely."""
+    return (rng or default_generator(device)).uniform(shape, low, high, dtype)
+
+
+def randint(low, high, shape, *, rng=None, device="cpu"):
+    """Whole numbers in [low, high) of a shape, int64."""
+    return (rng or default_generator(device)).randint(low, high, shape)
+
+
+def permutation(n, *, rng=None, device="cpu"):
+    """0 ... n-1 in random order, int64."""
+    return (rng or default_generator(device)).permutation(n)
+
+
+def dropout(x, p=0.5, training=True, *, rng=None):
+    """Each element zero with probability p, else divided by 1 - p; x itself if not training.
+
+    ValueError unless 0 <= p <= 1. Source: Srivastava et al., JMLR 2014.
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p is a probability, {p} is not in [0, 1]")
+    if not training or p == 0:
+        return x
+    if p == 1:
+        return x * 0
+    kept = (rng or default_generator(x.device)).keep_mask(x.shape, p)
+    return x * (kept.to(x.dtype) * (1 / (1 - p)))

@@ -1,0 +1,202 @@
+"""Reductions: many elements to one.
+
+Idea: `dim` is a number, a tuple of numbers, or None for all; with keepdim the reduced dimensions
+stay, of size 1. A reduction's VJP spreads the upstream gradient over what was reduced.
+Read next: shape.py, activations.py.
+"""
+
+import builtins
+import math
+from typing import NamedTuple
+
+from minigen.backend import array_module, quiet
+from minigen.errors import check_dim
+from minigen.ops._define import primitive
+from minigen.ops.elementwise import cast, exp, maximum, minimum, where
+from minigen.ops.shape import broadcast_to, gather, reshape, squeeze
+from minigen.tensor import Tensor
+
+
+def _axes(function, dim, ndim):
+    """dim as NumPy's axis: None or a tuple of numbers in [0, ndim)."""
+    if dim is None:
+        return None
+    if not isinstance(dim, (tuple, list)):
+        return (check_dim(function, dim, ndim),) if ndim else None
+    axes = tuple(check_dim(function, d, ndim) for d in dim)
+    if len(set(axes)) < len(axes):
+        raise ValueError(f"{function}: dim {dim} names a dimension twice")
+    return axes
+
+
+def _kept(value, shape, dim):
+    """A reduced value with its reduced dimensions put back as 1."""
+    if value.ndim == len(shape):
+        return value
+    axes = _axes("reduction", dim, len(shape))
+    sizes = [1 if axes is None or i in axes else size for i, size in enumerate(shape)]
+    return reshape(value, sizes)
+
+
+def _spread(g, shape, dim):
+    """g repeated over the dimensions that were reduced, as a view."""
+    return broadcast_to(_kept(g, shape, dim), shape)
+
+
+def _count(shape, dim):
+    """How many elements each result was made of."""
+    axes = _axes("reduction", dim, len(shape))
+    count = 1
+    for i, size in enumerate(shape):
+        count *= size if axes is None or i in axes else 1
+    return count
+
+
+@primitive(lambda g, x_shape, dim: _spread(g, x_shape, dim))
+def sum(x, dim=None, keepdim=False):
+    """Sum over dim; integers and booleans give int64."""
+    return x.sum(_axes("sum", dim, x.ndim), keepdims=keepdim)
+
+
+@primitive(lambda g, x_shape, dim: _spread(g / builtins.max(_count(x_shape, dim), 1), x_shape, dim))
+def mean(x, dim=None, keepdim=False):
+    """Arithmetic mean over dim; nan over nothing."""
+    with quiet():
+        return array_module(x).true_divide(
+            x.sum(_axes("mean", dim, x.ndim), keepdims=keepdim), _count(x.shape, dim)
+        )
+
+
+def _var_vjp(g, x, dim, correction):
+    centred = x - mean(x, dim, keepdim=True)
+    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
+    return _spread(g, x.shape, dim) * centred * (2 / freedom if freedom else math.nan)
+
+
+@primitive(_var_vjp)
+def var(x, dim=None, correction=1, keepdim=False):
+    """Variance over dim: squared distances to the mean, summed, over (count - correction).
+
+    correction=0 is the population's variance; nan where count <= correction.
+    """
+    axes = _axes("var", dim, x.ndim)
+    centred = x - x.mean(axes, keepdims=True)
+    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
+    with quiet():
+        return array_module(x).true_divide((centred * centred).sum(axes, keepdims=keepdim), freedom)
+
+
+def _std_vjp(g, y, x, dim, correction):
+    safe = where(y == 0, 1.0, y)
+    return _var_vjp(where(y == 0, 0.0, g / (2 * safe)), x, dim, correction)
+
+
+@primitive(_std_vjp)
+def std(x, dim=None, correction=1, keepdim=False):
+    """Standard deviation over dim, the root of `var`.   Gradient 0 where it is 0."""
+    return array_module(x).sqrt(var.op.forward(x, dim, correction, keepdim))
+
+
+# ---- extremes
+
+
+def _share(g, y, x, dim):
+    """g to the elements that equal the extreme y; ties share equally."""
+    ties = cast(x == _kept(y, x.shape, dim), x.dtype)
+    return _spread(g, x.shape, dim) * (ties / sum(ties, dim, keepdim=True))
+
+
+def _not_empty(function, x, dim):
+    axes = _axes(function, dim, x.ndim)
+    if _count(x.shape, dim) == 0:
+        raise ValueError(f"{function}: shape {x.shape} has nothing to choose from in dim {dim}")
+    return axes
+
+
+@primitive(_share)
+def amax(x, dim=None, keepdim=False):
+    """Largest element over dim.   Ties share the gradient equally. ValueError over nothing."""
+    return x.max(_not_empty("amax", x, dim), keepdims=keepdim)
+
+
+@primitive(_share)
+def amin(x, dim=None, keepdim=False):
+    """Smallest element over dim.   Ties share the gradient equally. ValueError over nothing."""
+    return x.min(_not_empty("amin", x, dim), keepdims=keepdim)
+
+
+@primitive()
+def argmax(x, dim=None, keepdim=False):
+    """Index of the (first) largest element over dim, or in the flattened tensor."""
+    _not_empty("argmax", x, dim)
+    return x.argmax(dim, keepdims=keepdim)
+
+
+@primitive()
+def argmin(x, dim=None, keepdim=False):
+    """Index of the (first) smallest element over dim, or in the flattened tensor."""
+    _not_empty("argmin", x, dim)
+    return x.argmin(dim, keepdims=keepdim)
+
+
+class Extremes(NamedTuple):
+    """What max and min return over a dim."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _extreme(x, dim, keepdim, whole, where_is, pairwise):
+    if dim is None:
+        return whole(x)
+    if isinstance(dim, Tensor):
+        return pairwise(x, dim)
+    at = where_is(x, dim, keepdim=True)
+    values = gather(x, dim, at)
+    if keepdim or not x.ndim:
+        return Extremes(values, at)
+    return Extremes(squeeze(values, dim), squeeze(at, dim))
+
+
+def max(x, dim=None, keepdim=False):
+    """max(x): the largest element, ties share the gradient. max(x, dim): (values, indices), the
+    first of several takes the gradient. max(x, other): elementwise `maximum`."""
+    return _extreme(x, dim, keepdim, amax, argmax, maximum)
+
+
+def min(x, dim=None, keepdim=False):
+    """min(x): the smallest element, ties share the gradient. min(x, dim): (values, indices), the
+    first of several takes the gradient. min(x, other): elementwise `minimum`."""
+    return _extreme(x, dim, keepdim, amin, argmin, minimum)
+
+
+# ---- exponentials
+
+
+@primitive(lambda g, y, x, dim: _spread(g, x.shape, dim) * exp(x - _kept(y, x.shape, dim)))
+def logsumexp(x, dim=None, keepdim=False):
+    """log Σ exp(x) over dim, without overflow."""
+    xp, axes = array_module(x), _not_empty("logsumexp", x, dim)
+    largest = x.max(axes, keepdims=True)
+    largest = xp.where(xp.isfinite(largest), largest, 0)  # a row of -inf stays -inf
+    with quiet():
+        y = xp.log(xp.exp(x - largest).sum(axes, keepdims=True)) + largest
+    return y if keepdim else y.sum(axes)
+
+
+@primitive(lambda g, y, dim: y * (g - sum(g * y, dim, keepdim=True)))
+def softmax(x, dim):
+    """exp(x) / Σ exp(x) along dim, without overflow.   dx = y·(g - Σ g·y)"""
+    axis = _axes("softmax", dim, x.ndim)
+    y = array_module(x).exp(x - x.max(axis, keepdims=True, initial=-math.inf))
+    y /= y.sum(axis, keepdims=True)
+    return y
+
+
+@primitive(lambda g, y, dim: g - exp(y) * sum(g, dim, keepdim=True))
+def log_softmax(x, dim):
+    """x - log Σ exp(x) along dim, without overflow.   dx = g - softmax(x)·Σ g"""
+    xp, axis = array_module(x), _axes("log_softmax", dim, x.ndim)
+    shifted = x - x.max(axis, keepdims=True, initial=-math.inf)
+    shifted -= xp.log(xp.exp(shifted).sum(axis, keepdims=True))
+    return shifted

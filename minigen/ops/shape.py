@@ -1,0 +1,349 @@
+"""Shape ops: the same elements in another arrangement.
+
+Idea: every op here is linear, and its VJP is its adjoint: reshape back, permute back, the slice
+that was padded, the sum of what was copied. `index` and `gather` read, their adjoints
+`index_add` and `scatter_add` add where they read; each one's VJP is the other.
+Read next: conv.py (a bigger algebra of the same kind).
+"""
+
+import builtins
+import math
+
+import numpy
+
+from minigen import backend
+from minigen.backend import array_module
+from minigen.errors import check_dim
+from minigen.ops._define import primitive
+from minigen.tensor import Tensor
+
+# ---- reshaping
+
+
+@primitive(lambda g, x_shape: _reshape(g, x_shape))
+def _reshape(x, shape):
+    return x.reshape(shape)
+
+
+def reshape(x, *shape):
+    """The elements in row-major order in another shape; one size may be -1. A view if it can be.
+
+    ValueError if the sizes do not multiply to the number of elements.
+    """
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    total, known = math.prod(x.shape), math.prod(s for s in shape if s != -1)
+    fits = total == known if -1 not in shape else known and total % known == 0
+    if not fits or builtins.sum(s == -1 for s in shape) > 1:
+        raise ValueError(
+            f"reshape: {tuple(x.shape)} has {total} elements, {tuple(shape)} asks for "
+            f"{'a multiple of ' if -1 in shape else ''}{known}"
+        )
+    return _reshape(x, tuple(shape))
+
+
+view = reshape
+
+
+def flatten(x, start_dim=0, end_dim=-1):
+    """Dimensions start_dim to end_dim made one.   (N, C, H, W) -> (N, C·H·W) for start_dim=1"""
+    first, last = (check_dim("flatten", d, x.ndim) for d in (start_dim, end_dim))
+    if first > last:
+        raise ValueError(f"flatten: start_dim {start_dim} lies after end_dim {end_dim}")
+    shape = tuple(x.shape)
+    return _reshape(x, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def unflatten(x, dim, sizes):
+    """Dimension dim split into several; one of the sizes may be -1."""
+    dim, shape = check_dim("unflatten", dim, x.ndim), tuple(x.shape)
+    return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+
+
+def squeeze(x, dim=None):
+    """Without the dimensions of size 1; with dim, only those named, if their size is 1."""
+    if dim is None:
+        dims = range(x.ndim)
+    else:
+        dims = [check_dim("squeeze", d, x.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+    return _reshape(x, tuple(s for i, s in enumerate(x.shape) if s != 1 or i not in dims))
+
+
+def unsqueeze(x, dim):
+    """A new dimension of size 1 before position dim."""
+    dim = check_dim("unsqueeze", dim, x.ndim + 1)
+    return _reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
+
+
+@primitive(lambda g: g)
+def broadcast_to(x, shape):
+    """x repeated to a shape, as a read-only view.   The gradient is summed back by the engine."""
+    return array_module(x).broadcast_to(x, shape)
+
+
+def expand(x, *shape):
+    """x repeated to a shape, as a view; -1 keeps a dimension's size."""
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    lead = len(shape) - x.ndim
+    if lead < 0 or -1 in shape[:lead]:
+        raise ValueError(f"expand: {tuple(x.shape)} does not expand to {tuple(shape)}")
+    return broadcast_to(x, tuple(x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape)))
+
+
+# ---- reordering
+
+
+@primitive(lambda g, dims: _permute(g, tuple(numpy.argsort(dims).tolist())))
+def _permute(x, dims):
+    return x.transpose(dims)
+
+
+def permute(x, *dims):
+    """The dimensions in another order: result dimension i is dimension dims[i] of x. A view."""
+    dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    order = tuple(check_dim("permute", d, x.ndim) for d in dims)
+    if sorted(order) != list(range(x.ndim)):
+        raise ValueError(
+            f"permute: dims {tuple(dims)} must name each of the {x.ndim} dimensions of "
+            f"{tuple(x.shape)} once"
+        )
+    return _permute(x, order)
+
+
+def transpose(x, dim0, dim1):
+    """Two dimensions exchanged. A view."""
+    order = list(range(x.ndim))
+    i, j = check_dim("transpose", dim0, x.ndim), check_dim("transpose", dim1, x.ndim)
+    if order:
+        order[i], order[j] = order[j], order[i]
+    return _permute(x, tuple(order))
+
+
+@primitive(lambda g, dims: _flip(g, dims))
+def _flip(x, dims):
+    return array_module(x).flip(x, dims)
+
+
+def flip(x, dims):
+    """The order reversed along dims, a number or a tuple."""
+    dims = dims if isinstance(dims, (tuple, list)) else (dims,)
+    return _flip(x, tuple(check_dim("flip", d, x.ndim) for d in dims))
+
+
+# ---- joining and splitting
+
+
+def _cat_vjp(g, tensors_shape, dim):
+    start, parts = 0, []
+    for shape in tensors_shape:
+        parts.append(_index(g, (slice(None),) * dim + (slice(start, start + shape[dim]),)))
+        start += shape[dim]
+    return parts
+
+
+@primitive(_cat_vjp)
+def _cat(dim, *tensors):
+    return array_module(*tensors).concatenate(tensors, dim)
+
+
+def cat(tensors, dim=0):
+    """Tensors joined along an existing dim; all other sizes must agree. ValueError else."""
+    tensors = tuple(tensors)
+    if not tensors:
+        raise ValueError("cat: no tensors to join")
+    shapes = [tuple(t.shape) for t in tensors]
+    dim = check_dim("cat", dim, len(shapes[0]))
+    for shape in shapes[1:]:
+        if len(shape) != len(shapes[0]) or any(
+            a != b for i, (a, b) in enumerate(zip(shape, shapes[0], strict=True)) if i != dim
+        ):
+            raise ValueError(f"cat: {shapes[0]} and {shape} differ outside of dim {dim}")
+    return _cat(dim, *tensors)
+
+
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dim."""
+    tensors = tuple(tensors)
+    shapes = {tuple(t.shape) for t in tensors}
+    if len(shapes) != 1:
+        raise ValueError(f"stack: all shapes must be the same, got {sorted(shapes) or 'nothing'}")
+    return cat([unsqueeze(t, dim) for t in tensors], check_dim("stack", dim, tensors[0].ndim + 1))
+
+
+def split(x, split_size, dim=0):
+    """Parts along dim: of split_size each (the last may be smaller), or of the sizes in a list."""
+    dim = check_dim("split", dim, x.ndim)
+    total = x.shape[dim]
+    if isinstance(split_size, int):
+        if split_size < 1:
+            raise ValueError(f"split: split_size must be at least 1, not {split_size}")
+        split_size = [builtins.min(split_size, total - i) for i in range(0, total, split_size)] or [0]
+    elif builtins.sum(split_size) != total:
+        raise ValueError(f"split: sizes {list(split_size)} do not add up to {total} in dim {dim}")
+    parts, start = [], 0
+    for size in split_size:
+        parts.append(_index(x, (slice(None),) * dim + (slice(start, start + size),)))
+        start += size
+    return tuple(parts)
+
+
+def chunk(x, chunks, dim=0):
+    """At most `chunks` parts of equal size along dim (the last may be smaller)."""
+    if chunks < 1:
+        raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
+    return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
+
+
+@primitive(lambda g, widths: _pad(g, tuple((-a, -b) for a, b in widths), 0.0))
+def _pad(x, widths, value):
+    crop = tuple(slice(-a if a < 0 else None, b if b < 0 else None) for a, b in widths)
+    xp, added = array_module(x), [(builtins.max(a, 0), builtins.max(b, 0)) for a, b in widths]
+    return xp.pad(x[crop], added, constant_values=value)
+
+
+def pad(x, pad, mode="constant", value=0.0):
+    """x with `value` around it: (left, right, top, bottom, ...), counted from the last dimension.
+
+    Negative widths crop. ValueError for another mode, an odd count, or too many widths.
+    """
+    if mode != "constant":
+        raise ValueError(f'pad: mode {mode!r} does not exist; there is "constant"')
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad: {len(pad)} widths for {x.ndim} dimensions; give two per dimension")
+    widths = [(0, 0)] * (x.ndim - len(pad) // 2)
+    widths += [(int(a), int(b)) for a, b in zip(pad[-2::-2], pad[::-2], strict=True)]
+    for size, (a, b) in zip(x.shape, widths, strict=True):
+        if size + a + b < 0 or -a > size or -b > size:
+            raise ValueError(f"pad: widths {tuple(pad)} crop more than {tuple(x.shape)} has")
+    return _pad(x, tuple(widths), value)
+
+
+# ---- reading and writing at positions
+
+
+@primitive(lambda g, x_shape, key: _index_add(g, key, x_shape))
+def _index(x, key):
+    return x[key]
+
+
+@primitive(lambda g, key: _index(g, key))
+def _index_add(g, key, shape):
+    """Zeros of a shape with g added at key: the adjoint of reading at key."""
+    out = array_module(g).zeros(shape, g.dtype)
+    if _is_basic(key):
+        out[key] = g
+    else:
+        backend.scatter_add(out, key, g)
+    return out
+
+
+def _is_basic(key):
+    """Whether the key addresses each element at most once: slices, numbers, one boolean mask."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        isinstance(k, (int, slice, numpy.integer)) or k is None or k is Ellipsis
+        or getattr(k, "dtype", None) == bool
+        for k in parts
+    )
+
+
+def _array_key(function, key):
+    """A key with its tensors and lists as arrays. IndexError for a float index."""
+    if isinstance(key, tuple):
+        return tuple(_array_key(function, k) for k in key)
+    key = key._data if isinstance(key, Tensor) else key
+    key = numpy.asarray(key) if isinstance(key, list) else key
+    dtype = getattr(key, "dtype", None)
+    if isinstance(key, float) or (dtype is not None and dtype.kind not in "iub"):
+        raise IndexError(
+            f"{function}: {key if dtype is None else dtype} cannot be an index; "
+            "use integers, slices, or a boolean mask"
+        )
+    return key
+
+
+def index(x, key):
+    """x[key]: numbers, slices, None, ..., integer arrays (copies, repeats allowed), boolean masks.
+
+    What NumPy accepts, with its result shapes. IndexError out of range or for floats.
+    """
+    return _index(x, _array_key("index", key))
+
+
+@primitive(lambda g, key: _put(g, key, 0.0), None, lambda g, key: _index(g, key))
+def _put(x, key, value):
+    out = x.copy()
+    out[key] = value
+    return out
+
+
+def put(x, key, value, accumulate=False):
+    """A copy of x with x[key] = value (accumulate: += value, repeats added). x is not changed.
+
+    value: number or tensor that broadcasts to x[key]. With an index that repeats, and without
+    accumulate, which value wins is not defined, nor is its gradient.
+    """
+    key = _array_key("put", key)
+    if not accumulate:
+        return _put(x, key, value)
+    read = _index(x, key)
+    value = value if isinstance(value, Tensor) else Tensor(array_module(x._data).asarray(value, x.dtype))
+    return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
+
+
+def _along(index, dim, shape):
+    """The key that picks index along dim: all other dimensions count up."""
+    xp = array_module(index)
+    key = list(xp.ogrid[tuple(slice(s) for s in index.shape)])
+    key[dim] = index
+    return tuple(key)
+
+
+def _check_gather(function, shape, dim, index):
+    if index.dtype.kind not in "iu":
+        raise IndexError(f"{function}: the index must hold integers, not {index.dtype}")
+    if len(shape) != index.ndim:
+        raise ValueError(
+            f"{function}: index {tuple(index.shape)} must have as many dimensions as {tuple(shape)}"
+        )
+    for i, (size, of) in enumerate(zip(index.shape, shape, strict=True)):
+        if i != dim and size > of:
+            raise ValueError(
+                f"{function}: index {tuple(index.shape)} is larger than {tuple(shape)} in dimension {i}"
+            )
+
+
+def gather(x, dim, index):
+    """Elements picked along dim: y[i, j] = x[index[i, j], j] for dim=0. Shape of the index.
+
+    index: integers, as many dimensions as x, no larger than x except along dim.
+    """
+    dim = check_dim("gather", dim, x.ndim)
+    _check_gather("gather", x.shape, dim, index)
+    data = index._data if isinstance(index, Tensor) else index
+    return _index(x, _along(data, dim, x.shape) if x.ndim else ())
+
+
+def scatter_add(x, dim, index, src):
+    """x with src added where gather would read: y[index[i, j], j] += src[i, j] for dim=0.
+
+    index: integers, no larger than src, and than x except along dim; repeats add.
+    """
+    dim = check_dim("scatter_add", dim, x.ndim)
+    _check_gather("scatter_add", x.shape, dim, index)
+    _check_gather("scatter_add", src.shape, -1, index)
+    data = index._data if isinstance(index, Tensor) else index
+    src = _index(src, tuple(slice(s) for s in data.shape))
+    return x + _index_add(src, _along(data, dim, x.shape), tuple(x.shape))
+
+
+# ---- where it lives
+
+
+@primitive(lambda g, home: _move(g, home, g.device))
+def _move(x, device, home):
+    return backend.to_device(x, device)
+
+
+def to_device(x, device):
+    """x copied to a device; its gradient comes back."""
+    return _move(x, device, x.device)
