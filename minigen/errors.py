@@ -6,6 +6,8 @@ is translated here, at no cost to calls that succeed.
 
 import difflib
 
+from numpy.exceptions import AxisError
+
 from minigen.backend import device_of, is_array
 from minigen.tensor import Tensor
 
@@ -21,6 +23,8 @@ def explain(name, args, error):
             f"{name}: one argument is on {devices[0]}, another on {devices[1]}; "
             f'move one of them, for example with .to("{devices[1]}")'
         )
+    if isinstance(error, AxisError) and error.ndim is not None:
+        return _out_of_range(name, error.axis, error.ndim)
     shapes = [tuple(a.shape) for a in tensors]
     if "broadcast" in str(error) and len(shapes) > 1:
         return ValueError(f"{name}: {_broadcast_problem(shapes)}")
@@ -70,8 +74,12 @@ def unknown_argument(function, name, known):
 def check_dim(function, dim, ndim):
     """dim as a number in [0, ndim). IndexError naming the function and the range."""
     if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise IndexError(
-            f"{function}: dim {dim} is out of range for a tensor of {ndim} dimensions "
-            f"(expected {-max(ndim, 1)} to {max(ndim, 1) - 1})"
-        )
+        raise _out_of_range(function, dim, ndim)
     return dim % ndim if ndim else 0
+
+
+def _out_of_range(function, dim, ndim):
+    return IndexError(
+        f"{function}: dim {dim} is out of range for a tensor of {ndim} dimensions "
+        f"(expected {-max(ndim, 1)} to {max(ndim, 1) - 1})"
+    )

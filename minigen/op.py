@@ -74,6 +74,10 @@ class Op:
             bound.append(kwargs[name] if name in kwargs else self.defaults[name])
         return tuple(bound)
 
+    def variadic_inputs(self, args):
+        """(bit, position) of each of the tensors that `*tensors` took."""
+        return ((1 << i, i) for i in range(len(self.parameters) - 1, len(args)))
+
     def __repr__(self):
         return f"<op {self.name}>"
 
@@ -221,29 +225,26 @@ def fused(*names, reference):
 
 
 def _op(op, settles):
-    """The public function of an op: unwrap, compute, wrap, record."""
-    forward, variadic = op.forward, op.variadic
-    fusing = isinstance(op, Fused)
-    tells, count = fusing and op.tells, len(op.parameters)
-    inputs, plans, get_mode = op.inputs, op.plans, mode.get
-    first = count - 1  # of a variadic op's tensors
+    """The public function of an op: unwrap, compute, wrap, record. Every microsecond counts here."""
+    forward, count, inputs, plans = op.forward, len(op.parameters), op.inputs, op.plans
+    variadic, fusing, tells = op.variadic, isinstance(op, Fused), getattr(op, "tells", False)
+    get_mode = mode.get
 
     @functools.wraps(forward)
     def call(*args, **kwargs):
         if kwargs or (len(args) != count and not variadic):
             args = op.bind(args, kwargs)
-        for a in args:
-            if isinstance(a, Tensor):
-                break
-        else:
-            return _settle(_on_arrays(op, args), args, settles)
+        if args[0].__class__ is ndarray and not fusing and _no_tensor(args):
+            y = forward(*args)  # arrays alone: nothing to unwrap, wrap or record
+            return y if y.__class__ is ndarray and y.dtype is FLOAT32 else _settle(y, args, settles)
         now = get_mode()
         if now.watchers:
             return _watched(call, op, args, now)
         key = 0
         if now.grad:
-            for bit, i in inputs if not variadic else ((1 << i, i) for i in range(first, len(args))):
-                if isinstance(args[i], Tensor) and args[i].requires_grad:
+            for bit, i in op.variadic_inputs(args) if variadic else inputs:
+                a = args[i]
+                if isinstance(a, Tensor) and a._requires_grad:
                     key |= bit
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
         try:
@@ -257,7 +258,7 @@ def _op(op, settles):
         if y.__class__ is not ndarray or y.dtype is not FLOAT32:
             y = _settle(y, arrays, settles)
         if not key:
-            return wrap(y)
+            return y if _no_tensor(args) else wrap(y)
         if fusing:
             saved = (*args, back)
         else:
@@ -271,14 +272,11 @@ def _op(op, settles):
     return call
 
 
-def _on_arrays(op, args):
-    """The op's value for arguments without a tensor among them."""
-    try:
-        if not isinstance(op, Fused):
-            return op.forward(*args)
-        return (op.forward(*args, needs=op.needs(*[False] * len(op.names))) if op.tells else op.forward(*args))[0]
-    except (ValueError, TypeError, IndexError) as error:
-        raise errors.explain(op.name, args, error) from error
+def _no_tensor(args):
+    for a in args:
+        if isinstance(a, Tensor):
+            return False
+    return True
 
 
 def _settle(y, arrays, settles):

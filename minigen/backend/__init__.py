@@ -7,6 +7,7 @@ Read next: numpy.py (threads on the CPU), cupy.py (the only file that imports Cu
 """
 
 import contextlib
+import math
 import re
 import sys
 
@@ -84,6 +85,15 @@ def on(device):
     """Context: new arrays of `module_on(device)` are made on that device."""
     number = parse_device(device)
     return contextlib.nullcontext() if number is None else _gpu().use(number)
+
+
+def spread(x, shape):
+    """x broadcast to a shape: a read-only view, or a copy where that is the faster (few elements)."""
+    if type(x) is ndarray and math.prod(shape) <= 1024:
+        out = np.empty(shape, x.dtype)
+        out[...] = x
+        return out
+    return array_module(x).broadcast_to(x, shape)
 
 
 def scatter_add(target, index, values):

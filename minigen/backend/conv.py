@@ -67,25 +67,26 @@ class Axis(NamedTuple):
         return slice(start, stop), slice(begin, begin + count * self.stride, self.stride)
 
 
+def output_size(size, kernel, stride, padding, dilation):
+    """Number of windows along each dimension; below 1 where not even one fits.
+
+    floor((low + size + high − dilation·(kernel − 1) − 1) / stride) + 1
+    """
+    options = zip(size, kernel, stride, padding, dilation, strict=True)
+    return tuple((low + n + high - d * (k - 1) - 1) // s + 1 for n, k, s, (low, high), d in options)
+
+
 @functools.lru_cache(1024)
 def window_axes(size, kernel, stride, padding, dilation):
-    """One Axis for each dimension. ValueError where a window does not fit into the padded size."""
-    axes = []
-    for n, k, s, (low, high), d in zip(size, kernel, stride, padding, dilation, strict=True):
-        reach, room = (k - 1) * d + 1, low + n + high
-        if reach > room:
-            raise ValueError(
-                f"kernel {k} with dilation {d} reaches over {reach} positions, but size {n} with "
-                f"padding ({low}, {high}) has {room} (spatial size {tuple(size)}, kernel "
-                f"{tuple(kernel)}); pad by {reach - room} more, or use a smaller kernel"
-            )
-        axes.append(Axis(k, s, d, low, (room - reach) // s + 1))
-    return tuple(axes)
-
-
-def output_size(size, kernel, stride, padding, dilation):
-    """Number of windows along each dimension: floor((padded size − reach) / stride) + 1."""
-    return tuple(axis.windows for axis in window_axes(size, kernel, stride, padding, dilation))
+    """One Axis for each dimension. ValueError if no window fits."""
+    windows = output_size(size, kernel, stride, padding, dilation)
+    if min(windows) < 1:
+        raise ValueError(
+            f"kernel {kernel} with dilation {dilation} is larger than size {size} with padding "
+            f"{padding}: pad more, or use a smaller kernel"
+        )
+    lows = [low for low, _ in padding]
+    return tuple(map(Axis, kernel, stride, dilation, lows, windows))
 
 
 def conv(x, weight, bias, stride, padding, dilation, groups):
@@ -101,11 +102,11 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
         weight, padding = _flip(weight.swapaxes(0, 1)), _mirrored(padding, kernel, dilation)
         return conv_transpose(x, weight, bias, stride, padding, dilation, 1, windows)
     dtype = x.dtype
-    x, weight, bias = _computable(x, weight, bias)
+    x, weight, bias = computable(x, weight, bias)
     y = array_module(x).empty((len(x), *windows, len(weight)), x.dtype)
     everywhere = tuple(slice(0, n, 1) for n in windows)
-    _correlate(_channels_last(x), [Piece(axes, _matrix(weight, groups), everywhere)], bias, y)
-    return _channels_first(y).astype(dtype, copy=False)
+    _correlate(channels_last(x), [Piece(axes, _matrix(weight, groups), everywhere)], bias, y)
+    return channels_first(y).astype(dtype, copy=False)
 
 
 def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
@@ -120,14 +121,14 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
     windows = tuple(axis.windows for axis in axes)
     if windows != g.shape[2:]:
         raise ValueError(
-            f"a convolution makes {windows} windows of size {tuple(size)}, not {g.shape[2:]}: "
-            f"stride {stride}, padding {padding} and this kernel cannot lead from one to the other"
+            f"size {size} has {windows} windows (kernel {weight.shape[2:]}, stride {stride}, "
+            f"padding {padding}, dilation {dilation}), but there are {g.shape[2:]} to transpose"
         )
     dtype = g.dtype
-    g, weight, bias = _computable(g, weight, bias)
+    g, weight, bias = computable(g, weight, bias)
     y = array_module(g).empty((len(g), *size, weight.shape[1] * groups), g.dtype)
     if groups == 1 and y.shape[-1] <= FEW:
-        _scatter(_channels_last(g), weight, bias, axes, y)
+        _scatter(channels_last(g), weight, bias, axes, y)
     else:
         residues = _residues(axes, size)
         if len(residues) < math.prod(stride):  # some positions meet no tap
@@ -138,8 +139,8 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
             for taps, part, positions in residues
         ]
         if pieces:
-            _correlate(_channels_last(g), pieces, bias, y)
-    return _channels_first(y).astype(dtype, copy=False)
+            _correlate(channels_last(g), pieces, bias, y)
+    return channels_first(y).astype(dtype, copy=False)
 
 
 def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
@@ -153,19 +154,19 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
         weight = conv_weight_grad(g, x, stride, padding, dilation, 1, kernel)
         return array_module(x).ascontiguousarray(_flip(weight.swapaxes(0, 1)))
     xp, dtype = array_module(x), x.dtype
-    x, g, _ = _computable(x, g, None)
+    x, g = computable(x, g)
     axes = window_axes(x.shape[2:], kernel, stride, padding, dilation)
     outputs, channels = g.shape[1] // groups, x.shape[1] // groups
-    x, g = _channels_last(x), _channels_last(g)
+    x, g = channels_last(x), channels_last(g)
     depthwise = channels == outputs == 1 < groups
-    tiles, parts = _tiles(xp, g.shape[:-1], math.prod(kernel) * x.shape[-1])
+    work, parts = tiles(xp, g.shape[:-1], math.prod(kernel) * x.shape[-1])
     whole = Piece(axes, None, tuple(slice(0, axis.windows, 1) for axis in axes))
     sums = {}  # of each half; added in a fixed order: the same bits every time
 
     def run(lo, hi):
         shape = groups, outputs, math.prod(kernel) * channels
         total = sums[lo] = xp.zeros(shape, x.dtype)
-        for samples, i in tiles[lo:hi]:
+        for samples, i in work[lo:hi]:
             part = whole.part(i, parts)
             windows = _windows(xp, x[samples], [part])[0]
             rows = g[(samples, *part.into)]
@@ -175,9 +176,9 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
                 rows = rows.reshape(-1, groups, outputs).transpose(1, 2, 0)
                 total += xp.matmul(rows, _columns(xp, windows, groups))
 
-    _share(xp, run, len(tiles))
+    share(xp, run, len(work))
     weight = sum(sums[lo] for lo in sorted(sums)).reshape(-1, *kernel, channels)
-    return xp.ascontiguousarray(_channels_first(weight)).astype(dtype, copy=False)
+    return xp.ascontiguousarray(channels_first(weight)).astype(dtype, copy=False)
 
 
 # -- the pieces of a convolution -----------------------------------------------------------------
@@ -248,7 +249,7 @@ def _swap_channels(weight, groups):
 
 def _matrix(weight, groups):
     """(O, C/groups, *kernel) -> (groups, taps·C/groups, O/groups), in the order of U's rows."""
-    weight = array_module(weight).ascontiguousarray(_channels_last(weight))
+    weight = array_module(weight).ascontiguousarray(channels_last(weight))
     return weight.reshape(groups, len(weight) // groups, -1).swapaxes(1, 2)
 
 
@@ -262,13 +263,13 @@ def _correlate(x, pieces, bias, y):
     depthwise = x.shape[-1] == groups == y.shape[-1] > 1
     largest = max(pieces, key=lambda p: p.weight.size * math.prod(a.windows for a in p.axes))
     windows = [axis.windows for axis in largest.axes]
-    tiles, parts = _tiles(xp, (len(x), *windows), groups * largest.weight.shape[1])
+    work, parts = tiles(xp, (len(x), *windows), groups * largest.weight.shape[1])
     cut = [[piece.part(i, parts) for piece in pieces] for i in range(parts)]
     if bias is not None:  # repeated along a row: inner loops over few channels are slow
         bias = bias[None].repeat(max(piece.axes[-1].windows for piece in pieces), 0)
 
     def run(lo, hi):
-        for samples, i in tiles[lo:hi]:
+        for samples, i in work[lo:hi]:
             views = _windows(xp, x[samples], cut[i])
             for windows, (_, weight, into) in zip(views, cut[i], strict=True):
                 there = y[(samples, *into)]
@@ -285,7 +286,7 @@ def _correlate(x, pieces, bias, y):
                 if out is not there:
                     there[...] = out
 
-    _share(xp, run, len(tiles))
+    share(xp, run, len(work))
 
 
 def _scatter(g, weight, bias, axes, y):
@@ -293,10 +294,10 @@ def _scatter(g, weight, bias, axes, y):
     xp, size = array_module(g), y.shape[1:-1]
     outputs, channels, *kernel = weight.shape
     matrix = weight.reshape(outputs, -1).T  # (C·taps, O)
-    tiles, _ = _tiles(xp, (len(g), 1, *g.shape[1:-1]), len(matrix))
+    work, _ = tiles(xp, (len(g), 1, *g.shape[1:-1]), len(matrix))
 
     def run(lo, hi):
-        for samples, _ in tiles[lo:hi]:
+        for samples, _ in work[lo:hi]:
             rows = g[samples].reshape(-1, outputs)
             taps = _workspace(xp, "columns", (len(matrix), len(rows)), g.dtype)
             xp.matmul(matrix, rows.T, out=taps)
@@ -310,7 +311,7 @@ def _scatter(g, weight, bias, axes, y):
                 out[(..., *positions)] += taps[(slice(None), *tap, ..., *windows)]
             y[samples] = out.transpose(*range(1, out.ndim), 0)
 
-    _share(xp, run, len(tiles))
+    share(xp, run, len(work))
 
 
 def _depthwise(xp, windows, weight, out):
@@ -336,7 +337,7 @@ def _depthwise_grad(xp, windows, g):
     return xp.stack(grads, 1)[:, None]
 
 
-def _tiles(xp, shape, depth):
+def tiles(xp, shape, depth):
     """How to cut U of (N, *windows) rows and `depth` columns: a list of (samples, part), and the
     number of parts into which the first dimension of the windows is cut.
 
@@ -353,7 +354,7 @@ def _tiles(xp, shape, depth):
     return list(product((slice(a, b) for a, b in pairwise(bounds)), range(parts))), parts
 
 
-def _share(xp, run, count):
+def share(xp, run, count):
     """Run the tiles: on the CPU in two halves."""
     if xp is numpy:
         halves(run, count)
@@ -370,26 +371,22 @@ def _workspace(xp, role, shape, dtype):
 
 def _windows(xp, x, pieces):
     """For each piece all its windows of x (m, *size, C), as a view (m, *windows, *kernel, C)."""
-    spans = [
-        [axis.span() for axis in along] for along in zip(*(p.axes for p in pieces), strict=True)
-    ]
-    bounds = [(min(span)[0], max(stop for _, stop in span)) for span in spans]
+    bounds = []
+    for along in zip(*(piece.axes for piece in pieces), strict=True):
+        starts, stops = zip(*(axis.span() for axis in along), strict=True)
+        bounds.append((min(starts), max(stops)))
     block, origin = _excerpt(xp, x, bounds)
+    batch, *steps, unit = block.strides
     views = []
     for axes, _, _ in pieces:
-        at = tuple(slice(-axis.low - o, None) for axis, o in zip(axes, origin, strict=True))
-        corner = block[(slice(None), *at)]
-        batch, *steps, unit = corner.strides
-        shape = *(axis.windows for axis in axes), *(axis.kernel for axis in axes)
-        strides = (
-            *(step * axis.stride for step, axis in zip(steps, axes, strict=True)),
-            *(step * axis.dilation for step, axis in zip(steps, axes, strict=True)),
+        corner = tuple(slice(-axis.low - o, None) for axis, o in zip(axes, origin, strict=True))
+        along = list(zip(axes, steps, strict=True))
+        view = xp.lib.stride_tricks.as_strided(
+            block[(slice(None), *corner)],
+            (len(x), *(a.windows for a in axes), *(a.kernel for a in axes), x.shape[-1]),
+            (batch, *(s * a.stride for a, s in along), *(s * a.dilation for a, s in along), unit),
         )
-        views.append(
-            xp.lib.stride_tricks.as_strided(
-                corner, (len(x), *shape, x.shape[-1]), (batch, *strides, unit)
-            )
-        )
+        views.append(view)
     return views
 
 
@@ -424,7 +421,8 @@ def _columns(xp, windows, groups):
     run = channels
     if groups == 1 and windows.strides[-2] == channels * windows.itemsize:
         run *= kernel[-1]  # neighbouring taps are neighbours in memory
-    by_row = run >= min(SHORT, windows.shape[n])  # else tap by tap, and the transpose is returned
+    # else tap by tap, and the transpose is returned, which OpenBLAS takes as it is
+    by_row = xp is not numpy or run >= min(SHORT, windows.shape[n])
     windows = windows.reshape(*windows.shape[:-1], groups, channels)
     row, tap = range(1 + n), (*range(1 + n, 1 + 2 * n), 2 + 2 * n)
     windows = windows.transpose(1 + 2 * n, *((*row, *tap) if by_row else (*tap, *row)))
@@ -438,15 +436,18 @@ def _columns(xp, windows, groups):
 # -- layout --------------------------------------------------------------------------------------
 
 
-def _channels_last(x):
+def channels_last(x):
+    """(N, C, *size) -> (N, *size, C), a view."""
     return x.transpose(0, *range(2, x.ndim), 1)
 
 
-def _channels_first(x):
+def channels_first(x):
+    """(N, *size, C) -> (N, C, *size), a view."""
     return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
 
 
-def _computable(x, y, bias):
-    """The arrays in float64 if x or y is, else in float32."""
-    dtype = numpy.dtype("float64" if "float64" in (x.dtype, y.dtype) else "float32")
-    return [None if a is None else a.astype(dtype, copy=False) for a in (x, y, bias)]
+def computable(*arrays):
+    """The arrays in float64 if one of them is, else in float32; None stays None."""
+    double = any(a is not None and a.dtype == numpy.float64 for a in arrays)
+    dtype = numpy.float64 if double else numpy.float32
+    return [None if a is None else a.astype(dtype, copy=False) for a in arrays]

@@ -1,18 +1,18 @@
-"""NumPy on two cores: two halves of a loop, and memory to work in.
+"""NumPy on two cores: a loop in two halves, and memory to work in.
 
-Idea: NumPy's matrix product (OpenBLAS) uses every core by itself, but the copies around it use one.
-Where a loop mixes both (convolution over samples, attention over heads), it is faster to cut the loop
-in two, run each half in its own Python thread, and let BLAS use one thread in each.
+Idea: NumPy's matrix product (OpenBLAS) uses every core, but the copies around it use one. Where a
+loop mixes both (convolution over samples, attention over heads), it is faster to cut the loop in
+two, to run each half in a Python thread of its own, and to leave BLAS one thread in each.
 
-    halves(f, n)        f(0, n // 2) in the worker thread, f(n // 2, n) here, at the same time
-    scratch(role, ...)  a piece of memory that the thread keeps, so that loops allocate nothing
+    halves(f, n)        f(0, n // 2) in the worker thread and f(n // 2, n) here, at the same time
+    scratch(role, ...)  memory that the thread keeps, so that a loop allocates nothing
 
-Invariants. `halves` makes the same two calls whether or not they run at the same time, so a result
-does not depend on who had a thread free. BLAS's number of threads is one setting of the process:
-whoever changes it holds the lock, and puts it back.
+Invariants. `halves` makes the same two calls whether or not they run at the same time: no result
+depends on who had a thread free. BLAS's number of threads is one setting for the whole process:
+who changes it holds the lock, and puts it back.
 
-The setting is reached through ctypes in the OpenBLAS that comes inside NumPy's wheels. With another
-BLAS (MKL, Accelerate, a distribution's own) nothing is changed and the halves run one after the other.
+The setting is reached by ctypes in the OpenBLAS that comes inside NumPy's wheels. With any other
+BLAS (MKL, Accelerate, a distribution's own) it is left alone, and the halves follow each other.
 Read next: conv.py, the main user.
 """
 
@@ -30,7 +30,10 @@ import numpy as np
 
 
 class _OpenBLAS:
-    """NumPy's own copy of OpenBLAS: `threads()` and `use(n)`. OSError or AttributeError if absent."""
+    """NumPy's own copy of OpenBLAS: `threads()`, `use(n)`, `config()`.
+
+    OSError if there is none, AttributeError if it is not built as expected.
+    """
 
     def __init__(self):
         package = Path(np.__file__).parent
@@ -99,18 +102,22 @@ if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
 def halves(f, n):
     """Call f(0, n // 2) and f(n // 2, n), at the same time where that is possible.
 
-    f(lo, hi) does the part [lo, hi) of a loop, returns nothing, and may use `scratch`: each thread has
-    its own. An exception of either half is raised here, once both have ended. Handing over costs
-    about 50 µs: not worth it below 0.2 ms of work, sure from 0.5 ms. One after the other inside a half,
-    with one BLAS thread (OPENBLAS_NUM_THREADS=1), and where BLAS's threads cannot be set. With n < 2
-    there is one call, and BLAS keeps its threads.
+    f(lo, hi) does the part [lo, hi) of a loop and returns nothing; `scratch` gives it memory of its
+    own. What a half raises is raised here, once both have ended. With n < 2 there is one call, and
+    BLAS keeps its threads.
+
+    Handing over costs about 50 µs: no gain below 0.2 ms of work, a sure one from 0.5 ms. The calls
+    follow each other inside another `halves`, when BLAS has one thread (OPENBLAS_NUM_THREADS=1),
+    and when its threads cannot be set.
     """
     middle = n // 2
     if middle == 0:
-        return f(0, n)
+        f(0, n)
+        return
     if _thread.halving or _blas is None or _blas.threads() == 1:
         f(0, middle)
-        return f(middle, n)
+        f(middle, n)
+        return
     with _lock, _one_blas_thread():
         # the context carries numpy.errstate, which a new thread would not know
         other = _worker.submit(contextvars.copy_context().run, _half, f, 0, middle)
@@ -142,8 +149,8 @@ def _one_blas_thread():
 def scratch(role, shape, dtype):
     """An array to work in, of undefined content: this thread's memory for `role`, grown as needed.
 
-    shape: a tuple, or an int for a flat array. The next call with the same role in the same thread
-    gives the same memory again, so nothing that lives longer than one step of a loop may stay in it.
+    shape: a tuple, or an int for a flat array. The next call with this role in this thread returns
+    the same memory, so nothing that outlives one step of a loop may stay in it.
     """
     size = math.prod(shape) if isinstance(shape, tuple) else shape
     size *= np.dtype(dtype).itemsize

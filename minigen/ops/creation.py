@@ -40,7 +40,7 @@ def tensor(data, dtype=None, device="cpu", requires_grad=False):
         if data.dtype.kind not in "biufc":
             raise TypeError(f"tensor: {data.dtype} elements are not numbers")
         if data.dtype == numpy.float64 and not typed:
-            data = data.astype(FLOAT)
+            dtype = dtype or FLOAT
     array = backend.to_device(data, device).astype(dtype or data.dtype, copy=True)
     return Tensor(array, requires_grad)
 

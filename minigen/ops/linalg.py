@@ -15,44 +15,47 @@ def _mT(x):
     return permute(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
 
 
-def _left(g, b):
-    return _matmul(g, _mT(b))
+def _left(g, a_shape, b):
+    if b.ndim == 1:
+        return unsqueeze(g, -1) * b
+    if len(a_shape) == 1:
+        return squeeze(matmul(unsqueeze(g, -2), _mT(b)), -2)
+    return matmul(g, _mT(b))
 
 
 def _right(g, a, b_shape):
+    if len(b_shape) == 1:
+        return g * a if a.ndim == 1 else matmul(reshape(g, (-1,)), reshape(a, (-1, a.shape[-1])))
+    if a.ndim == 1:
+        return unsqueeze(a, -1) * unsqueeze(g, -2)
     if len(b_shape) == 2 and a.ndim > 2:  # one product instead of a sum over the stack
         a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
-    return _matmul(_mT(a), g)
+    return matmul(_mT(a), g)
 
 
 @primitive(_left, _right)
-def _matmul(a, b):
-    if a.dtype != b.dtype:
-        raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
-    return a @ b
-
-
 def matmul(a, b):
     """Matrix product of the last two dimensions, the others broadcast; vectors as in NumPy.
 
         (..., n, k) @ (..., k, m) -> (..., n, m)     (k) @ (k) -> ()     (..., n, k) @ (k) -> (..., n)
 
-    ValueError if the inner sizes differ, naming the likely transposition.
+    ValueError if the inner sizes differ, naming the likely transposition; TypeError if the dtypes do.
     """
-    if a.ndim == 0 or b.ndim == 0:
-        raise ValueError("matmul: a number has no matrix product; use *")
-    inner, other = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
-    if inner != other:
-        raise ValueError(_mismatch(tuple(a.shape), tuple(b.shape), inner, other))
-    row, column = a.ndim == 1, b.ndim == 1
-    if not (row or column):
-        return _matmul(a, b)
-    y = _matmul(unsqueeze(a, 0) if row else a, unsqueeze(b, -1) if column else b)
-    y = squeeze(y, -1) if column else y
-    return squeeze(y, -1 if column else -2) if row else y
+    if a.dtype != b.dtype:
+        raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
+    try:
+        return a @ b
+    except ValueError as error:
+        raise ValueError(_mismatch(a.shape, b.shape)) from error
 
 
-def _mismatch(a, b, inner, other):
+def _mismatch(a, b):
+    """The sentence about two shapes that cannot be multiplied."""
+    if not a or not b:
+        return "matmul: a number has no matrix product; use *"
+    inner, other = a[-1], b[-2] if len(b) > 1 else b[0]
+    if inner == other:
+        return f"matmul: {a} @ {b}: the leading sizes do not broadcast"
     fix = ""
     if len(b) > 1 and b[-1] == inner:
         fix = "; did you mean w.T?" if len(b) == 2 else "; did you mean w.mT for the second?"
@@ -62,29 +65,25 @@ def _mismatch(a, b, inner, other):
 
 
 def _linear_weight(g, x):
-    return _matmul(_mT(reshape(g, (-1, g.shape[-1]))), reshape(x, (-1, x.shape[-1])))
+    return matmul(_mT(reshape(g, (-1, g.shape[-1]))), reshape(x, (-1, x.shape[-1])))
 
 
-@primitive(lambda g, weight: linear(g, _mT(weight)), _linear_weight, lambda g: g)
-def _linear(x, weight, bias):
-    y = x @ weight.T
-    if bias is not None:
-        y += bias
-    return y
-
-
+@primitive(lambda g, weight: matmul(g, weight), _linear_weight, lambda g: g)
 def linear(x, weight, bias=None):
     """x·Wᵀ + b.   x (..., in), weight (out, in), bias (out,) or None -> (..., out)"""
-    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+    if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
         hint = ""
         if weight.ndim == 2 and x.ndim > 2 and math.prod(x.shape[1:]) == weight.shape[1]:
             hint = "; did you mean x.flatten(1)?"
         raise ValueError(
-            f"linear: x {tuple(x.shape)} with weight {tuple(weight.shape)}: the last size of x "
-            f"must be weight's second{hint}"
+            f"linear: x {x.shape} with weight {weight.shape}: the last size of x must be weight's "
+            f"second{hint}"
         )
-    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
-        raise ValueError(
-            f"linear: bias {tuple(bias.shape)} must have weight's first size, ({weight.shape[0]},)"
-        )
-    return _linear(x, weight, bias)
+    y = x @ weight.T
+    if bias is not None:
+        if bias.shape != weight.shape[:1]:
+            raise ValueError(
+                f"linear: bias {bias.shape} must have weight's first size, ({weight.shape[0]},)"
+            )
+        y += bias
+    return y

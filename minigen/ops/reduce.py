@@ -10,32 +10,32 @@ import math
 from typing import NamedTuple
 
 from minigen.backend import array_module, quiet
-from minigen.errors import check_dim
 from minigen.ops._define import primitive
 from minigen.ops.elementwise import cast, exp, maximum, minimum, where
 from minigen.ops.shape import broadcast_to, gather, reshape, squeeze
 from minigen.tensor import Tensor
 
 
-def _axes(function, dim, ndim):
-    """dim as NumPy's axis: None or a tuple of numbers in [0, ndim)."""
-    if dim is None:
+def _axis(x, dim):
+    """dim as NumPy's axis. NumPy checks it, and errors.explain translates what it says."""
+    if dim is None or not x.ndim:
         return None
-    if not isinstance(dim, (tuple, list)):
-        return (check_dim(function, dim, ndim),) if ndim else None
-    axes = tuple(check_dim(function, d, ndim) for d in dim)
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"{function}: dim {dim} names a dimension twice")
-    return axes
+    return tuple(dim) if isinstance(dim, list) else dim
+
+
+def _axes(dim, ndim):
+    """dim as a set of numbers in [0, ndim)."""
+    if dim is None:
+        return set(range(ndim))
+    return {d % (ndim or 1) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))}
 
 
 def _kept(value, shape, dim):
     """A reduced value with its reduced dimensions put back as 1."""
     if value.ndim == len(shape):
         return value
-    axes = _axes("reduction", dim, len(shape))
-    sizes = [1 if axes is None or i in axes else size for i, size in enumerate(shape)]
-    return reshape(value, sizes)
+    axes = _axes(dim, len(shape))
+    return reshape(value, tuple([1 if i in axes else size for i, size in enumerate(shape)]))
 
 
 def _spread(g, shape, dim):
@@ -45,17 +45,14 @@ def _spread(g, shape, dim):
 
 def _count(shape, dim):
     """How many elements each result was made of."""
-    axes = _axes("reduction", dim, len(shape))
-    count = 1
-    for i, size in enumerate(shape):
-        count *= size if axes is None or i in axes else 1
-    return count
+    axes = _axes(dim, len(shape))
+    return math.prod(size for i, size in enumerate(shape) if i in axes)
 
 
 @primitive(lambda g, x_shape, dim: _spread(g, x_shape, dim))
 def sum(x, dim=None, keepdim=False):
     """Sum over dim; integers and booleans give int64."""
-    return x.sum(_axes("sum", dim, x.ndim), keepdims=keepdim)
+    return x.sum(_axis(x, dim), keepdims=keepdim)
 
 
 @primitive(lambda g, x_shape, dim: _spread(g / builtins.max(_count(x_shape, dim), 1), x_shape, dim))
@@ -63,7 +60,7 @@ def mean(x, dim=None, keepdim=False):
     """Arithmetic mean over dim; nan over nothing."""
     with quiet():
         return array_module(x).true_divide(
-            x.sum(_axes("mean", dim, x.ndim), keepdims=keepdim), _count(x.shape, dim)
+            x.sum(_axis(x, dim), keepdims=keepdim), _count(x.shape, dim)
         )
 
 
@@ -79,7 +76,7 @@ def var(x, dim=None, correction=1, keepdim=False):
 
     correction=0 is the population's variance; nan where count <= correction.
     """
-    axes = _axes("var", dim, x.ndim)
+    axes = _axis(x, dim)
     centred = x - x.mean(axes, keepdims=True)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
     with quiet():
@@ -107,10 +104,10 @@ def _share(g, y, x, dim):
 
 
 def _not_empty(function, x, dim):
-    axes = _axes(function, dim, x.ndim)
-    if _count(x.shape, dim) == 0:
+    axis = _axis(x, dim)
+    if not x.size and _count(x.shape, dim) == 0:
         raise ValueError(f"{function}: shape {x.shape} has nothing to choose from in dim {dim}")
-    return axes
+    return axis
 
 
 @primitive(_share)
@@ -187,7 +184,7 @@ def logsumexp(x, dim=None, keepdim=False):
 @primitive(lambda g, y, dim: y * (g - sum(g * y, dim, keepdim=True)))
 def softmax(x, dim):
     """exp(x) / Σ exp(x) along dim, without overflow.   dx = y·(g - Σ g·y)"""
-    axis = _axes("softmax", dim, x.ndim)
+    axis = _axis(x, dim)
     y = array_module(x).exp(x - x.max(axis, keepdims=True, initial=-math.inf))
     y /= y.sum(axis, keepdims=True)
     return y
@@ -196,7 +193,7 @@ def softmax(x, dim):
 @primitive(lambda g, y, dim: g - exp(y) * sum(g, dim, keepdim=True))
 def log_softmax(x, dim):
     """x - log Σ exp(x) along dim, without overflow.   dx = g - softmax(x)·Σ g"""
-    xp, axis = array_module(x), _axes("log_softmax", dim, x.ndim)
+    xp, axis = array_module(x), _axis(x, dim)
     shifted = x - x.max(axis, keepdims=True, initial=-math.inf)
     shifted -= xp.log(xp.exp(shifted).sum(axis, keepdims=True))
     return shifted

@@ -22,7 +22,14 @@ from minigen.tensor import Tensor
 
 @primitive(lambda g, x_shape: _reshape(g, x_shape))
 def _reshape(x, shape):
-    return x.reshape(shape)
+    try:
+        return x.reshape(shape)
+    except ValueError as error:
+        many = "a multiple of " if -1 in shape else ""
+        known = math.prod(s for s in shape if s != -1)
+        raise ValueError(
+            f"reshape: {x.shape} has {x.size} elements, {shape} asks for {many}{known}"
+        ) from error
 
 
 def reshape(x, *shape):
@@ -30,15 +37,7 @@ def reshape(x, *shape):
 
     ValueError if the sizes do not multiply to the number of elements.
     """
-    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    total, known = math.prod(x.shape), math.prod(s for s in shape if s != -1)
-    fits = total == known if -1 not in shape else known and total % known == 0
-    if not fits or builtins.sum(s == -1 for s in shape) > 1:
-        raise ValueError(
-            f"reshape: {tuple(x.shape)} has {total} elements, {tuple(shape)} asks for "
-            f"{'a multiple of ' if -1 in shape else ''}{known}"
-        )
-    return _reshape(x, tuple(shape))
+    return _reshape(x, shape if len(shape) != 1 or isinstance(shape[0], int) else tuple(shape[0]))
 
 
 view = reshape
@@ -77,7 +76,7 @@ def unsqueeze(x, dim):
 @primitive(lambda g: g)
 def broadcast_to(x, shape):
     """x repeated to a shape, as a read-only view.   The gradient is summed back by the engine."""
-    return array_module(x).broadcast_to(x, shape)
+    return backend.spread(x, shape)
 
 
 def expand(x, *shape):

@@ -1,0 +1,1 @@
+"""Demos of auto-encoders: deck A, parts 1 to 4."""

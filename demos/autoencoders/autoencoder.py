@@ -1,0 +1,91 @@
+"""Fully connected auto-encoder on digits: reconstructions, the map of its codes, its schema.
+
+Each picture is squeezed into a code of 32 numbers and made again from it. Principal components
+(PCA) do the same with planes instead of a trained network: their error is the one to beat.
+Course: decks A and B, « Auto-codeur entièrement connecté (MLP) »; row 23.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigen import data, demos, draw, from_numpy, metrics, optim
+from minigen.models.autoencoders.mlp import AutoEncoder
+from minigen.models.autoencoders.mlp import Config as Model
+from minigen.train import About, Demo, Run
+
+ABOUT = About(
+    row=23,
+    item="A-01",
+    fr="auto-codeur entièrement connecté (MLP)",
+    en="fully connected auto-encoder",
+    module="minigen.models.autoencoders.mlp",
+    metric="mse_vs_pca",                # test error, relative to that of PCA with as many numbers
+    bars={"tiny": 1.1, "gpu": 0.8},
+)
+
+
+@dataclass
+class Config(Demo):
+    size: int | None = None             # pixels a side; none: 28, or what your pictures have
+    hidden: tuple[int, ...] = (128,)    # widths of the encoder's layers; the decoder mirrors them
+    latent: int = 32                    # numbers in a code; with 2, the map shows the codes as such
+    batch: int = 128                    # pictures per step
+    epochs: int = 10                    # passes over the pictures
+    lr: float = 1e-3                    # Adam's step size
+
+
+PRESETS = {
+    "tiny": {},
+    "gpu": {"hidden": (1000, 500, 250), "latent": 30, "batch": 512, "epochs": 50},
+}
+
+
+def main(config: Config) -> int:
+    images = data.load(config.data or "digits", size=config.size, seed=config.seed)
+    print(images.describe())
+    model = AutoEncoder(
+        Model(pixels=images.pixels, hidden=config.hidden, latent=config.latent),
+        rng=config.rng("weights"),
+    ).to(config.device)
+    optimizer = optim.Adam(model.parameters(), lr=config.lr)
+    shown = from_numpy(images.test[:10]).to(config.device)                      # (10, C, H, W)
+
+    with Run(config, "autoencoder", model=model, optimizer=optimizer) as run:
+        for x in run.batches(images.train, config.batch, config.epochs):        # (B, C, H, W)
+            loss = model.loss(x.flatten(1))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            run.log(mse=loss)
+            if run.every(0.1):
+                with run.evaluation():
+                    copies = model(shown.flatten(1)).reshape(shown.shape)
+                run.figure("reconstructions", draw.rows(input=shown, reconstruction=copies))
+
+        with run.evaluation():
+            codes = model.encode(from_numpy(images.test).to(config.device).flatten(1))  # (N, K)
+            copy = model.decode(codes[:1]).reshape(shown[0].shape)
+        run.figure("codes", code_map(codes.to("cpu").numpy(), images))
+        run.figure("schema", draw.schema(model.sizes, shown[0], codes[0], copy))
+        run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
+
+        mse = run.mean(lambda x: model.loss(x.flatten(1)), images.test)
+        pca = metrics.pca_mse(images.train, images.test, config.latent)
+        psnr = metrics.psnr(mse, images.pixels)
+        return run.report(mse=mse, psnr=psnr, pca_mse=pca, mse_vs_pca=mse / pca)
+
+
+def code_map(codes, images):
+    """The codes of the test pictures as points of a plane, coloured by class.   (N, K) -> Figure"""
+    if codes.shape[1] > 2:      # seen from where they spread most: along two principal directions
+        codes = codes - codes.mean(0)
+        codes = codes @ np.linalg.svd(codes, full_matrices=False)[2][:2].T              # (N, 2)
+        names = ("first principal direction of the codes", "second")
+    else:
+        names = ("first number of the code", "second")
+    return draw.scatter(codes, images.test_labels, images.classes, "codes of test pictures", names)
+
+
+if __name__ == "__main__":
+    demos.start(__file__)

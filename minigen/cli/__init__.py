@@ -1,0 +1,71 @@
+"""The command `minigen`: one module of this folder per subcommand.
+
+Idea: the table below is all that `minigen --help` needs. A command's module is imported only when
+it is chosen, so that help stays instant and a broken demo cannot break `doctor`. Each module has
+    HELP                     what `minigen NAME --help` says above the options
+    add_arguments(parser)    its options
+    run(args) -> int         does it; the exit code: 0 good, 1 it ran and the answer is no
+Exit code 2 is argparse's: the command line was not understood.
+Read next: demo.py, doctor.py.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import minigen
+
+COMMANDS = {
+    "demo": "train a model of the course and draw its figures",
+    "list": "show every demo: chapter, names, presets, recorded result",
+    "bars": "measure presets over several seeds and record the results",
+    "bench": "time ops and training steps, against PyTorch where it is installed",
+    "doctor": "check this machine and environment, and say how to fix what is wrong",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line argv (default: the process's own) and return its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    # No option before the command takes a value, so the first word is the command.
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    parser, run = _parser(chosen)
+    args = parser.parse_args(argv)
+    if run is None:  # no command at all
+        parser.print_help()
+        return 2
+    try:
+        code = run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader had enough: minigen list | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
+
+
+def _parser(chosen):
+    """The parser with every command's name, the chosen one's options, and its run function."""
+    parser = argparse.ArgumentParser(
+        prog="minigen",
+        description="Learn generative and self-supervised deep learning on an engine one can read.",
+        epilog="minigen COMMAND --help explains a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"minigen {minigen.__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND")
+    run = None
+    for name, line in COMMANDS.items():
+        if name == chosen:
+            module = importlib.import_module(f"minigen.cli.{name}")
+            command = subparsers.add_parser(
+                name,
+                help=line,
+                description=module.HELP,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            module.add_arguments(command)
+            run = module.run
+        else:
+            subparsers.add_parser(name, help=line)
+    return parser, run

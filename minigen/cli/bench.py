@@ -1,0 +1,241 @@
+"""`minigen bench`: how fast minigen is, and how that compares to PyTorch on the same machine.
+
+Idea: never two libraries in one process (the idle threads of one slow the other). Each side has a
+process of its own; rounds alternate, wait for a quiet machine, and the median of the rounds counts.
+A ratio is minigen's time over PyTorch's from one run; below 1 minigen is faster. Memory is the peak
+above the imported library, in a fresh process that runs three steps.
+Read next: bench_cases.py (what is timed).
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import platform
+import statistics
+import time
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+HELP = __doc__.split("\n\n", 1)[1].rsplit("Read next", 1)[0]
+
+
+def add_arguments(parser):
+    """Options of `minigen bench`."""
+    parser.add_argument("group", nargs="?", choices=["cost", "models"], help="only these cases")
+    parser.add_argument("--only", metavar="TEXT", default="", help="only cases with TEXT in the name")
+    parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
+    parser.add_argument("--rounds", type=_positive, default=9, help="rounds per case (default 9)")
+    parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
+
+
+def _positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return value
+
+
+def run(args):
+    """Time the chosen cases; 0, or 2 if PyTorch is asked for and missing."""
+    from minigen.cli.bench_cases import CASES
+
+    sides = ["minigen"] + ([args.against] if args.against else [])
+    threads = os.cpu_count() or 1
+    chosen = [
+        (group, name)
+        for group, cases in CASES.items()
+        for name in cases
+        if args.group in (None, group) and args.only in name
+    ]
+    if not chosen:
+        print(f"no case has {args.only!r} in its name")
+        return 2
+    workers = {side: _Worker(side, threads) for side in sides}
+    try:
+        versions = {side: worker.ask("version") for side, worker in workers.items()}
+        missing = [side for side, version in versions.items() if version is None]
+        if missing:
+            print(f"{missing[0]} is not installed here: pip install torch, or leave --against out")
+            return 2
+        rows = [_measure(workers, group, name, args.rounds, threads) for group, name in chosen]
+    finally:
+        for worker in workers.values():
+            worker.close()
+    print(_table(rows, len(sides) > 1))
+    if args.json:
+        report = {"hardware": _hardware(), "versions": versions, "threads": threads, "seed": 0}
+        report |= {"date": date.today().isoformat(), "rounds": args.rounds, "cases": rows}
+        _write(Path(args.json), json.dumps(report, indent=2) + "\n")
+        print(f"written: {args.json}")
+    return 0
+
+
+def _write(path, text):
+    """All or nothing: a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _measure(workers, group, name, rounds, threads):
+    """One case on every side: median seconds and, for models, peak bytes."""
+    row = {"group": group, "name": name, "seconds": {}, "peak_bytes": {}}
+    times = {side: [] for side in workers}
+    for worker in workers.values():
+        worker.ask("build", group, name)
+    for _ in range(rounds):
+        for side, worker in workers.items():
+            _wait_for_quiet()
+            times[side].append(worker.ask("time"))
+    row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
+    if group == "models" and Path("/proc/self/clear_refs").exists():
+        for side in workers:
+            fresh = _Worker(side, threads)
+            row["peak_bytes"][side] = fresh.ask("memory", group, name)
+            fresh.close()
+    return row
+
+
+def _wait_for_quiet(tries=20):
+    """Up to a second, until 50 ms pass in which nothing else used the processor (Linux only)."""
+    with suppress(OSError):
+        for _ in range(tries):
+            before = _busy()
+            time.sleep(0.05)
+            if _busy() - before <= 1:
+                return
+
+
+def _busy():
+    """Ticks that all processors spent working since boot."""
+    values = [int(v) for v in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(values) - values[3] - values[4]
+
+
+class _Worker:
+    """One side in a process of its own, answering questions over a pipe."""
+
+    def __init__(self, side, threads):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, side, threads), daemon=True)
+        self._process.start()
+
+    def ask(self, *question):
+        """The answer to a question; RuntimeError with the worker's words if it failed."""
+        self._pipe.send(question)
+        kind, answer = self._pipe.recv()
+        if kind == "error":
+            raise RuntimeError(answer)
+        return answer
+
+    def close(self):
+        """End the process."""
+        self._pipe.send(("quit",))
+        self._process.join(5)
+
+
+def _work(pipe, side, threads):
+    """The worker's loop."""
+    from minigen.cli import bench_cases
+
+    try:
+        library = bench_cases.minigen_side() if side == "minigen" else bench_cases.torch_side(threads)
+    except ImportError:
+        library = None
+    run = None
+    while True:
+        command, *rest = pipe.recv()
+        if command == "quit":
+            return
+        try:
+            if command == "version":
+                answer = library and _version(side)
+            elif command == "build":
+                run = bench_cases.CASES[rest[0]][rest[1]](library)
+                answer = None
+            elif command == "time":
+                answer = _seconds(run)
+            else:
+                answer = _peak(lambda case: bench_cases.CASES[case[0]][case[1]](library), rest)
+        except Exception as error:  # told to the parent, which raises it
+            pipe.send(("error", f"{side}: {type(error).__name__}: {error}"))
+        else:
+            pipe.send(("answer", answer))
+
+
+def _version(side):
+    import importlib.metadata
+
+    name = {"minigen": "numpy", "torch": "torch"}[side]
+    return f"{name} {importlib.metadata.version(name)}"
+
+
+def _seconds(run, at_least=0.2, most=200):
+    """Median time of a call, over a fifth of a second or two hundred calls."""
+    run()
+    times, end = [], time.perf_counter() + at_least
+    while len(times) < 3 or (time.perf_counter() < end and len(times) < most):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _peak(build, case):
+    """Bytes by which the process grew at most, from the imported library through three steps."""
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    run = build(case)
+    for _ in range(3):
+        run()
+    return _status("VmHWM") - before
+
+
+def _status(field):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def _hardware():
+    model = platform.processor() or platform.machine()
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    return {"processor": model, "cores": os.cpu_count(), "system": platform.platform()}
+
+
+def _table(rows, compared):
+    """The rows as a Markdown table, with the geometric mean of each group's ratios."""
+    from minigen.cli.bench_cases import CHAIN
+
+    lines = [
+        "| case | minigen | PyTorch | ratio | peak memory | ratio |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for group in dict.fromkeys(row["group"] for row in rows):
+        ratios = []
+        for row in (r for r in rows if r["group"] == group):
+            scale, unit = (1e6 / CHAIN, "µs an op") if group == "cost" else (1e3, "ms")
+            ours, theirs = (row["seconds"].get(side) for side in ("minigen", "torch"))
+            cells = [row["name"], f"{ours * scale:.2f} {unit}"]
+            if compared:
+                ratios.append(ours / theirs)
+                cells += [f"{theirs * scale:.2f} {unit}", f"{ratios[-1]:.2f}"]
+            else:
+                cells += ["", ""]
+            peak = row["peak_bytes"]
+            cells.append(" / ".join(f"{value / 1e6:.0f} MB" for value in peak.values()))
+            cells.append(f"{peak['minigen'] / peak['torch']:.2f}" if "torch" in peak else "")
+            lines.append("| " + " | ".join(cells) + " |")
+        if compared:
+            mean = math.exp(statistics.fmean(map(math.log, ratios)))
+            lines.append(f"| **{group}: geometric mean** | | | **{mean:.2f}** | | |")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""A folder of pictures, of any size and kind.
+
+Idea: Pillow decodes; what is left is to see that no picture comes out wrong without a word. Turned
+photographs are set upright, transparency is laid on white, 16-bit greys keep their range, and a
+file that is broken is named.
+Read next: source.py (cropping and resizing), images.py.
+"""
+
+import os
+import warnings
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from minigen.data.source import DataError, Source, fit, naming, white_level
+
+# only these decoders run, whatever a file holds: some of Pillow's others start programs
+FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP", "GIF", "TIFF")
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "F")
+SAMPLE = 1000           # at most so many headers are read to learn the usual side and mode
+
+
+def folder_source(root):
+    """The pictures in a folder and its sub-folders, without hidden ones, as a `Source`.
+
+    Where every picture lies in a sub-folder, and there are several of them, they name the classes.
+    Raises DataError if there is no picture, or one that is looked at is broken.
+    """
+    files, others = _walk(root)
+    kinds = ", ".join(f"{n} {suffix or 'without suffix'}" for suffix, n in others.most_common(5))
+    skipped = f"; other files skipped: {others.total()} ({kinds})" if others else ""
+    if not files:
+        raise DataError(
+            f"{root}: no picture here, that is, no {' '.join(SUFFIXES)}{skipped}; a file of arrays "
+            "(IDX, .npz, .npy) is given by its own path"
+        )
+    heads = [_head(path) for path in files[:: -(-len(files) // SAMPLE)]]
+    sides = [side for side, _ in heads]
+    colour = [mode not in GREY for _, mode in heads]
+    span = f"{min(sides)}" if min(sides) == max(sides) else f"{min(sides)} to {max(sides)}"
+    folders = [path.relative_to(root).parts[:-1] for path in files]
+    classed = all(folders) and len({parts[0] for parts in folders}) > 1
+
+    def picture(i, size):
+        planes, white = _decode(files[i], size)
+        return fit(planes, size, white)
+
+    return Source(
+        found=f"{len(files)} pictures, shorter side {span} pixels{skipped}",
+        count=len(files),
+        picture=picture,
+        side=int(np.median(sides)),
+        channels=3 if 2 * sum(colour) >= len(colour) else 1,
+        labels=np.array([parts[0] for parts in folders]) if classed else None,
+    )
+
+
+def _walk(root):
+    """Pictures under root, in order of name, and a count of the other files by suffix."""
+    pictures, others, seen = [], Counter(), set()
+    for folder, inner, names in os.walk(root, followlinks=True, onerror=_refuse):
+        real = os.path.realpath(folder)
+        if real in seen:                                # a link to where we have been
+            inner.clear()
+            continue
+        seen.add(real)
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        for path in (Path(folder, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                pictures.append(path)
+            else:
+                others[path.suffix.lower()] += 1
+    return sorted(pictures), others
+
+
+def _refuse(error):
+    raise DataError(f"{error.filename}: cannot be listed ({error.strerror})") from error
+
+
+@contextmanager
+def _opened(path):
+    """The picture in a file, its header read."""
+    with naming(path), warnings.catch_warnings():
+        # Pillow only warns of a bomb between its limit, 89 million pixels, and twice as many
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as image:
+            yield image
+
+
+def _head(path):
+    """Shorter side and mode, without decoding."""
+    with _opened(path) as image:
+        return min(image.size), image.mode
+
+
+def _decode(path, size):
+    """A picture, upright, at least `size` a side.   -> (C, H, W), C 1 or 3, and its white level"""
+    with _opened(path) as image:
+        # a JPEG decodes to 1/2, 1/4 or 1/8 at a fraction of the cost
+        image.draft(None, (size, size))
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode == "F":
+            values = np.asarray(image)
+            return values[None], white_level(values, path)
+        if image.mode[0] == "I":                        # 16-bit grey, however it is stored
+            values = np.asarray(image)
+            if values.min() < 0 or values.max() > 65535:
+                raise DataError(f"{path}: grey values of more than 16 bits, up to {values.max()}")
+            return values[None], 65535
+        grey = image.mode in GREY
+        if image.has_transparency_data:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image.convert("RGBA"))
+        values = np.asarray(image.convert("L" if grey else "RGB"))
+        return values.reshape(*values.shape[:2], -1).transpose(2, 0, 1), 255

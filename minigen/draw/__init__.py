@@ -1,0 +1,12 @@
+"""Figures of data, models and training, ready to be published.
+
+Idea: each function takes Tensors or arrays and returns a matplotlib `Figure`; nothing is shown or
+written. `run.figure(name, figure)` or `figure.savefig(path)` does that.
+Read next: style.py, then images.py, plots.py, schema.py.
+"""
+
+from minigen.draw.images import counts, feature_maps, grid, rows
+from minigen.draw.plots import curves, scatter
+from minigen.draw.schema import schema
+
+__all__ = ["counts", "curves", "feature_maps", "grid", "rows", "scatter", "schema"]

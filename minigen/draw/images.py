@@ -1,0 +1,135 @@
+"""Figures made of pictures: a grid, labelled rows, feature maps, heat maps of small arrays.
+
+Idea: many small pictures are pasted into one array and shown in one go, each pixel as a square of
+whole screen pixels, never smoothed: what one sees is what the network sees.
+Read next: style.py (fonts and colours), plots.py.
+"""
+
+import math
+
+import matplotlib
+import numpy as np
+
+from minigen.draw.style import as_array, as_images, new_figure, styled
+
+WIDTH = 800         # of a figure, about, in 1/100 inch
+GAP = 2             # picture pixels between pictures
+LABEL = 120         # width of the column of names, in 1/100 inch
+MOST_MAPS = 64      # feature maps shown of a layer
+
+
+@styled
+def grid(images, columns=None):
+    """Pictures side by side, row after row.
+
+    images: Tensor or array (N, 1 or 3, H, W) in [0, 1]. columns: by default about as many as rows.
+    -> Figure
+    """
+    pictures = as_images(images)
+    mosaic = paste(pictures, columns or math.ceil(math.sqrt(len(pictures))))
+    zoom = _zoom(mosaic, WIDTH)
+    height, width = mosaic.shape[0] * zoom, mosaic.shape[1] * zoom
+    figure = new_figure(width, height)
+    _show(figure, mosaic, 0, 0, zoom)
+    return figure
+
+
+@styled
+def rows(**images):
+    """Rows of pictures, each with its name on the left: rows(input=x, reconstruction=y).
+
+    images: Tensors or arrays (N, 1 or 3, H, W) in [0, 1], all of one shape. Underscores in a name
+    become spaces.   -> Figure
+    """
+    pictures = [as_images(x) for x in images.values()]
+    mosaic = paste(np.concatenate(pictures), len(pictures[0]))
+    zoom = _zoom(mosaic, WIDTH - LABEL)
+    height, width = mosaic.shape[0] * zoom, mosaic.shape[1] * zoom
+    figure = new_figure(LABEL + width, height)
+    _show(figure, mosaic, LABEL, 0, zoom)
+    for i, name in enumerate(images):
+        middle = (GAP + (i + 0.5) * (mosaic.shape[0] - GAP) / len(pictures)) * zoom
+        figure.text((LABEL - 8) / (LABEL + width), 1 - middle / height, name.replace("_", " "),
+                    ha="right", va="center")
+    return figure
+
+
+@styled
+def feature_maps(image, layers):
+    """What each layer of a network makes of one picture.
+
+    image: Tensor or array (1 or 3, H, W) in [0, 1]; layers: {name: maps (C, H, W)}. All maps of a
+    layer share one colour scale, from its least value to its largest; 64 are shown at most.
+    -> Figure
+    """
+    parts = [("input", as_images(as_array(image)[None]), 1)]
+    for name, maps in layers.items():
+        maps = as_array(maps)
+        title = f"{name}: {len(maps)} maps of {maps.shape[1]} × {maps.shape[2]}"
+        if len(maps) > MOST_MAPS:
+            title += f", the first {MOST_MAPS}"
+        low, high = maps.min(), maps.max()
+        scaled = (maps[:MOST_MAPS] - low) / max(high - low, 1e-12)
+        parts.append((title, matplotlib.colormaps["magma"](scaled)[..., :3], 16))
+    mosaics = [(title, paste(p, min(columns, len(p)))) for title, p, columns in parts]
+    zooms = [_zoom(m, WIDTH) if i else 4 for i, (_, m) in enumerate(mosaics)]
+    line = 26                                                       # height of a title
+    height = sum(line + m.shape[0] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
+    width = max(m.shape[1] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
+    figure = new_figure(width, height)
+    top = 0
+    for (title, mosaic), zoom in zip(mosaics, zooms, strict=True):
+        figure.text(4 / width, 1 - (top + line - 6) / height, title, va="baseline")
+        _show(figure, mosaic, 0, top + line, zoom)
+        top += line + mosaic.shape[0] * zoom
+    return figure
+
+
+@styled
+def counts(panels, title=""):
+    """Small arrays as coloured cells with their numbers in them.
+
+    panels: {name: array (H, W)}, H and W up to about 12. Each has its own colour scale, from 0 to
+    its largest value.   -> Figure
+    """
+    side, head = 300, 60
+    figure = new_figure(side * len(panels), side + head)
+    figure.suptitle(title, y=1 - 16 / (side + head), fontsize=11)
+    for i, (name, values) in enumerate(panels.items()):
+        values = as_array(values)
+        box = ((i + 0.05) / len(panels), 0.03, 0.9 / len(panels), side * 0.9 / (side + head))
+        axes = figure.add_axes(box)
+        axes.imshow(values, cmap="cividis", vmin=0, vmax=values.max())
+        axes.set_title(name, fontsize=10)
+        axes.axis("off")
+        for (row, column), value in np.ndenumerate(values):
+            dark = value < 0.6 * values.max()
+            axes.text(column, row, f"{value:g}", ha="center", va="center", fontsize=8,
+                      color="white" if dark else "black")
+    return figure
+
+
+def paste(pictures, columns):
+    """Pictures into one, row after row, white between.   (N, H, W, 3) -> (H', W', 3)"""
+    count, height, width, _ = pictures.shape
+    lines = -(-count // columns)
+    mosaic = np.ones((lines * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3))
+    for i, picture in enumerate(pictures):
+        top, left = (n * (size + GAP) + GAP
+                     for n, size in zip(divmod(i, columns), (height, width), strict=True))
+        mosaic[top : top + height, left : left + width] = picture
+    return mosaic
+
+
+def _zoom(mosaic, width):
+    """1/100 inch per picture pixel that fills the width: halves, each one pixel of the file."""
+    return max(0.5, math.floor(2 * width / mosaic.shape[1]) / 2)
+
+
+def _show(figure, mosaic, left, top, zoom):
+    """The mosaic in the figure, its upper left corner at (left, top) in 1/100 inch."""
+    width, height = figure.get_size_inches() * 100
+    across, down = mosaic.shape[1] * zoom, mosaic.shape[0] * zoom
+    axes = figure.add_axes((left / width, 1 - (top + down) / height, across / width, down / height))
+    axes.imshow(mosaic, aspect="auto")
+    axes.axis("off")

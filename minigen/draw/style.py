@@ -1,0 +1,77 @@
+"""How every figure looks: fonts, colours, sizes.
+
+Idea: figures are matplotlib `Figure` objects, made without pyplot: no window, no global list of
+open figures, nothing to close, and safe in any thread. Text is in DejaVu Sans, which comes with
+matplotlib, so that a figure is the same on every machine. Sizes are in CSS pixels of 1/100 inch;
+a picture is written with twice as many, so that it is sharp on paper and on dense screens.
+Read next: images.py, plots.py, schema.py.
+"""
+
+import functools
+
+import numpy as np
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from minigen import Tensor
+from minigen.backend import to_numpy
+
+INK, GREY, PALE = "#1f2430", "#7a808c", "#e6e8ec"
+
+# ten colours that colour-blind people tell apart, and that differ in lightness too
+# (Petroff, Accessible Color Sequences for Data Visualization, 2021)
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
+           "#a96b59", "#e76300", "#717581", "#92dadd", "#b9ac70")
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "mathtext.fontset": "dejavusans",
+    "text.color": INK,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10,
+    "axes.titlesize": 11,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "image.interpolation": "nearest",
+    "savefig.bbox": None,
+}
+
+
+def styled(draw):
+    """Decorator: the function draws in our style, whatever the user's own settings are."""
+
+    @functools.wraps(draw)
+    def wrapped(*args, **kwargs):
+        with style.context(["default", STYLE]):
+            return draw(*args, **kwargs)
+
+    return wrapped
+
+
+def new_figure(width, height):
+    """An empty Figure of width by height pixels of 1/100 inch, written at 200 dots an inch."""
+    figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def as_images(images):
+    """Tensor or array (N, C, H, W), grey or colour, in [0, 1] -> array (N, H, W, 3), clipped."""
+    images = as_array(images)
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"draw: images have shape {images.shape}, not (N, 1 or 3, H, W)")
+    images = np.clip(images.transpose(0, 2, 3, 1), 0, 1)
+    return np.broadcast_to(images, (*images.shape[:3], 3))
+
+
+def as_array(values):
+    """A Tensor or array, on any device, as a NumPy array."""
+    return to_numpy(values.data if isinstance(values, Tensor) else values)

@@ -1,0 +1,27 @@
+"""Is a gradient right? Finite differences that know their own error.
+
+`numeric.py` compares claimed gradients with differences of the function, on plain arrays; it knows
+nothing of tensors. Read it next.
+"""
+
+from minigen.gradcheck.numeric import (
+    Entry,
+    Result,
+    Slope,
+    UndecidedGradient,
+    assert_gradients,
+    check,
+    derivative,
+    upstream_like,
+)
+
+__all__ = [
+    "Entry",
+    "Result",
+    "Slope",
+    "UndecidedGradient",
+    "assert_gradients",
+    "check",
+    "derivative",
+    "upstream_like",
+]

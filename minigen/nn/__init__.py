@@ -1,0 +1,54 @@
+"""Networks: modules with parameters, built from ops. Names, arguments and keys are PyTorch's.
+
+Read next: module.py (what a module is), linear.py (the smallest layer), init.py (first weights).
+"""
+
+from minigen.nn import init
+from minigen.nn.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from minigen.nn.containers import Identity, ModuleList, Sequential
+from minigen.nn.conv import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+)
+from minigen.nn.dropout import Dropout
+from minigen.nn.linear import Linear
+from minigen.nn.module import Module, Parameter
+from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minigen.nn.pool import AvgPool2d, MaxPool2d
+from minigen.nn.shape import Flatten, Unflatten
+
+__all__ = [
+    "Module",
+    "Parameter",
+    "Sequential",
+    "ModuleList",
+    "Identity",
+    "Linear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "ReLU",
+    "LeakyReLU",
+    "GELU",
+    "SiLU",
+    "Softplus",
+    "Sigmoid",
+    "Tanh",
+    "Softmax",
+    "Flatten",
+    "Unflatten",
+    "Dropout",
+    "MaxPool2d",
+    "AvgPool2d",
+    "init",
+]

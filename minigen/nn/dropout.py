@@ -1,0 +1,30 @@
+"""Dropout: a network that cannot rely on any single number.
+
+Read next: ../ops/random.py.
+"""
+
+from minigen import ops
+from minigen.nn.module import Module
+
+
+class Dropout(Module):
+    """In training, zeroes each number with probability p and scales the others by 1 / (1 - p).
+
+    rng: the generator of its draws, None for the default one. In use it returns its input.
+    Source: Srivastava et al., Dropout, JMLR 2014.
+    """
+
+    def __init__(self, p=0.5, *, rng=None):
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"Dropout: p is a probability, in [0, 1], not {p}")
+        self.p = p
+        self.rng = rng
+
+    def forward(self, x):
+        """x -> like x."""
+        return ops.dropout(x, self.p, self.training, rng=self.rng)
+
+    def extra_repr(self):
+        """The probability."""
+        return f"p={self.p}"

@@ -1,0 +1,32 @@
+"""Gradient clipping: no step larger than the model can bear.
+
+Idea: one bad batch can have a gradient a thousand times the usual. Call one of these between
+`backward` and `step`. Both replace `p.grad` by a new tensor: whoever held the old one keeps it.
+Source: Pascanu, Mikolov & Bengio, On the difficulty of training recurrent networks, ICML 2013.
+"""
+
+from minigen.autograd import no_grad
+from minigen.ops import clamp, minimum, sqrt, square, zeros
+
+
+@no_grad()
+def clip_grad_norm_(parameters, max_norm):
+    """Scale all gradients by one factor, so that their norm as one long vector is at most max_norm.
+
+    -> that norm before the scaling, a Tensor of one number (0 if there is no gradient). Parameters
+    without a gradient are skipped. Exact equality is missed by 1e-6, PyTorch's guard against 0/0.
+    """
+    having = [p for p in parameters if p.grad is not None]
+    total = sqrt(sum((square(p.grad.float()).sum() for p in having), start=zeros(())))
+    scale = minimum(max_norm / (total + 1e-6), 1.0)
+    for p in having:
+        p.grad = (p.grad * scale).to(p.dtype)
+    return total
+
+
+@no_grad()
+def clip_grad_value_(parameters, clip_value):
+    """Limit every element of every gradient to [-clip_value, clip_value]."""
+    for p in parameters:
+        if p.grad is not None:
+            p.grad = clamp(p.grad, -clip_value, clip_value)

@@ -1,0 +1,215 @@
+"""Optimizer: what all optimizers share.
+
+Idea: an optimizer is a rule that changes one parameter, given its gradient and a few arrays of the
+same shape that it keeps (momentum ...). The rule is elementwise, so it can go piece by piece: in
+blocks that stay in the cache on the CPU, all elements at once on a GPU. Parameters come in groups
+with settings of their own: `param_groups[0]["lr"] = ...` takes effect at the next step.
+
+Invariants: parameters and kept arrays are changed in place; a parameter without a gradient is
+skipped, and its step count stands still; saved and loaded, an optimizer goes on bit for bit.
+Read next: sgd.py, adam.py.
+"""
+
+from minigen.autograd import writing
+from minigen.backend import array_module, device_of, quiet, to_device
+from minigen.backend.numpy import scratch
+from minigen.errors import unknown_argument
+from minigen.tensor import Tensor
+
+BLOCK = 1 << 15  # elements; the blocks of x, g, what is kept, and scratch fit the L2 cache together
+
+
+class Optimizer:
+    """Base: a subclass gives defaults and writes `check`, `slots` and `rule`.
+
+    params: an iterable of parameters, of (name, parameter), or of groups. A group is a dict:
+    "params", one of the former or one parameter, and the settings that differ from `defaults`.
+    ValueError for no parameter, one given twice, one that is not a leaf, a setting out of range.
+    """
+
+    def __init__(self, params, defaults):
+        if isinstance(params, (Tensor, dict)):
+            raise TypeError(f"{self._name}: expected a list of parameters; did you mean [...]?")
+        self.defaults = defaults
+        self.param_groups = []
+        self.state = {}  # {parameter: {"step": int, slot: array, ...}}, from its first step on
+        params = list(params)
+        groups = params if params and isinstance(params[0], dict) else [{"params": params}]
+        for group in groups:
+            self.add_param_group(group)
+
+    @property
+    def _name(self):
+        return type(self).__name__
+
+    # ---- what a subclass says
+
+    def check(self, group):
+        """Raise ValueError for a setting out of range; a subclass adds its own settings."""
+        for name in ("lr", "weight_decay"):
+            self._require(group[name] >= 0, f"{name} must be at least 0, not {group[name]}")
+
+    def slots(self, group):
+        """Names of the arrays to keep for each parameter of the group; they start as zeros."""
+        raise NotImplementedError(f"{self._name} has no slots method")
+
+    def rule(self, group, step):
+        """The update number `step` (from 1) as a function on arrays.
+
+        -> update(x, g, kept, u, v): changes x (the parameter) and kept (its slots) in place, leaves
+        g (the gradient) alone; u and v are scratch. All have one shape.
+        """
+        raise NotImplementedError(f"{self._name} has no rule method")
+
+    def _require(self, condition, message):
+        if not condition:
+            raise ValueError(f"{self._name}: {message}")
+
+    # ---- parameters
+
+    def add_param_group(self, group):
+        """Add {"params": ..., and the settings that differ from the defaults}."""
+        self._require("params" in group, f'a group needs "params", this one has {list(group)}')
+        settings = {name: value for name, value in group.items() if name != "params"}
+        for name in settings:
+            if name not in self.defaults:
+                raise TypeError(unknown_argument(self._name, name, list(self.defaults)))
+        settings = {**self.defaults, **settings}
+        self.check(settings)
+        params = group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        self._require(params, "no parameters (parameters() is an iterator: use it only once)")
+        taken = {id(p) for _, p in self._parameters()}
+        for i, p in enumerate(params):
+            name, p = p if isinstance(p, tuple) else (f"parameter {i}", p)
+            if not isinstance(p, Tensor):
+                raise TypeError(f"{self._name}: {name} is a {type(p).__name__}, expected a Tensor")
+            self._require(p.is_leaf, f"{name} {p.shape} is the result of an op, not a leaf")
+            self._require(id(p) not in taken, f"{name} {p.shape} is given twice")
+            taken.add(id(p))
+            params[i] = p
+        self.param_groups.append({"params": params, **settings})
+
+    def _parameters(self):
+        """(group, parameter) through all groups, in order."""
+        return [(group, p) for group in self.param_groups for p in group["params"]]
+
+    def zero_grad(self):
+        """Forget the gradients of all parameters."""
+        for _, p in self._parameters():
+            p.grad = None
+
+    # ---- the update
+
+    def step(self):
+        """Update every parameter that has a gradient, in place."""
+        with quiet():  # an overflow shows as inf in the parameters, not as a warning
+            for group, p in self._parameters():
+                if p.grad is not None:
+                    self._update(group, p)
+
+    def _update(self, group, p):
+        g = p.grad.data
+        self._require(g.shape == p.shape, f"gradient {g.shape} of a parameter {p.shape}")
+        state = self.state.setdefault(p, {"step": 0})
+        state["step"] += 1
+        with writing(p) as x:
+            for slot in self.slots(group):
+                if slot not in state:
+                    state[slot] = array_module(x).zeros_like(x, order="C")
+            kept = [state[slot] for slot in self.slots(group)]
+            _in_blocks(self.rule(group, state["step"]), x, g, kept)
+
+    # ---- saving
+
+    def state_dict(self):
+        """A flat dict, from which `load_state_dict` goes on bit for bit.
+
+        "groups": [{"params": how many, "lr": ...}, ...], the settings; for each parameter that was
+        updated, numbered through all groups, its step count and its arrays (sharing memory):
+        "state.3.step", "state.3.exp_avg" ...
+        """
+        state = {"groups": [{**g, "params": len(g["params"])} for g in self.param_groups]}
+        for i, (_, p) in enumerate(self._parameters()):
+            for name, value in self.state.get(p, {}).items():
+                state[f"state.{i}.{name}"] = value
+        return state
+
+    def load_state_dict(self, state):
+        """Go on from a saved state: settings, step counts and arrays (copied).
+
+        Nothing is changed, and a ValueError lists every problem, unless all fits.
+        """
+        groups = self._saved_groups(state.get("groups", []))
+        fresh, expected, problems = {}, {"groups"}, []
+        for i, (group, p) in enumerate((g, p) for g in groups for p in g["params"]):
+            if f"state.{i}.step" not in state:
+                continue  # it never had a gradient
+            expected.add(f"state.{i}.step")
+            fresh[p] = {"step": int(state[f"state.{i}.step"])}
+            for slot in self.slots(group):
+                key = f"state.{i}.{slot}"
+                expected.add(key)
+                shape = getattr(state.get(key), "shape", None)
+                if shape == p.shape:
+                    fresh[p][slot] = _copy_for(p, state[key])
+                else:
+                    problems.append(f"{key} {shape or 'is missing'}, expected {p.shape}")
+        problems += [f"{key} is unexpected" for key in state if key not in expected]
+        self._require(not problems, "\n  ".join(["load_state_dict: does not fit", *problems]))
+        for mine, saved in zip(self.param_groups, groups, strict=True):
+            mine.update(saved)
+        self.state = fresh
+
+    def _saved_groups(self, saved):
+        """Groups as saved, checked, with our parameters in them."""
+        sizes = [group.get("params") for group in saved]
+        own = [len(group["params"]) for group in self.param_groups]
+        self._require(sizes == own, f"load_state_dict: {sizes} parameters, expected {own}")
+        groups = []
+        for mine, theirs in zip(self.param_groups, saved, strict=True):
+            self._require(
+                theirs.keys() == mine.keys(),
+                f"load_state_dict: settings {', '.join(theirs)}; expected {', '.join(mine)}",
+            )
+            # tuples become lists in JSON
+            group = {n: tuple(v) if isinstance(v, list) else v for n, v in theirs.items()}
+            group["params"] = mine["params"]
+            self.check(group)
+            groups.append(group)
+        return groups
+
+
+def decayed(g, x, weight_decay, out):
+    """g + weight_decay·x, the gradient of loss + ½·weight_decay·|x|²: in out, or g itself."""
+    if not weight_decay:
+        return g
+    array_module(x).multiply(x, weight_decay, out=out)
+    out += g
+    return out
+
+
+def _copy_for(p, saved):
+    """A saved array or Tensor, copied to where the parameter lives, in its dtype."""
+    array = array_module(p.data).empty_like(p.data, order="C")
+    array[...] = to_device(saved.data if isinstance(saved, Tensor) else saved, p.device)
+    return array
+
+
+def _in_blocks(update, x, g, kept):
+    """Call update(x, g, kept, u, v) on all elements: on the CPU block by block, else at once.
+
+    u and v are scratch. Flat views of x exist if it is C-contiguous, as kept is; else: one block.
+    """
+    if device_of(x) != "cpu" or not x.flags.c_contiguous:
+        xp = array_module(x)
+        update(x, g, kept, xp.empty_like(x), xp.empty_like(x))
+        return
+    x, kept = x.reshape(-1), [array.reshape(-1) for array in kept]
+    g = g.reshape(-1)  # a copy, if the gradient is laid out in another order
+    size = min(x.size, BLOCK)
+    u, v = scratch("optimizer u", size, x.dtype), scratch("optimizer v", size, x.dtype)
+    for start in range(0, x.size, BLOCK):
+        n = min(BLOCK, x.size - start)
+        block = slice(start, start + n)
+        update(x[block], g[block], [array[block] for array in kept], u[:n], v[:n])

@@ -1,0 +1,238 @@
+"""Rows of the elementwise ops: ops/elementwise.py and ops/activations.py.
+
+Numbers at ties and edges are those of PyTorch 2, looked up by hand.
+Read next: cases_row.py (the words used here), test_ops.py (what becomes of a row).
+"""
+
+import math
+
+import numpy as np
+from cases_row import apart, at, elementwise, mask, normal, positive
+
+from minigen import ops
+
+inf, nan = math.inf, math.nan
+erf = np.vectorize(math.erf, otypes="d")
+
+
+def with_numbers(name, fn, numpy, *draw, number=2.5, **known):
+    """Rows for fn(x, number) and fn(number, x): a Python number takes the place of a tensor."""
+    return [
+        elementwise(name, lambda x: fn(x, number), lambda x: numpy(x, number), *draw, **known),
+        elementwise(name, lambda x: fn(number, x), lambda x: numpy(number, x), *draw, **known),
+    ]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def clamp(x, min=None, max=None):
+    """With the tensors among the limits as arrays."""
+    return np.clip(x, getattr(min, "_data", min), getattr(max, "_data", max))
+
+
+def gelu(x, approximate="none"):
+    if approximate == "tanh":
+        return x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
+    return x / 2 * (1 + erf(x / 2**0.5))
+
+
+ARITHMETIC = [
+    elementwise("add", ops.add, np.add, inputs=2, linear=(0, 1)),
+    elementwise("sub", ops.sub, np.subtract, inputs=2, linear=(0, 1)),
+    elementwise("mul", ops.mul, np.multiply, inputs=2, linear=(0, 1)),
+    elementwise(
+        "div",
+        ops.div,
+        np.true_divide,
+        normal,
+        positive,
+        linear=(0,),
+        gives="float",
+        kinks=[at([1.0, -1.0], [0.0, 0.0], y=[inf, -inf], grads=([inf, inf], [-inf, inf]))],
+    ),
+    elementwise(
+        "pow",
+        ops.pow,
+        np.power,
+        positive,
+        normal,
+        kinks=[
+            # a = 0: nothing is nan that has a limit
+            at([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], y=[1, 0, 0], grads=([0, 1, 0], [0, 0, 0]),
+               second=[0, 0, 2]),
+            at([0.0, 0.0], [0.5, -1.0], y=[0, inf], grads=([inf, -inf], [0, -inf])),
+            at([-2.0, -2.0], [3.0, 0.0], y=[-8, 1], grads=([12, 0], [nan, nan])),
+        ],
+    ),
+    *with_numbers("add", ops.add, np.add),
+    *with_numbers("sub", ops.sub, np.subtract),
+    *with_numbers("mul", ops.mul, np.multiply, linear=(0,)),
+    *with_numbers("div", ops.div, np.true_divide, positive, gives="float"),
+    *with_numbers("pow", ops.pow, np.power, positive, gives="float"),
+    elementwise(
+        "pow",
+        lambda x, exponent: ops.pow(x, exponent),
+        lambda x, exponent: x**exponent,
+        apart,  # negative numbers have whole powers
+        options=[dict(exponent=b) for b in (2, 3.0, 1, 0, -2)],
+        kinks=[
+            at([0.0], exponent=2, y=[0], grads=([0],), second=[2]),
+            at([0.0], exponent=1, y=[0], grads=([1],), second=[0]),
+            at([0.0, 3.0], exponent=0, y=[1, 1], grads=([0, 0],), second=[0, 0]),
+            at([0.0], exponent=0.5, y=[0], grads=([inf],)),
+        ],
+    ),
+    elementwise("neg", ops.neg, np.negative, linear=(0,)),
+    elementwise(
+        "abs", ops.abs, np.abs, apart, kinks=[at([0.0, -0.0], y=[0, 0], grads=([0, 0],))]
+    ),
+    elementwise("square", ops.square, np.square, kinks=[at([0.0], y=[0], grads=([0],), second=[2])]),
+    elementwise("sign", ops.sign, np.sign, apart, kinks=[at([0.0], y=[0], grads=([0],))]),
+]
+
+FUNCTIONS = [
+    elementwise(
+        "exp", ops.exp, np.exp, gives="float", kinks=[at([-inf, -1e4], y=[0, 0], grads=([0, 0],))]
+    ),
+    elementwise(
+        "log", ops.log, np.log, positive, gives="float",
+        kinks=[at([0.0, inf], y=[-inf, inf], grads=([inf, 0],))],
+    ),
+    elementwise(
+        "sqrt", ops.sqrt, np.sqrt, positive, gives="float",
+        kinks=[at([0.0], y=[0], grads=([inf],))],
+    ),
+    elementwise(
+        "rsqrt", ops.rsqrt, lambda x: x**-0.5, positive, gives="float",
+        kinks=[at([0.0], y=[inf], grads=([-inf],))],
+    ),
+    elementwise("sin", ops.sin, np.sin, gives="float"),
+    elementwise("cos", ops.cos, np.cos, gives="float"),
+    elementwise("erf", ops.erf, erf, gives="float"),
+    elementwise(
+        "tanh", ops.tanh, np.tanh, gives="float",
+        kinks=[at([1e4, -1e4], y=[1, -1], grads=([0, 0],))],
+    ),
+    elementwise(
+        "sigmoid", ops.sigmoid, sigmoid, gives="float",
+        kinks=[at([1e4, -1e4, 0.0], y=[1, 0, 0.5], grads=([0, 0, 0.25],), second=[0, 0, 0])],
+    ),
+]
+
+CHOOSING = [
+    elementwise(
+        "maximum", ops.maximum, np.maximum, apart, apart,
+        # ties share the gradient equally
+        kinks=[at([1.0, 1.0], [1.0, 3.0], y=[1, 3], grads=([0.5, 0], [0.5, 1]), second=[0, 0])],
+    ),
+    elementwise(
+        "minimum", ops.minimum, np.minimum, apart, apart,
+        kinks=[at([1.0, 1.0], [1.0, 3.0], y=[1, 1], grads=([0.5, 1], [0.5, 0]), second=[0, 0])],
+    ),
+    *with_numbers("maximum", ops.maximum, np.maximum, apart, number=0.35),
+    *with_numbers("minimum", ops.minimum, np.minimum, apart, number=0.35),
+    elementwise(
+        "clamp", ops.clamp, clamp, apart,
+        options=[
+            dict(min=-0.2, max=0.5),
+            dict(min=0.35),
+            dict(max=0.35),
+            dict(min=1),
+            dict(min=ops.tensor([-1.0, 0.3, 2.0], dtype="float64"), max=0.5),
+        ],
+        kinks=[
+            at([-2.0, -1.0, 0.0, 1.0, 2.0], min=-1.0, max=1.0,
+               y=[-1, -1, 0, 1, 1], grads=([0, 1, 1, 1, 0],), second=[0, 0, 0, 0, 0]),
+            at([0.0, 3.0], min=2.0, max=1.0, y=[1, 1], grads=([0, 0],)),
+        ],
+    ),
+    elementwise(
+        "where", ops.where, np.where, mask, normal, inputs=3, linear=(1, 2),
+        # nan in the branch not taken does no harm
+        kinks=[at([True, False], [1.0, nan], [nan, 2.0], y=[1, 2], grads=([1, 0], [0, 1]))],
+    ),
+    *[
+        elementwise(
+            "where", lambda c, x, f=f: ops.where(c, *f(x)), lambda c, x, f=f: np.where(c, *f(x)),
+            mask, normal, linear=(1,),
+        )
+        for f in (lambda x: (x, 0.5), lambda x: (0.5, x))
+    ],
+]
+
+LOGIC = [
+    *[
+        elementwise(
+            name, getattr(ops, name), numpy, inputs=2, gives="bool",
+            kinks=[at([1.0, 1.0, nan], [1.0, 2.0, nan], y=ties)],
+        )
+        for name, numpy, ties in [
+            ("eq", np.equal, [True, False, False]),
+            ("ne", np.not_equal, [False, True, True]),
+            ("lt", np.less, [False, True, False]),
+            ("le", np.less_equal, [True, True, False]),
+            ("gt", np.greater, [False, False, False]),
+            ("ge", np.greater_equal, [True, False, False]),
+        ]
+    ],
+    elementwise("logical_not", ops.logical_not, np.logical_not, mask, gives="bool"),
+    elementwise("logical_and", ops.logical_and, np.logical_and, mask, mask, gives="bool"),
+    elementwise("logical_or", ops.logical_or, np.logical_or, mask, mask, gives="bool"),
+    elementwise(
+        "isnan", ops.isnan, np.isnan, gives="bool",
+        kinks=[at([0.0, nan, inf], y=[False, True, False])],
+    ),
+    elementwise(
+        "isfinite", ops.isfinite, np.isfinite, gives="bool",
+        kinks=[at([0.0, nan, inf], y=[True, False, False])],
+    ),
+]
+
+COPIES = [
+    elementwise("alias", ops.alias, np.array, linear=(0,)),
+    elementwise(
+        "cast", ops.cast, np.asarray, options=[dict(dtype="float64")], linear=(0,),
+        kinks=[at([1.7, -1.7], dtype="int64", y=[1, -1])],
+    ),
+    elementwise(
+        "to_device", ops.to_device, lambda x, device: x, options=[dict(device="cpu")], linear=(0,)
+    ),
+]
+
+ACTIVATIONS = [
+    elementwise(
+        "relu", ops.relu, lambda x: np.maximum(x, 0), apart,
+        kinks=[at([0.0, -0.0], y=[0, 0], grads=([0, 0],), second=[0, 0])],
+    ),
+    elementwise(
+        "leaky_relu", ops.leaky_relu,
+        lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x), apart, gives="float",
+        options=[{}, dict(negative_slope=0.2), dict(negative_slope=-1)],
+        kinks=[at([0.0], negative_slope=0.2, y=[0], grads=([0.2],), second=[0])],
+    ),
+    elementwise(
+        "softplus", ops.softplus,
+        lambda x, beta=1.0, threshold=20.0: np.log1p(np.exp(beta * x)) / beta, gives="float",
+        options=[{}, dict(beta=3.0), dict(beta=0.5, threshold=50)],
+        kinks=[
+            at([1e4, -1e4, 0.0], y=[1e4, 0, math.log(2)], grads=([1, 0, 0.5],), second=[0, 0, 0.25]),
+            at([1.0, 1.5], threshold=1.0, y=[math.log1p(math.e), 1.5],
+               grads=([1 / (1 + math.exp(-1)), 1],)),
+        ],
+    ),
+    elementwise(
+        "silu", ops.silu, lambda x: x * sigmoid(x), gives="float",
+        kinks=[at([1e4, -1e4, 0.0], y=[1e4, 0, 0], grads=([1, 0, 0.5],), second=[0, 0, 0.5])],
+    ),
+    elementwise(
+        "gelu", ops.gelu, gelu, gives="float", options=[{}, dict(approximate="tanh")],
+        kinks=[
+            at([30.0, -30.0, 0.0], y=[30, 0, 0], grads=([1, 0, 0.5],)),
+            at([30.0, -30.0, 0.0], approximate="tanh", y=[30, 0, 0], grads=([1, 0, 0.5],)),
+        ],
+    ),
+]
+
+ELEMENTWISE = [*ARITHMETIC, *FUNCTIONS, *CHOOSING, *LOGIC, *COPIES, *ACTIVATIONS]

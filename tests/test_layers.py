@@ -1,0 +1,302 @@
+"""Layers against plain NumPy expressions, and how their parameters start."""
+
+import math
+
+import numpy as np
+import pytest
+
+import minigen as mg
+from minigen import Generator, nn
+from minigen.nn import init
+
+
+def random(*shape, seed=0):
+    """Normal numbers as a float32 array."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def close(tensor, expected, rtol=1e-5):
+    np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=rtol, atol=rtol)
+
+
+def test_linear():
+    layer = nn.Linear(3, 2)
+    x, w, b = random(4, 5, 3), random(2, 3, seed=1), random(2, seed=2)
+    layer.load_state_dict({"weight": w, "bias": b})
+    close(layer(mg.tensor(x)), x @ w.T + b)
+    bare = nn.Linear(3, 2, bias=False, dtype="float64")
+    assert bare.bias is None
+    assert list(bare.state_dict()) == ["weight"]
+    assert bare.weight.dtype == np.float64
+
+
+def test_linear_says_what_is_wrong():
+    layer = nn.Linear(784, 10)
+    with pytest.raises(ValueError, match="last size 28, expected 784") as error:
+        layer(mg.zeros(32, 28, 28))
+    assert str(error.value) == (
+        "Linear(784, 10) got (32, 28, 28): last size 28, expected 784; "
+        "did you mean Flatten() before it?"
+    )
+    with pytest.raises(ValueError, match=r"got \(32, 783\): last size 783, expected 784$"):
+        layer(mg.zeros(32, 783))
+    with pytest.raises(ValueError, match=r"got \(\): last size none"):
+        layer(mg.zeros(()))
+
+
+def correlate(x, w, stride, padding, groups):
+    """Convolution from its definition; x (N, C, *size), w (O, C/groups, *kernel)."""
+    n, kernel = w.ndim - 2, w.shape[2:]
+    x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * n)
+    out = [(size - k) // stride + 1 for size, k in zip(x.shape[2:], kernel, strict=True)]
+    y = np.zeros((len(x), len(w), *out))
+    inputs, outputs = w.shape[1], len(w) // groups
+    for o in range(len(w)):
+        first = o // outputs * inputs
+        for at in np.ndindex(*out):
+            starts = [i * stride for i in at]
+            window = tuple(slice(i, i + k) for i, k in zip(starts, kernel, strict=True))
+            seen = x[:, first : first + inputs][(..., *window)]
+            y[(slice(None), o, *at)] = (seen * w[o]).reshape(len(x), -1).sum(1)
+    return y
+
+
+@pytest.mark.parametrize(("name", "n"), [("Conv1d", 1), ("Conv2d", 2), ("Conv3d", 3)])
+def test_convolutions(name, n):
+    layer = getattr(nn, name)(4, 6, 3, 2, 1, groups=2)
+    assert layer.weight.shape == (6, 2, *[3] * n)
+    x = random(2, 4, *[6, 5, 4][:n])
+    w, b = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    expected = correlate(x, w, 2, 1, 2) + b.reshape(1, -1, *[1] * n)
+    close(layer(mg.tensor(x)), expected)
+
+
+@pytest.mark.parametrize(("name", "n"), [("1d", 1), ("2d", 2), ("3d", 3)])
+def test_a_transposed_convolution_is_the_adjoint_of_the_convolution_with_its_weight(name, n):
+    up = getattr(nn, f"ConvTranspose{name}")(6, 4, 3, 2, 1, 1, 2, bias=False)
+    assert up.weight.shape == (6, 2, *[3] * n)
+    down = getattr(nn, f"Conv{name}")(4, 6, 3, 2, 1, groups=2, bias=False)
+    down.load_state_dict(up.state_dict())
+    y = mg.tensor(random(2, 6, *[3, 4, 2][:n]))
+    big = up(y)
+    assert big.shape == (2, 4, *[6, 8, 4][:n])
+    x = mg.tensor(random(*big.shape, seed=1))
+    assert (big * x).sum().item() == pytest.approx((down(x) * y).sum().item(), rel=1e-4)
+    wide = getattr(nn, f"ConvTranspose{name}")(2, 2, 3, dilation=2)
+    assert wide(mg.zeros(1, 2, *[4] * n)).shape == (1, 2, *[8] * n)
+
+
+def test_convolutions_say_what_is_wrong():
+    with pytest.raises(ValueError, match="groups 3 must divide in_channels 4 and out_channels 6"):
+        nn.Conv2d(4, 6, 3, groups=3)
+    with pytest.raises(ValueError, match="kernel_size must be one number or 2, not"):
+        nn.Conv2d(4, 6, (3, 3, 3))
+    with pytest.raises(ValueError, match="padding_mode 'reflect' is not known"):
+        nn.Conv2d(4, 6, 3, padding_mode="reflect")
+    with pytest.raises(ValueError, match=r"conv2d: .*3 channels.*expects 1"):
+        nn.Conv2d(1, 6, 3)(mg.zeros(2, 3, 8, 8))
+
+
+PAD = ((0, 0), (0, 0), (1, 1), (1, 1))
+
+
+def windows(x, size, stride):
+    """Every square window of the last two dimensions, as two dimensions more."""
+    every = np.lib.stride_tricks.sliding_window_view(x, (size, size), (2, 3))
+    return every[:, :, ::stride, ::stride]
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (nn.ReLU(), lambda x: np.maximum(x, 0)),
+        (nn.LeakyReLU(0.2), lambda x: np.where(x > 0, x, 0.2 * x)),
+        (nn.GELU(), lambda x: x * 0.5 * (1 + np.vectorize(math.erf)(x / math.sqrt(2)))),
+        (
+            nn.GELU("tanh"),
+            lambda x: 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))),
+        ),
+        (nn.SiLU(), lambda x: x / (1 + np.exp(-x))),
+        (nn.Softplus(2.0, 1.5), lambda x: np.where(2 * x > 1.5, x, np.log1p(np.exp(2 * x)) / 2)),
+        (nn.Sigmoid(), lambda x: 1 / (1 + np.exp(-x))),
+        (nn.Tanh(), np.tanh),
+        (nn.Softmax(1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
+        (nn.Flatten(), lambda x: x.reshape(2, -1)),
+        (nn.Flatten(2), lambda x: x.reshape(2, 4, -1)),
+        (nn.Unflatten(1, [2, -1]), lambda x: x.reshape(2, 2, 2, 4, 6)),
+        (nn.MaxPool2d(2), lambda x: x.reshape(2, 4, 2, 2, 3, 2).max((3, 5))),
+        (nn.AvgPool2d((2, 3)), lambda x: x.reshape(2, 4, 2, 2, 2, 3).mean((3, 5))),
+        (nn.AvgPool2d(2, 4, 1), lambda x: windows(np.pad(x, PAD), 2, 4).mean((4, 5))),
+        (nn.MaxPool2d(3, stride=1), lambda x: windows(x, 3, 1).max((4, 5))),
+    ],
+    ids=repr,
+)
+def test_layers_without_parameters(layer, expected):
+    x = random(2, 4, 4, 6)
+    close(layer(mg.tensor(x)), expected(x))
+
+
+def test_dropout_draws_from_its_own_generator_and_only_in_training():
+    x = mg.ones(4, 5000)
+    layer = nn.Dropout(0.25, rng=Generator(3))
+    y = layer(x).numpy()
+    assert set(np.unique(y).tolist()) == {0.0, np.float32(1 / 0.75).item()}
+    assert abs((y == 0).mean() - 0.25) < 0.02
+    assert not np.array_equal(y, layer(x).numpy())
+    assert np.array_equal(y, nn.Dropout(0.25, rng=Generator(3))(x).numpy())
+    assert layer.eval()(x) is x
+    with pytest.raises(ValueError, match="Dropout: p is a probability"):
+        nn.Dropout(1.5)
+
+
+# ---- batch normalisation
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.BatchNorm1d, (6, 3)),
+        (nn.BatchNorm1d, (6, 3, 4)),
+        (nn.BatchNorm2d, (6, 3, 2, 2)),
+        (nn.BatchNorm3d, (6, 3, 2, 2, 2)),
+    ],
+)
+def test_batch_norm_in_training_and_in_use(layer, shape):
+    norm = layer(3, eps=1e-3, momentum=0.25)
+    weight, bias = random(3, seed=1), random(3, seed=2)
+    mg.assign(norm.weight, weight)
+    mg.assign(norm.bias, bias)
+    axes, column = (0, *range(2, len(shape))), (1, 3) + (1,) * (len(shape) - 2)
+    mean, var = np.zeros(3), np.ones(3)
+    for seed in range(3):
+        x = 2 * random(*shape, seed=seed) + 1
+        unit = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 1e-3)
+        close(norm(mg.tensor(x)), unit * weight.reshape(column) + bias.reshape(column), 1e-4)
+        mean = 0.75 * mean + 0.25 * x.mean(axes)
+        var = 0.75 * var + 0.25 * x.var(axes, ddof=1)  # unbiased
+    close(norm.running_mean, mean, 1e-4)
+    close(norm.running_var, var, 1e-4)
+    assert norm.num_batches_tracked.item() == 3
+    norm.eval()
+    x = random(*shape, seed=9)
+    unit = (x - mean.reshape(column)) / np.sqrt(var.reshape(column) + 1e-3)
+    close(norm(mg.tensor(x)), unit * weight.reshape(column) + bias.reshape(column), 1e-4)
+    assert norm.num_batches_tracked.item() == 3
+    assert list(norm.state_dict()) == [
+        "weight",
+        "bias",
+        "running_mean",
+        "running_var",
+        "num_batches_tracked",
+    ]
+
+
+def test_batch_norm_without_momentum_averages_all_batches():
+    norm = nn.BatchNorm1d(2, momentum=None, affine=False)
+    assert not list(norm.parameters())
+    batches = random(5, 8, 2)
+    for x in batches:
+        norm(mg.tensor(x))
+    close(norm.running_mean, batches.mean((0, 1)))
+    close(norm.running_var, batches.var(1, ddof=1).mean(0))
+
+
+def test_batch_norm_without_statistics_always_uses_the_batch():
+    norm = nn.BatchNorm1d(2, track_running_stats=False).eval()
+    x = random(8, 2)
+    close(norm(mg.tensor(x)), (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5), 1e-4)
+    assert list(norm.state_dict()) == ["weight", "bias"]
+
+
+def test_batch_norm_says_what_is_wrong():
+    norm = nn.BatchNorm2d(3)
+    message = r"BatchNorm2d\(3\) got \(4, 2, 5, 5\), expected \(N, 3, ...\) of 4 dimensions"
+    with pytest.raises(ValueError, match=message):
+        norm(mg.zeros(4, 2, 5, 5))
+    with pytest.raises(ValueError, match="of 2 or 3 dimensions"):
+        nn.BatchNorm1d(3)(mg.zeros(4, 3, 5, 5))
+    with pytest.raises(ValueError, match="1 value per channel"):
+        norm(mg.zeros(1, 3, 1, 1))
+    assert norm.num_batches_tracked.item() == 0
+
+
+# ---- first weights
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan_in"),
+    [
+        (nn.Linear(50, 400, rng=Generator(0)), 50),
+        (nn.Conv2d(32, 40, 3, groups=2, rng=Generator(0)), 16 * 9),
+        # PyTorch's: from weight.shape[1]
+        (nn.ConvTranspose2d(30, 40, (3, 4), rng=Generator(0)), 40 * 12),
+    ],
+    ids=repr,
+)
+def test_layers_start_uniform_within_one_over_root_fan_in(layer, fan_in):
+    bound = 1 / math.sqrt(fan_in)
+    for p in layer.parameters():
+        assert 0.85 * bound < np.abs(p.detach().numpy()).max() <= bound
+    assert layer.weight.detach().numpy().std() == pytest.approx(bound / math.sqrt(3), rel=0.02)
+
+
+def test_same_generator_same_weights():
+    a, b = (nn.Linear(20, 30, rng=Generator(5)) for _ in range(2))
+    assert np.array_equal(a.weight.detach().numpy(), b.weight.detach().numpy())
+    assert np.array_equal(a.bias.detach().numpy(), b.bias.detach().numpy())
+    other = nn.Linear(20, 30, rng=Generator(6))
+    assert not np.array_equal(a.weight.detach().numpy(), other.weight.detach().numpy())
+    drawn = []
+    for _ in range(2):
+        mg.manual_seed(7)
+        drawn.append(nn.Conv2d(2, 3, 3).weight.tolist())
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "variance"),
+    [
+        ("xavier_uniform_", {"gain": 2.0}, 4 * 2 / (150 + 200)),
+        ("xavier_normal_", {}, 2 / (150 + 200)),
+        ("kaiming_uniform_", {}, 2 / 150),
+        ("kaiming_uniform_", {"a": math.sqrt(5)}, 1 / 3 / 150),
+        ("kaiming_uniform_", {"mode": "fan_out", "nonlinearity": "relu"}, 2 / 200),
+        ("kaiming_normal_", {"nonlinearity": "tanh"}, (5 / 3) ** 2 / 150),
+        ("kaiming_normal_", {"nonlinearity": "linear"}, 1 / 150),
+    ],
+)
+def test_initialisers_have_their_variance_and_shape(name, options, variance):
+    weight = nn.Parameter(mg.zeros(40, 30, 5))  # fan_in 150, fan_out 200
+    assert getattr(init, name)(weight, **options, rng=Generator(0)) is weight
+    values = weight.detach().numpy()
+    assert values.mean() == pytest.approx(0, abs=4 * math.sqrt(variance / values.size))
+    assert values.var() == pytest.approx(variance, rel=0.05)
+    largest = np.abs(values).max() / math.sqrt(variance)
+    assert largest <= math.sqrt(3) + 1e-5 if "uniform" in name else largest > 3
+
+
+def test_plain_initialisers():
+    weight = nn.Parameter(mg.zeros(100, 100, dtype="float64"))
+    assert weight is init.ones_(weight)
+    close(weight, np.ones((100, 100)))
+    close(init.constant_(weight, 2.5), np.full((100, 100), 2.5))
+    close(init.zeros_(weight), np.zeros((100, 100)))
+    values = init.uniform_(weight, 1.0, 3.0, rng=Generator(1)).detach().numpy()
+    assert 1 <= values.min() < 1.01
+    assert 2.99 < values.max() < 3
+    values = init.normal_(weight, 1.0, 0.1, rng=Generator(1)).detach().numpy()
+    assert values.mean() == pytest.approx(1, abs=0.01)
+    assert values.std() == pytest.approx(0.1, rel=0.05)
+
+
+def test_gains():
+    gains = {"linear": 1, "conv_transpose2d": 1, "sigmoid": 1, "tanh": 5 / 3, "relu": math.sqrt(2)}
+    for name, gain in {**gains, "selu": 0.75, "leaky_relu": math.sqrt(2 / 1.0001)}.items():
+        assert init.calculate_gain(name) == pytest.approx(gain)
+    assert init.calculate_gain("leaky_relu", 1) == pytest.approx(1)
+    with pytest.raises(ValueError, match="'swish' is not known"):
+        init.calculate_gain("swish")
+    with pytest.raises(ValueError, match=r"kaiming_normal_: expected a weight of 2 .*\(5,\)"):
+        init.kaiming_normal_(mg.zeros(5))
+    with pytest.raises(ValueError, match='mode must be "fan_in" or "fan_out"'):
+        init.kaiming_normal_(mg.zeros(5, 5), mode="in")
