@@ -17,16 +17,18 @@ os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
 
 _root = Path(__file__).resolve().parent.parent
 if (_root / "setup.py").exists() and (_root / "kernels" / "manifest.py").exists():
-    __path__.append(str(_root))  # a bare clone: minigen.kernels and minigen.demos are ../kernels, ../demos
+    __path__.append(
+        str(_root)
+    )  # a bare clone: minigen.kernels and minigen.demos are ../kernels, ../demos
 
-import minigen.tensor  # noqa: E402  first: ops needs Tensor, and Tensor's methods need ops
+import minigen.tensor
 
 # isort: split
-from minigen import nn, ops, optim  # noqa: E402
-from minigen.autograd import assign, enable_grad, grad, is_grad_enabled, no_grad  # noqa: E402
-from minigen.derivatives import checkpoint, hessian, hvp, jacobian, jvp, vjp  # noqa: E402
-from minigen.op import fused, primitive  # noqa: E402
-from minigen.ops.creation import (  # noqa: E402
+from minigen import nn, ops, optim
+from minigen.autograd import assign, enable_grad, grad, is_grad_enabled, no_grad
+from minigen.derivatives import checkpoint, hessian, hvp, jacobian, jvp, vjp
+from minigen.op import fused, primitive
+from minigen.ops.creation import (
     arange,
     empty_like,
     eye,
@@ -41,13 +43,24 @@ from minigen.ops.creation import (  # noqa: E402
     zeros,
     zeros_like,
 )
-from minigen.ops.random import Generator, manual_seed  # noqa: E402
-from minigen.tensor import Tensor  # noqa: E402
-from minigen.watch import anomaly, op_hook, profile  # noqa: E402
+from minigen.ops.random import Generator, manual_seed
+from minigen.tensor import Tensor
+from minigen.watch import anomaly, op_hook, profile
 
 __version__ = "0.1.0"
 
-_LAZY = ("backend", "cli", "data", "demos", "draw", "gradcheck", "kernels", "metrics", "models", "train")
+_LAZY = (
+    "backend",
+    "cli",
+    "data",
+    "demos",
+    "draw",
+    "gradcheck",
+    "kernels",
+    "metrics",
+    "models",
+    "train",
+)
 
 __all__ = [
     "Generator",

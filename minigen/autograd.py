@@ -1,10 +1,11 @@
 """Reverse-mode differentiation: record what happened, then walk back over it.
 
 Idea: every op on tensors that need a gradient leaves a `Node`: what its derivative will need, and
-edges to the nodes of its inputs. Nodes are numbered as they are made, so an input's number is always
-smaller than its consumer's: walking from the highest number down (a heap) meets every node after all
-its consumers. No recursion, no counting pass. What an op would have to repeat, the engine does once:
-gradients are summed to their input's shape, cast to its dtype, checked and accumulated.
+edges to the nodes of its inputs. Nodes are numbered as they are made, so an input's number is
+always
+smaller than its consumer's: walking from the highest number down (a heap) meets every node after
+all its consumers. No recursion, no counting pass. What an op would have to repeat, the engine does
+once: gradients are summed to their input's shape, cast to its dtype, checked and accumulated.
 
 Invariants: a node never refers to its own output tensor (it would be a reference cycle); a gradient
 array that somebody else may hold is never written into; a saved input that was overwritten since is
@@ -30,7 +31,7 @@ class Mode(NamedTuple):
     watchers: tuple = ()  # told about every op (watch.py)
 
 
-mode = ContextVar("minigen.mode", default=Mode())
+mode = ContextVar("minigen.mode", default=Mode())  # noqa: B039  a NamedTuple cannot change
 ticks = itertools.count(1)  # numbers nodes and writes in the order they happen
 
 
@@ -126,10 +127,12 @@ def writing(tensor):
             f"cannot write into the result of {tensor.node.op.name}: only leaves may be written; "
             "use minigen.ops.where or minigen.ops.put to make a new tensor"
         )
-    yield tensor._data
-    span = byte_range(tensor._data)
-    _writes.pop(span, None)
-    _last_write = _writes[span] = next(ticks)
+    try:
+        yield tensor._data
+    finally:
+        span = byte_range(tensor._data)
+        _writes.pop(span, None)
+        _last_write = _writes[span] = next(ticks)
 
 
 def assign(tensor, value):
@@ -355,7 +358,8 @@ def _fit(g, edge, node):
         if lead < 0 or any(a != b and b != 1 for a, b in zip(sizes, shape, strict=True)):
             raise RuntimeError(
                 f"{node.op.name}: its VJP returned a gradient of shape {g.shape} for an input of "
-                f"shape {shape}; a VJP must return the input's shape, or what broadcasting made of it"
+                f"shape {shape}; a VJP must return the input's shape, or what broadcasting made "
+                "of it"
             )
         stretched = [i for i, (a, b) in enumerate(zip(sizes, shape, strict=True)) if a != b]
         g = ops.sum(g, (*range(lead), *(i + lead for i in stretched)))

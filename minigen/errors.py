@@ -64,8 +64,9 @@ _NUMPY_NAMES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "ddof": "co
 
 def unknown_argument(function, name, known):
     """The message for a keyword that the function does not have, with the likely one."""
-    if _NUMPY_NAMES.get(name) in known:
-        return f"{function}: the argument is called {_NUMPY_NAMES[name]} here, not {name} (as in PyTorch)"
+    torch_name = _NUMPY_NAMES.get(name)
+    if torch_name in known:
+        return f"{function}: the argument is called {torch_name} here, not {name} (as in PyTorch)"
     near = difflib.get_close_matches(name, known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f"{function}: no argument {name} (it takes {', '.join(known)}){guess}"

@@ -81,15 +81,21 @@ class Methods:
     def logsumexp(self, dim=None, keepdim=False) -> Tensor: return ops.logsumexp(self, dim, keepdim)
     def max(self, dim=None, keepdim=False): return ops.max(self, dim, keepdim)
     def min(self, dim=None, keepdim=False): return ops.min(self, dim, keepdim)
-    def var(self, dim=None, correction=1, keepdim=False) -> Tensor: return ops.var(self, dim, correction, keepdim)
-    def std(self, dim=None, correction=1, keepdim=False) -> Tensor: return ops.std(self, dim, correction, keepdim)
+    def var(self, dim=None, correction=1, keepdim=False) -> Tensor:
+        return ops.var(self, dim, correction, keepdim)
+
+    def std(self, dim=None, correction=1, keepdim=False) -> Tensor:
+        return ops.std(self, dim, correction, keepdim)
+
     def softmax(self, dim) -> Tensor: return ops.softmax(self, dim)
     def log_softmax(self, dim) -> Tensor: return ops.log_softmax(self, dim)
     def reshape(self, *shape) -> Tensor: return ops.reshape(self, *shape)
     def view(self, *shape) -> Tensor: return ops.view(self, *shape)
     def expand(self, *shape) -> Tensor: return ops.expand(self, *shape)
     def permute(self, *dims) -> Tensor: return ops.permute(self, *dims)
-    def flatten(self, start_dim=0, end_dim=-1) -> Tensor: return ops.flatten(self, start_dim, end_dim)
+    def flatten(self, start_dim=0, end_dim=-1) -> Tensor:
+        return ops.flatten(self, start_dim, end_dim)
+
     def unflatten(self, dim, sizes) -> Tensor: return ops.unflatten(self, dim, sizes)
     def squeeze(self, dim=None) -> Tensor: return ops.squeeze(self, dim)
     def unsqueeze(self, dim) -> Tensor: return ops.unsqueeze(self, dim)

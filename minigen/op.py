@@ -56,12 +56,14 @@ class Op:
         self.plans = {}
 
     def bind(self, args, kwargs):
-        """All arguments in the order of the signature. TypeError for a wrong, missing or extra one."""
+        """All arguments in the signature's order. TypeError for a wrong, missing or extra one."""
         if self.variadic:
             return args
         names = self.parameters
         if len(args) > len(names):
-            raise TypeError(f"{self.name}: takes {len(names)} arguments ({', '.join(names)}), got {len(args)}")
+            raise TypeError(
+                f"{self.name}: takes {len(names)} arguments ({', '.join(names)}), got {len(args)}"
+            )
         for name in kwargs:
             if name not in names:
                 raise TypeError(errors.unknown_argument(self.name, name, names))
@@ -128,13 +130,18 @@ class Primitive(Op):
         pulls = []
         for i, wants in zip(inputs, asked, strict=True):
             values = "".join(f", saved[{names.index(name)}]" for name in wants)
-            pulls.append(eval(f"lambda g, saved: vjp(g{values})", {"vjp": self.vjps[min(i, len(self.vjps) - 1)]}))
+            pulls.append(
+                eval(
+                    f"lambda g, saved: vjp(g{values})",
+                    {"vjp": self.vjps[min(i, len(self.vjps) - 1)]},
+                )
+            )
         made = Plan(inputs, save, tuple(pulls), "y" in names, ())
         self.plans[(key, len(args)) if self.variadic else key] = made
         return made
 
     def pull(self, node, g, create_graph, wanted):
-        """Gradients of the node's inputs, None where not wanted: tensors for a graph, else arrays."""
+        """Gradients of the inputs, None where not wanted: tensors for a graph, else arrays."""
         plan, saved = node.plan, node.saved
         if create_graph or not self.polymorphic:
             if plan.output:
@@ -172,6 +179,12 @@ class Fused(Op):
         if self.tells:
             self.parameters.remove("needs")
             self.defaults.pop("needs", None)
+
+    def run(self, key, args, arrays):
+        """(y, backward) from the forward, told what will be needed if it wants to know."""
+        if not self.tells:
+            return self.forward(*arrays)
+        return self.forward(*arrays, needs=(self.plans.get(key) or self.plan(key, args)).needs)
 
     def plan(self, key, args):
         """The plan for the inputs whose bits are set in key."""
@@ -225,10 +238,9 @@ def fused(*names, reference):
 
 
 def _op(op, settles):
-    """The public function of an op: unwrap, compute, wrap, record. Every microsecond counts here."""
+    """The public function of an op: unwrap, compute, wrap, record. Microseconds count here."""
     forward, count, inputs, plans = op.forward, len(op.parameters), op.inputs, op.plans
-    variadic, fusing, tells = op.variadic, isinstance(op, Fused), getattr(op, "tells", False)
-    get_mode = mode.get
+    variadic, fusing, get_mode = op.variadic, isinstance(op, Fused), mode.get
 
     @functools.wraps(forward)
     def call(*args, **kwargs):
@@ -248,22 +260,15 @@ def _op(op, settles):
                     key |= bit
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
         try:
-            if not fusing:
-                y = forward(*arrays)
-            else:
-                plan = plans.get(key) or op.plan(key, args)
-                y, back = forward(*arrays, needs=plan.needs) if tells else forward(*arrays)
+            y, back = op.run(key, args, arrays) if fusing else (forward(*arrays), None)
         except (ValueError, TypeError, IndexError) as error:
             raise errors.explain(op.name, args, error) from error
         if y.__class__ is not ndarray or y.dtype is not FLOAT32:
             y = _settle(y, arrays, settles)
         if not key:
             return y if _no_tensor(args) else wrap(y)
-        if fusing:
-            saved = (*args, back)
-        else:
-            plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
-            saved = plan.save(args, y)
+        plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
+        saved = (*args, back) if fusing else plan.save(args, y)
         edges = [args[i].node or args[i] for i in plan.inputs]
         return wrap(y, Node(op, plan, saved, edges, y))
 
@@ -273,7 +278,7 @@ def _op(op, settles):
 
 
 def _no_tensor(args):
-    for a in args:
+    for a in args:  # noqa: SIM110  all() would cost three times as much
         if isinstance(a, Tensor):
             return False
     return True

@@ -1,7 +1,8 @@
 """Tensor: an array that knows how it was made.
 
 Idea: `_data` is a NumPy or CuPy array, `node` the op that made it (None for a leaf), `grad` what
-backward left. A tensor computes nothing itself: its operators and methods call the ops (methods.py).
+backward left. A tensor computes nothing itself: its operators and methods call the ops
+(methods.py).
 
 Which dtype comes out (Python numbers and NumPy scalars take the tensor's; tests/test_tensor.py):
 
@@ -83,7 +84,8 @@ class Tensor(Methods):
     def requires_grad(self, value):
         if self.node is not None:
             raise RuntimeError(
-                f"requires_grad can only be set on a leaf; this is the result of {self.node.op.name} "
+                "requires_grad can only be set on a leaf; this is the result of "
+                f"{self.node.op.name} "
                 "(detach() gives a leaf with the same values)"
             )
         if value and self._data.dtype.kind not in "fV":
@@ -178,7 +180,8 @@ class Tensor(Methods):
     def __bool__(self):
         if self._data.size != 1:
             raise ValueError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous; use (x == y).numpy().all()"
+                f"the truth of a tensor of shape {self.shape} is ambiguous; use (x == "
+                "y).numpy().all()"
             )
         return bool(self._data.item())
 
@@ -209,7 +212,6 @@ class Tensor(Methods):
 
     def __format__(self, spec):
         return format(self.item(), spec) if spec else str(self)
-
 
     # ---- gradients
 
@@ -254,7 +256,7 @@ class Tensor(Methods):
     # ---- where it lives, and as what
 
     def to(self, target):
-        """On another device ("cpu", "gpu", "gpu:1"), or in another dtype; itself if nothing changes."""
+        """On another device ("cpu", "gpu:1"), or in another dtype; itself if nothing changes."""
         if isinstance(target, str) and target.split(":")[0] in ("cpu", "gpu"):
             parse_device(target)
             same = self.device == target or (target == "gpu:0" and self.device == "gpu")
@@ -282,8 +284,8 @@ class Tensor(Methods):
 
     def __setitem__(self, index, value):
         raise TypeError(
-            "x[i] = v: tensors are not changed in place; use minigen.ops.put(x, i, v) for a changed "
-            "copy, minigen.ops.where(mask, v, x), or minigen.assign(x, values) for a leaf"
+            "x[i] = v: tensors are not changed in place; use minigen.ops.put(x, i, v) for a "
+            "changed copy, minigen.ops.where(mask, v, x), or minigen.assign(x, values) for a leaf"
         )
 
 

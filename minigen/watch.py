@@ -41,7 +41,7 @@ def watching(watcher):
 
 
 def op_hook(forward=None, backward=None):
-    """Context that calls forward(op, args, y, seconds) and backward(node, g, gradients, seconds)."""
+    """Context calling forward(op, args, y, seconds), backward(node, g, gradients, seconds)."""
     watcher = Watcher()
     if forward is not None:
         watcher.forward = forward
@@ -76,8 +76,8 @@ class _Anomaly(Watcher):
         for i, c in enumerate(gradients):
             if c is not None and _is_bad(_array(c)):
                 raise FloatingPointError(
-                    f"the gradient of {node.op.name} is {_what(_array(c))} for its input {i}; the op was "
-                    f"called at {node.where}\n  upstream gradient: {_range(_array(g))}"
+                    f"the gradient of {node.op.name} is {_what(_array(c))} for its input {i}; the "
+                    f"op was called at {node.where}\n  upstream gradient: {_range(_array(g))}"
                 )
 
 
@@ -112,7 +112,9 @@ def _range(x):
 def _ranges(op, args):
     names = op.parameters + [op.parameters[-1]] * len(args)
     arrays = [(n, getattr(a, "_data", a)) for n, a in zip(names, args, strict=False)]
-    return "\n".join(f"  {name}: {_range(a)}" for name, a in arrays if is_array(a) and a.dtype.kind != "b")
+    return "\n".join(
+        f"  {name}: {_range(a)}" for name, a in arrays if is_array(a) and a.dtype.kind != "b"
+    )
 
 
 # ---- profile

@@ -108,12 +108,12 @@ def batch_norm(x, w=1.0, b=0.0, mean=None, var=None, training=True, eps=1e-5):
 
 
 def our_batch_norm(x, w=None, b=None, mean=None, var=None, **options):
-    mean, var = (v if v is None else ops.tensor(v, dtype=x.dtype) for v in (mean, var))
+    mean, var = (v if v is None else ops.tensor(v, x.dtype, x.device) for v in (mean, var))
     return ops.batch_norm(x, mean, var, w, b, **options)
 
 
 def our_dropout(x, p=0.5, training=True):
-    return ops.dropout(x, p, training, rng=Generator(4))
+    return ops.dropout(x, p, training, rng=Generator(4, x.device))
 
 
 def dropout(x, p=0.5, training=True):

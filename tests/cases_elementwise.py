@@ -7,7 +7,7 @@ Read next: cases_row.py (the words used here), test_ops.py (what becomes of a ro
 import math
 
 import numpy as np
-from cases_row import apart, at, elementwise, mask, normal, positive
+from cases_row import apart, at, below, elementwise, mask, normal, positive
 
 from minigen import ops
 
@@ -25,11 +25,6 @@ def with_numbers(name, fn, numpy, *draw, number=2.5, **known):
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
-
-
-def clamp(x, min=None, max=None):
-    """With the tensors among the limits as arrays."""
-    return np.clip(x, getattr(min, "_data", min), getattr(max, "_data", max))
 
 
 def gelu(x, approximate="none"):
@@ -134,19 +129,17 @@ CHOOSING = [
     *with_numbers("maximum", ops.maximum, np.maximum, apart, number=0.35),
     *with_numbers("minimum", ops.minimum, np.minimum, apart, number=0.35),
     elementwise(
-        "clamp", ops.clamp, clamp, apart,
-        options=[
-            dict(min=-0.2, max=0.5),
-            dict(min=0.35),
-            dict(max=0.35),
-            dict(min=1),
-            dict(min=ops.tensor([-1.0, 0.3, 2.0], dtype="float64"), max=0.5),
-        ],
+        "clamp", ops.clamp, np.clip, apart, gives="float",
+        options=[dict(min=-0.2, max=0.5), dict(min=0.35, max=None), dict(min=None, max=1)],
         kinks=[
             at([-2.0, -1.0, 0.0, 1.0, 2.0], min=-1.0, max=1.0,
                y=[-1, -1, 0, 1, 1], grads=([0, 1, 1, 1, 0],), second=[0, 0, 0, 0, 0]),
             at([0.0, 3.0], min=2.0, max=1.0, y=[1, 1], grads=([0, 0],)),
         ],
+    ),
+    elementwise(  # limits may be tensors, which get no gradient
+        "clamp", lambda x, low: ops.clamp(x, low, 1.5), lambda x, low: np.clip(x, low, 1.5),
+        apart, below(2),
     ),
     elementwise(
         "where", ops.where, np.where, mask, normal, inputs=3, linear=(1, 2),

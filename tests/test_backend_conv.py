@@ -138,7 +138,7 @@ def assert_close(ours, expected, dtype):
 # -- convolution ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=120)
+@settings(max_examples=300)
 @given(convolutions(), st.sampled_from(list(LIMITS)), st.booleans())
 def test_three_maps_are_their_definitions(example, limit, with_bias):
     x, w, g, options = example

@@ -64,10 +64,12 @@ def main(config: Config) -> int:
                 run.figure("reconstructions", draw.rows(input=shown, reconstruction=copies))
 
         with run.evaluation():
-            codes = model.encode(from_numpy(images.test).to(config.device).flatten(1))  # (N, K)
-            copy = model.decode(codes[:1]).reshape(shown[0].shape)
-        run.figure("codes", code_map(codes.to("cpu").numpy(), images))
-        run.figure("schema", draw.schema(model.sizes, shown[0], codes[0], copy))
+            flat = from_numpy(images.train).flatten(1), from_numpy(images.test).flatten(1)
+            train, test = (model.encode(x.to(config.device)).to("cpu") for x in flat)   # (N, K)
+            code = model.encode(shown[:1].flatten(1))
+            copy = model.decode(code).reshape(shown[0].shape)
+        run.figure("codes", code_map(train.numpy(), test.numpy(), images))
+        run.figure("schema", draw.schema(model.sizes, shown[0], code[0], copy))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
         mse = run.mean(lambda x: model.loss(x.flatten(1)), images.test)
@@ -76,15 +78,33 @@ def main(config: Config) -> int:
         return run.report(mse=mse, psnr=psnr, pca_mse=pca, mse_vs_pca=mse / pca)
 
 
-def code_map(codes, images):
-    """The codes of the test pictures as points of a plane, coloured by class.   (N, K) -> Figure"""
-    if codes.shape[1] > 2:      # seen from where they spread most: along two principal directions
-        codes = codes - codes.mean(0)
-        codes = codes @ np.linalg.svd(codes, full_matrices=False)[2][:2].T              # (N, 2)
-        names = ("first principal direction of the codes", "second")
-    else:
-        names = ("first number of the code", "second")
-    return draw.scatter(codes, images.test_labels, images.classes, "codes of test pictures", names)
+def code_map(train, test, images):
+    """The test pictures' codes as points of a plane, coloured by class.   codes (N, K) -> Figure
+
+    A plane's codes are shown as they are. Others are projected onto the two directions that best
+    tell the classes apart (Fisher's), or in which they spread most (PCA) where there are no classes.
+    """
+    title, names = "codes of test pictures", ("first number of the code", "second")
+    if test.shape[1] > 2:
+        if len(images.classes) > 2:
+            directions = fisher_directions(train, images.train_labels)
+            title += ", seen from where the classes differ most"
+        else:
+            directions = np.linalg.svd(train - train.mean(0), full_matrices=False)[2][:2].T
+            title += ", seen from where they spread most"
+        test = (test - train.mean(0)) @ directions                                      # (N, 2)
+        names = ("first direction", "second direction")
+    return draw.scatter(test, images.test_labels, images.classes, title, names)
+
+
+def fisher_directions(codes, labels):
+    """Two directions in which class means are far apart, for the spread within classes.   (K, 2)"""
+    _, kinds = np.unique(labels, return_inverse=True)
+    means = np.array([codes[kinds == k].mean(0) for k in range(kinds.max() + 1)])
+    _, spread, axes = np.linalg.svd(codes - means[kinds], full_matrices=False)
+    # in these coordinates every class spreads evenly: what is left to look at are the means
+    even = axes.T / np.maximum(spread, 1e-6 * spread[0])
+    return even @ np.linalg.svd((means - means.mean(0)) @ even, full_matrices=False)[2][:2].T
 
 
 if __name__ == "__main__":

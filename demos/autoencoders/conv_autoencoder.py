@@ -21,7 +21,7 @@ ABOUT = About(
     en="convolutional auto-encoder",
     module="minigen.models.autoencoders.conv",
     metric="mse_vs_pca",                    # as the demo autoencoder's, to be compared with it
-    bars={"tiny": 0.9, "gpu": 0.8},
+    bars={"tiny": 1.0, "gpu": 0.8},         # below what that one reaches, recorded.json
 )
 
 
@@ -67,7 +67,7 @@ def main(config: Config) -> int:
             maps = model.features(shown[:1])
         layers = {f"convolution {i}": level[0] for i, level in enumerate(maps, start=1)}
         run.figure("feature-maps", draw.feature_maps(shown[0], layers))
-        run.figure("checkerboard", draw.counts(upsampled_ones(), "terms added in each pixel"))
+        run.figure("checkerboard", draw.counts(upsampled_ones(), "How many terms are added in each pixel"))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
         mse = run.mean(model.loss, images.test)
@@ -85,11 +85,11 @@ def upsampled_ones(side=6):
     picture = ones(1, 1, side, side)
     repeated = from_numpy(np.ones((1, 1, 2 * side, 2 * side), np.float32))
     results = {
-        "transposed convolution, kernel 3, stride 2":
+        "transposed convolution\nkernel 3, stride 2":
             ops.conv_transpose2d(picture, ones(1, 1, 3, 3), stride=2, padding=1, output_padding=1),
-        "transposed convolution, kernel 4, stride 2":
+        "transposed convolution\nkernel 4, stride 2":
             ops.conv_transpose2d(picture, ones(1, 1, 4, 4), stride=2, padding=1),
-        "pixels repeated, then convolution, kernel 3":
+        "each pixel repeated 2 × 2,\nthen convolution, kernel 3":
             ops.conv2d(repeated, ones(1, 1, 3, 3), padding=1),
     }
     return {way: result[0, 0] for way, result in results.items()}

@@ -64,7 +64,7 @@ def device_of(x):
 
 
 def to_device(x, device):
-    """The array on the device; itself if it is there already. RuntimeError if the GPU is missing."""
+    """The array on the device; itself if it is there. RuntimeError if the GPU is missing."""
     number = parse_device(device)
     if number is None:
         return to_numpy(x)
@@ -88,7 +88,7 @@ def on(device):
 
 
 def spread(x, shape):
-    """x broadcast to a shape: a read-only view, or a copy where that is the faster (few elements)."""
+    """x broadcast to a shape: a read-only view, or a copy where that is faster (few elements)."""
     if type(x) is ndarray and math.prod(shape) <= 1024:
         out = np.empty(shape, x.dtype)
         out[...] = x

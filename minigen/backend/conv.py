@@ -16,7 +16,7 @@ the next convolution finds the channels last again. Inputs in any other order co
 is never whole: tiles of samples, or of rows of one sample, are copied and multiplied while they
 are in the cache (L2), in two halves on two cores. On a GPU the same code runs in few large tiles.
 
-Uᵀ is no matrix product. With stride 1 it is a convolution by the flipped kernel. With stride s,
+Uᵀ is no matrix product. With stride 1 it is a convolution by the mirrored kernel. With stride s,
 the positions of one residue modulo s meet only every s-th tap: one stride-1 convolution for each
 residue (`_residues`), and nothing is added twice. To few channels, adding the product of each tap
 where the tap had read is faster (`_scatter`).
@@ -98,14 +98,13 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
     axes = window_axes(size, kernel, stride, padding, dilation)
     windows = tuple(axis.windows for axis in axes)
     if len(weight) <= FEW < x.shape[1] and groups == max(stride) == 1 < max(kernel):
-        # to few channels: Uᵀ with the flipped kernel is the same
-        weight, padding = _flip(weight.swapaxes(0, 1)), _mirrored(padding, kernel, dilation)
+        # to few channels: Uᵀ with the mirrored kernel is the same
+        weight, padding = _mirror(weight, 1), _mirror_padding(padding, kernel, dilation)
         return conv_transpose(x, weight, bias, stride, padding, dilation, 1, windows)
     dtype = x.dtype
     x, weight, bias = computable(x, weight, bias)
     y = array_module(x).empty((len(x), *windows, len(weight)), x.dtype)
-    everywhere = tuple(slice(0, n, 1) for n in windows)
-    _correlate(channels_last(x), [Piece(axes, _matrix(weight, groups), everywhere)], bias, y)
+    _correlate(channels_last(x), [_whole(axes, _matrix(weight, groups))], bias, y)
     return channels_first(y).astype(dtype, copy=False)
 
 
@@ -133,9 +132,8 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
         residues = _residues(axes, size)
         if len(residues) < math.prod(stride):  # some positions meet no tap
             y[...] = 0 if bias is None else bias
-        swapped = _swap_channels(weight, groups)  # (C, O/groups, *kernel)
         pieces = [
-            Piece(part, _matrix(_flip(swapped[(..., *taps)]), groups), positions)
+            Piece(part, _matrix(_mirror(weight[(..., *taps)], groups), groups), positions)
             for taps, part, positions in residues
         ]
         if pieces:
@@ -150,9 +148,9 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     """
     if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
         # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
-        padding = _mirrored(padding, kernel, dilation)
+        padding = _mirror_padding(padding, kernel, dilation)
         weight = conv_weight_grad(g, x, stride, padding, dilation, 1, kernel)
-        return array_module(x).ascontiguousarray(_flip(weight.swapaxes(0, 1)))
+        return array_module(x).ascontiguousarray(_mirror(weight, 1))
     xp, dtype = array_module(x), x.dtype
     x, g = computable(x, g)
     axes = window_axes(x.shape[2:], kernel, stride, padding, dilation)
@@ -160,7 +158,7 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     x, g = channels_last(x), channels_last(g)
     depthwise = channels == outputs == 1 < groups
     work, parts = tiles(xp, g.shape[:-1], math.prod(kernel) * x.shape[-1])
-    whole = Piece(axes, None, tuple(slice(0, axis.windows, 1) for axis in axes))
+    whole = _whole(axes, None)
     sums = {}  # of each half; added in a fixed order: the same bits every time
 
     def run(lo, hi):
@@ -200,6 +198,11 @@ class Piece(NamedTuple):
         return Piece((axis, *self.axes[1:]), self.weight, (into, *self.into[1:]))
 
 
+def _whole(axes, weight):
+    """The piece that fills all positions."""
+    return Piece(axes, weight, tuple(slice(0, axis.windows, 1) for axis in axes))
+
+
 @functools.lru_cache(1024)
 def _residues(axes, size):
     """Uᵀ as stride-1 convolutions: a list of (taps, axes, positions), each with n entries."""
@@ -218,7 +221,7 @@ def _axis_residues(axis, size):
         if not taps or first >= size:
             continue
         # The n-th position meets, by tap i, window n + shift − (i·dilation − residue) / stride:
-        # a later tap, an earlier window. Flipped taps run upwards from the earliest.
+        # a later tap, an earlier window. Mirrored taps run upwards from the earliest.
         shift = (first + low - residue) // stride
         earliest = (taps[-1] * dilation - residue) // stride
         common = math.gcd(stride, dilation)
@@ -229,22 +232,18 @@ def _axis_residues(axis, size):
         )
 
 
-def _mirrored(padding, kernel, dilation):
-    """The padding with which a stride-1 convolution by the flipped kernel leads back."""
+def _mirror_padding(padding, kernel, dilation):
+    """The padding with which a stride-1 convolution by the mirrored kernel leads back."""
     reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
     return tuple((r - low, r - high) for r, (low, high) in zip(reach, padding, strict=True))
 
 
-def _flip(weight):
-    """(O, C, *kernel) with the taps in reverse order."""
-    return weight[(..., *[slice(None, None, -1)] * (weight.ndim - 2))]
-
-
-def _swap_channels(weight, groups):
-    """(O, C/groups, *kernel) -> (C, O/groups, *kernel)"""
+def _mirror(weight, groups):
+    """(O, C/groups, *kernel) -> (C, O/groups, *kernel), the taps in reverse order."""
     outputs, channels, *kernel = weight.shape
     weight = weight.reshape(groups, outputs // groups, channels, *kernel).swapaxes(1, 2)
-    return weight.reshape(groups * channels, outputs // groups, *kernel)
+    weight = weight.reshape(groups * channels, outputs // groups, *kernel)
+    return weight[(..., *[slice(None, None, -1)] * len(kernel))]
 
 
 def _matrix(weight, groups):

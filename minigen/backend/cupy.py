@@ -6,8 +6,6 @@ Read next: ../../kernels/README.md once kernels exist.
 
 import functools
 
-import numpy
-
 
 @functools.cache
 def module():
@@ -16,12 +14,14 @@ def module():
         import cupy
     except ImportError as error:
         raise RuntimeError(
-            'device "gpu": CuPy is not installed. Install the extra of your driver, gpu12 or gpu13: '
+            'device "gpu": CuPy is not installed. Install the extra of your driver, gpu12 or '
+            'gpu13: '
             '`pip install -e ".[gpu13]"` in a clone; `minigen doctor` says which'
         ) from error
     if not cupy.cuda.is_available():
         raise RuntimeError(
-            'device "gpu": CuPy is installed but sees no GPU (no NVIDIA driver, or an older one than '
+            'device "gpu": CuPy is installed but sees no GPU (no NVIDIA driver, or an older one '
+            'than '
             'CuPy needs); `minigen doctor` says what it finds. Use device="cpu" meanwhile'
         )
     return cupy

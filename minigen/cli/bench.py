@@ -25,7 +25,9 @@ HELP = __doc__.split("\n\n", 1)[1].rsplit("Read next", 1)[0]
 def add_arguments(parser):
     """Options of `minigen bench`."""
     parser.add_argument("group", nargs="?", choices=["cost", "models"], help="only these cases")
-    parser.add_argument("--only", metavar="TEXT", default="", help="only cases with TEXT in the name")
+    parser.add_argument(
+        "--only", metavar="TEXT", default="", help="only cases with TEXT in the name"
+    )
     parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
     parser.add_argument("--rounds", type=_positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
@@ -143,7 +145,9 @@ def _work(pipe, side, threads):
     from minigen.cli import bench_cases
 
     try:
-        library = bench_cases.minigen_side() if side == "minigen" else bench_cases.torch_side(threads)
+        library = (
+            bench_cases.minigen_side() if side == "minigen" else bench_cases.torch_side(threads)
+        )
     except ImportError:
         library = None
     run = None

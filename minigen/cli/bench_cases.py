@@ -15,7 +15,7 @@ CHAIN = 50  # ops in one chain of the cost cases
 
 @dataclass
 class Side:
-    """One library. F: functions · nn, optim: modules · tensor: from a NumPy array · grad: of a leaf."""
+    """One library. F: functions · nn, optim: modules · tensor: makes one from an array."""
 
     name: str
     F: Any

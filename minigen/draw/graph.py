@@ -25,6 +25,7 @@ from minigen.draw.style import COLOURS, GREY, INK
 FONT = 12  # pixels; a character of a monospaced font is 0.6 as wide
 GAP, ROW_GAP, MARGIN = 18, 34, 14  # between neighbours, between rows, around everything
 SWEEPS = 24  # back and forth, for order and for places
+WEIGHT = {"op": 1.0, "bend": 0.5, "leaf": 0.05}  # how much a vertex decides where others go
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
@@ -81,7 +82,7 @@ class Drawing:
         """Write the picture (.svg) or the text (.dot, .gv). ValueError for another suffix."""
         path = Path(path)
         if path.suffix not in (".svg", ".dot", ".gv"):
-            raise ValueError(f"graph: cannot write {path.name}: the suffix must be .svg, .dot or .gv")
+            raise ValueError(f"graph: {path.name}: the suffix must be .svg, .dot or .gv")
         path.write_text(self.svg if path.suffix == ".svg" else self.dot, encoding="utf-8")
 
     def _repr_svg_(self):
@@ -97,10 +98,11 @@ def graph(tensor, names=None):
     """
     if not tensor.requires_grad:
         raise RuntimeError(
-            f"graph: no op was recorded for this tensor of shape {tensor.shape}: nothing that it was "
+            f"graph: no op was recorded for this tensor of shape {tensor.shape}: nothing it was "
             "computed from requires grad, or that happened under no_grad"
         )
-    vertices, counts = _collect(tensor, {t.node or t: name for name, t in dict(names or ()).items()})
+    names = {t.node or t: name for name, t in dict(names or ()).items()}
+    vertices, counts = _collect(tensor, names)
     _assign_layers(vertices, counts)
     paths = [_bent(a, b) for a, b in counts]
     _arrange(vertices, paths)
@@ -120,8 +122,8 @@ def _collect(tensor, names):
             continue
         if edge.edges is None:
             raise RuntimeError(
-                f"graph: the graph through {edge.op.name} was freed by a backward; draw it before, or "
-                "pass retain_graph=True there"
+                f"graph: the graph through {edge.op.name} was freed by a backward; draw it before, "
+                "or pass retain_graph=True there"
             )
         found[edge] = Vertex("op", f"{name} = {edge.op.name}" if name else edge.op.name, shape)
         stack.extend(reversed(edge.edges))
@@ -196,7 +198,7 @@ def _ordered(rows, links, above, below):
         down = sweep % 2 == 0
         for row in rows if down else reversed(rows):
             near = above if down else below
-            row.sort(key=lambda v: _mean([place[n] for n in near[v]], place[v]))  # noqa: B023
+            row.sort(key=lambda v: _mean([place[n] for n in near[v]], place[v]))
             place.update((v, i) for i, v in enumerate(row))
     return best
 
@@ -218,8 +220,8 @@ def _crossings(links, place):
 
 
 def _pulled(v, neighbours):
-    """Where its neighbours pull a vertex; a long edge is stiff, so that it stays straight."""
-    weights = [8 if v.kind == n.kind == "bend" else 1 for n in neighbours]
+    """Where its neighbours pull a vertex: long edges and the flow from op to op stay straight."""
+    weights = [8 if v.kind == n.kind == "bend" else WEIGHT[n.kind] for n in neighbours]
     total = sum(w * n.x for w, n in zip(weights, neighbours, strict=True))
     return total / sum(weights) if weights else v.x
 
@@ -230,16 +232,16 @@ def _spread_out(row, wanted):
     Least squares under order is the pool-adjacent-violators algorithm: neighbours that want to
     pass each other form a block, which goes to the mean of what its members want.
     """
-    offsets, blocks = [0.0], []  # a block: [sum of wanted places less offsets, members]
+    offsets, blocks = [0.0], []  # a block: [weighted sum of wanted places, weights, members]
     for a, b in pairwise(row):
         offsets.append(offsets[-1] + (a.width + b.width) / 2 + GAP)
-    for place, offset in zip(wanted, offsets, strict=True):
-        blocks.append([place - offset, 1])
+    for v, place, offset in zip(row, wanted, offsets, strict=True):
+        weight = WEIGHT[v.kind]
+        blocks.append([weight * (place - offset), weight, 1])
         while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
-            total, members = blocks.pop()
-            blocks[-1][0] += total
-            blocks[-1][1] += members
-    starts = [total / members for total, members in blocks for _ in range(members)]
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    starts = [total / weight for total, weight, members in blocks for _ in range(members)]
     for v, start, offset in zip(row, starts, offsets, strict=True):
         v.x = start + offset
 
@@ -255,7 +257,7 @@ def _svg(vertices, paths, counts):
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONTS}" font-size="{FONT}">',
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
-        f'markerHeight="7" orient="auto"><path d="M0 0.5 8 4 0 7.5z" fill="{GREY}"/></marker></defs>',
+        f'markerHeight="7" orient="auto"><path d="M0 1 8 4 0 7z" fill="{GREY}"/></marker></defs>',
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     leaving, arriving = _ports(paths)
@@ -276,7 +278,7 @@ def _ports(paths):
             of.setdefault(path[at], []).append(i)
         for v, indices in of.items():
             step = min(16, 0.6 * v.width / len(indices))
-            indices.sort(key=lambda i: paths[i][near].x)  # noqa: B023
+            indices.sort(key=lambda i: paths[i][near].x)
             for rank, i in enumerate(indices):
                 ports[i] = v.x + (rank - (len(indices) - 1) / 2) * step
     return leaving, arriving

@@ -65,22 +65,23 @@ def feature_maps(image, layers):
     parts = [("input", as_images(as_array(image)[None]), 1)]
     for name, maps in layers.items():
         maps = as_array(maps)
-        title = f"{name}: {len(maps)} maps of {maps.shape[1]} × {maps.shape[2]}"
-        if len(maps) > MOST_MAPS:
-            title += f", the first {MOST_MAPS}"
         low, high = maps.min(), maps.max()
+        title = f"{name}: {len(maps)} maps of {maps.shape[1]} × {maps.shape[2]}"
+        title += f", from {low:.2g} (dark) to {high:.2g} (bright)"
+        if len(maps) > MOST_MAPS:
+            title += f"; the first {MOST_MAPS}"
         scaled = (maps[:MOST_MAPS] - low) / max(high - low, 1e-12)
         parts.append((title, matplotlib.colormaps["magma"](scaled)[..., :3], 16))
     mosaics = [(title, paste(p, min(columns, len(p)))) for title, p, columns in parts]
-    zooms = [_zoom(m, WIDTH) if i else 4 for i, (_, m) in enumerate(mosaics)]
-    line = 26                                                       # height of a title
+    zooms = [_zoom(m, WIDTH if i else WIDTH / 8) for i, (_, m) in enumerate(mosaics)]
+    line = 30                                                       # height of a title
     height = sum(line + m.shape[0] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
     width = max(m.shape[1] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
     figure = new_figure(width, height)
     top = 0
     for (title, mosaic), zoom in zip(mosaics, zooms, strict=True):
-        figure.text(4 / width, 1 - (top + line - 6) / height, title, va="baseline")
-        _show(figure, mosaic, 0, top + line, zoom)
+        figure.text(6 / width, 1 - (top + line - 5) / height, title, va="baseline")
+        _show(figure, mosaic, 6 - GAP * zoom, top + line, zoom)
         top += line + mosaic.shape[0] * zoom
     return figure
 
@@ -92,7 +93,7 @@ def counts(panels, title=""):
     panels: {name: array (H, W)}, H and W up to about 12. Each has its own colour scale, from 0 to
     its largest value.   -> Figure
     """
-    side, head = 300, 60
+    side, head = 300, 80
     figure = new_figure(side * len(panels), side + head)
     figure.suptitle(title, y=1 - 16 / (side + head), fontsize=11)
     for i, (name, values) in enumerate(panels.items()):

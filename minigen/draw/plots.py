@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 from matplotlib import patheffects
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from minigen.draw.style import COLOURS, PALE, as_array, new_figure, styled
 
@@ -54,13 +55,14 @@ def curves(path, title=""):
     everything = np.array([r[name] for r in records for name in names if name in r])
     if len(everything) and everything.min() > 0 and everything.max() > 5 * everything.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     for colour, name in zip(COLOURS, names, strict=False):
         step, value = np.array([(r["step"], r[name]) for r in records if name in r]).T
         axes.plot(step, value, color=colour, alpha=0.3, linewidth=0.8)
-        width = max(1, len(value) // 50)
-        middle = np.convolve(value, np.ones(width) / width, "valid")
-        axes.plot(step[width - 1 :], middle, color=colour, linewidth=2, label=name)
+        width = 2 * (len(value) // 100) + 1                         # odd: it has a middle
+        smooth = np.convolve(value, np.ones(width) / width, "valid")
+        axes.plot(step[width // 2 :][: len(smooth)], smooth, color=colour, linewidth=2, label=name)
     axes.legend(frameon=False)
     return figure

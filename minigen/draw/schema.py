@@ -11,7 +11,7 @@ from matplotlib.patches import FancyBboxPatch, Polygon, Rectangle
 from minigen.draw.style import COLOURS, GREY, INK, as_array, as_images, new_figure, styled
 
 ENCODER, DECODER = COLOURS[0], COLOURS[6]
-WIDTH, HEIGHT = 1000, 400
+WIDTH, HEIGHT = 1000, 310
 
 
 @styled
@@ -24,7 +24,7 @@ def schema(sizes, image, code, reconstruction):
     figure = new_figure(WIDTH, HEIGHT)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(0, HEIGHT))
     axes.axis("off")
-    middle, side = 195, 150
+    middle, side = 135, 150
     _picture(axes, image, 20, middle, side, "$x$")
     _picture(axes, reconstruction, WIDTH - 20 - side, middle, side, r"$\hat x$")
 
@@ -47,7 +47,7 @@ def schema(sizes, image, code, reconstruction):
             box = FancyBboxPatch((x - 5, middle - height / 2), 10, height, linewidth=0,
                                  boxstyle="round,pad=0,rounding_size=4", facecolor=colour)
             axes.add_patch(box)
-    top = middle + max(heights) / 2 + 50
+    top = middle + max(heights) / 2 + 45
     for name, part, colour in (("encoder  $f$", places[: bottleneck + 1], ENCODER),
                                ("decoder  $g$", places[bottleneck:], DECODER)):
         axes.text(part.mean(), top, name, color=colour, fontsize=14, ha="center")

@@ -23,7 +23,7 @@ import numpy as np
 
 FIRST = 2.0**-7                         # first step, as a fraction of the entry
 NARROW = 2.0**-12                       # top of the first ladder tried if truncation dominates
-WIDE = 2.0**-5                          # ... and of the first one if noise does
+WIDE = 2.0                              # ... and of the first one if noise does
 STRIDE = 2.0**-8                        # from the top of a ladder to the top of the next
 DIRECTIONS = 3                          # random directions through an argument too big for entries
 BLOCKS = 64                             # blocks that bisecting a direction may look at
@@ -247,11 +247,11 @@ class _Point:
         sigma, level = np.zeros(self.value.shape), self.eps
         while level <= max(self.eps, 2.0**-20):
             spread = 0.0
-            for _ in range(4):
+            for _ in range(8):
                 outputs = _tuple(self.f(*[_jiggle(x, level, rng) for x in self.inputs]))
                 change = _flat(outputs)[self.heard] - self.value
                 spread = spread + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0) ** 2
-            np.copyto(sigma, np.sqrt(spread / 4), where=sigma == 0)
+            np.copyto(sigma, np.sqrt(spread / 8), where=sigma == 0)
             if (sigma > 0).sum() >= np.count_nonzero(self.value):
                 break
             level *= 16
@@ -388,6 +388,10 @@ def _slope(at, point, claimed=None, slack=0.0, largest=0.0, unit=1.0):
         line.refine(line.narrow and (truncation > 4 * noise or not line.wide))
     else:
         return slope / unit
+    if not inside:
+        # an output that only a large step moves does depend on x, below its rounding
+        line.moved |= (line.values([1.0, 8.0]) != point.value).any((0, 1))
+        slope = line.slope(target, slack, largest)
     if line.bent or not inside or slope.error > max(0.1 * abs(value), slope.resolution):
         slope = _examine(line, slope, slack)
     return slope / unit
@@ -606,9 +610,9 @@ def _scales(x):
     Rounded down to a power of two, so that steps add to x without rounding.
     """
     size = np.abs(x, dtype=np.float64)
-    typical = np.median(size[size > 0]) if size.any() else 1.0
-    floor = float(np.finfo(x.dtype).tiny)       # below it, steps would vanish
-    return _power_of_two(np.maximum(np.where(size > 0, size, typical), floor))
+    zero = size < np.finfo(x.dtype).tiny        # or so small that steps would vanish
+    typical = 1.0 if zero.all() else np.median(size[~zero])
+    return _power_of_two(np.where(zero, typical, size))
 
 
 def _power_of_two(x):

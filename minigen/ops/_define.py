@@ -1,7 +1,7 @@
 """How the ops of this package are defined: as minigen.op says, with polymorphic VJPs.
 
-Idea: VJPs here use operators and functions of minigen.ops only, which take arrays as well as tensors.
-A plain backward calls them with arrays, create_graph=True with tensors.
+Idea: VJPs here use operators and functions of minigen.ops only, which take arrays as well as
+tensors. A plain backward calls them with arrays, create_graph=True with tensors.
 """
 
 import functools

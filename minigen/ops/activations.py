@@ -1,7 +1,7 @@
 """Nonlinearities of networks, elementwise.
 
-Idea: as in elementwise.py; where the derivative costs as much as the function (gelu, silu), the op is
-fused: forward computes value and derivative in one visit of the data, backward is one product.
+Idea: as in elementwise.py; where the derivative costs as much as the function (gelu, silu), the op
+is fused: forward computes value and derivative in one visit of the data, backward is one product.
 Read next: ../op.py (what @fused does), reduce.py (softmax).
 """
 
@@ -75,9 +75,7 @@ def gelu(x, approximate="none", *, needs):
     elif approximate == "tanh":
         k = math.sqrt(2 / math.pi)
         cdf = sigmoid.op.forward((2 * k) * (x + 0.044715 * (x * x * x)))  # σ(2u) = ½(1 + tanh u)
-        slope = (
-            x * (2 * cdf * (1 - cdf)) * (k * (1 + 3 * 0.044715 * (x * x))) if needs.x else None
-        )
+        slope = x * (2 * cdf * (1 - cdf)) * (k * (1 + 3 * 0.044715 * (x * x))) if needs.x else None
     else:
         raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
     return x * cdf, _times(cdf + slope) if needs.x else None

@@ -7,15 +7,14 @@ Idea: a convolution is linear in its input and in its weight, so there are three
     conv_weight_grad  (x, y) -> w        its adjoint in w: which products each weight took part in
 
 and the gradient of each is made of the other two. That is all the derivatives of every order.
-conv1d, conv2d, conv3d and conv_transpose1d ... are names for it that read the usual options. How the
-maps are computed is the backend's: backend/conv.py.
+conv1d, conv2d, conv3d and conv_transpose1d ... are names for it that read the usual options. How
+the maps are computed is the backend's: backend/conv.py.
 Read next: pool.py, backend/conv.py.
 """
 
 from minigen.backend import conv as arrays
 from minigen.ops._define import primitive
 from minigen.ops.reduce import sum
-from minigen.ops.shape import pad as pad_
 
 
 def _bias_grad(g):
@@ -114,7 +113,9 @@ def _padding(function, padding, kernel, stride, dilation):
     if padding == "valid":
         padding = 0
     if isinstance(padding, str):
-        raise ValueError(f'{function}: padding {padding!r} is not known: "same", "valid" or numbers')
+        raise ValueError(
+            f'{function}: padding {padding!r} is not known: "same", "valid" or numbers'
+        )
     if not isinstance(padding, int) and all(isinstance(p, (tuple, list)) for p in padding):
         pairs = tuple((int(low), int(high)) for low, high in padding)
         if len(pairs) != n:
@@ -145,7 +146,8 @@ def _convolve(n, x, weight, bias, stride, padding, dilation, groups):
     padding = _padding(function, padding, kernel, stride, dilation)
     if min(arrays.output_size(size, kernel, stride, padding, dilation)) < 1:
         raise ValueError(
-            f"{function}: kernel {kernel} with dilation {dilation} is larger than x {tuple(x.shape)} "
+            f"{function}: kernel {kernel} with dilation {dilation} is larger than x "
+            f"{tuple(x.shape)} "
             f"with padding {padding}"
         )
     return _conv(x, weight, bias, stride, padding, dilation, groups)
@@ -181,7 +183,9 @@ def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dil
     extra = _tuple(function, "output_padding", output_padding, n)
     padding = _padding(function, padding, kernel, (1,) * n, dilation)
     if any(not 0 <= e < s for e, s in zip(extra, stride, strict=True)):
-        raise ValueError(f"{function}: output_padding {extra} must be below stride {stride}, from 0")
+        raise ValueError(
+            f"{function}: output_padding {extra} must be below stride {stride}, from 0"
+        )
     out = tuple(
         (size - 1) * s - low - high + d * (k - 1) + e + 1
         for size, s, (low, high), d, k, e in zip(

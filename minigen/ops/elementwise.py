@@ -8,6 +8,8 @@ Read next: activations.py (nonlinearities of networks), reduce.py, ../op.py (wha
 
 import math
 
+import numpy
+
 from minigen import backend
 from minigen.backend import array_module
 from minigen.ops._define import primitive
@@ -170,8 +172,13 @@ def minimum(a, b):
 
 def _inside(g, x, min, max):
     kept = None
-    for inside in ((x >= min) if min is not None else None, (x <= max) if max is not None else None):
-        kept = inside if kept is None else (logical_and(kept, inside) if inside is not None else kept)
+    for inside in (
+        (x >= min) if min is not None else None,
+        (x <= max) if max is not None else None,
+    ):
+        kept = (
+            inside if kept is None else (logical_and(kept, inside) if inside is not None else kept)
+        )
     return where(kept, g, 0.0)
 
 
@@ -192,9 +199,11 @@ def clamp(x, min=None, max=None):
     lambda g, condition: where(condition, 0.0, g),
 )
 def where(condition, a, b):
-    """a where condition is true, else b.   The branch not taken gets gradient 0, nan in it or not."""
-    if getattr(condition, "dtype", bool) != bool:
-        raise TypeError(f"where: the condition must be boolean, not {condition.dtype}; compare first")
+    """a where condition holds, else b.   The branch not taken gets gradient 0, nan or not."""
+    if getattr(condition, "dtype", numpy.bool_) != numpy.bool_:
+        raise TypeError(
+            f"where: the condition must be boolean, not {condition.dtype}; compare first"
+        )
     return array_module(condition, a, b).where(condition, a, b)
 
 

@@ -37,9 +37,9 @@ def _right(g, a, b_shape):
 def matmul(a, b):
     """Matrix product of the last two dimensions, the others broadcast; vectors as in NumPy.
 
-        (..., n, k) @ (..., k, m) -> (..., n, m)     (k) @ (k) -> ()     (..., n, k) @ (k) -> (..., n)
+        (..., n, k) @ (..., k, m) -> (..., n, m)   (..., n, k) @ (k) -> (..., n)   (k) @ (k) -> ()
 
-    ValueError if the inner sizes differ, naming the likely transposition; TypeError if the dtypes do.
+    ValueError if the inner sizes differ, with the likely transposition; TypeError if the dtypes do.
     """
     if a.dtype != b.dtype:
         raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")

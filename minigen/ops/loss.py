@@ -1,7 +1,7 @@
 """Losses: how far predictions are from targets, in one number.
 
-Idea: each has reduction="mean" (over all elements), "sum" or "none". Those on every model's path are
-fused: the difference that forward computes is the gradient that backward needs.
+Idea: each has reduction="mean" (over all elements), "sum" or "none". Those on every model's path
+are fused: the difference that forward computes is the gradient that backward needs.
 Read next: reduce.py (log_softmax), activations.py (softplus).
 """
 
@@ -12,22 +12,24 @@ from minigen.ops._define import fused, primitive
 from minigen.ops.activations import softplus
 from minigen.ops.elementwise import abs, clamp, log, square
 from minigen.ops.reduce import log_softmax, mean, sum
-from minigen.ops.shape import gather, reshape, squeeze, unsqueeze
+from minigen.ops.shape import gather, squeeze, unsqueeze
 
 _REDUCE = {"mean": mean, "sum": sum, "none": lambda x: x}
 
 
 def _reduced(function, loss, reduction):
     if reduction not in _REDUCE:
-        raise ValueError(f'{function}: reduction must be "mean", "sum" or "none", not {reduction!r}')
+        raise ValueError(
+            f'{function}: reduction must be "mean", "sum" or "none", not {reduction!r}'
+        )
     return _REDUCE[reduction](loss)
 
 
 def _same_shape(function, x, target):
     if tuple(x.shape) != tuple(target.shape):
         raise ValueError(
-            f"{function}: prediction {tuple(x.shape)} and target {tuple(target.shape)} must have the "
-            "same shape; broadcasting them would be a silent mistake"
+            f"{function}: prediction {tuple(x.shape)} and target {tuple(target.shape)} must have "
+            "the same shape; broadcasting them would be a silent mistake"
         )
 
 
@@ -103,22 +105,24 @@ def cross_entropy(x, target, reduction="mean"):
     expected = (x.shape[0], *x.shape[2:]) if x.ndim > 1 else None
     if expected is None or tuple(target.shape) != expected:
         raise ValueError(
-            f"cross_entropy: logits {tuple(x.shape)} need targets of shape {expected or '(N,)'} with "
-            f"class numbers, got {tuple(target.shape)}"
+            f"cross_entropy: logits {tuple(x.shape)} need targets of shape {expected or '(N,)'} "
+            f"with class numbers, got {tuple(target.shape)}"
         )
     if target.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: targets are class numbers, not {target.dtype}; use .long()")
+        raise TypeError(
+            f"cross_entropy: targets are class numbers, not {target.dtype}; use .long()"
+        )
     values = getattr(target, "_data", target)
     if values.size and not 0 <= int(values.min()) <= int(values.max()) < x.shape[1]:
         raise IndexError(
-            f"cross_entropy: targets run from {int(values.min())} to {int(values.max())}, but there "
-            f"are {x.shape[1]} classes, numbered from 0"
+            f"cross_entropy: targets run from {int(values.min())} to {int(values.max())}, but "
+            f"there are {x.shape[1]} classes, numbered from 0"
         )
     return _reduced("cross_entropy", _cross_entropy(x, target), reduction)
 
 
 def binary_cross_entropy_with_logits(x, target, reduction="mean"):
-    """-target·log σ(x) - (1 - target)·log(1 - σ(x)), in nats, without overflow; target in [0, 1]."""
+    """-target·log σ(x) - (1 - target)·log(1 - σ(x)), in nats, without overflow."""
     _same_shape("binary_cross_entropy_with_logits", x, target)
     # = softplus(x) - target·x, exact where softplus is: no threshold
     return _reduced(

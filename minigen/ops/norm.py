@@ -1,8 +1,8 @@
 """Normalisation with the statistics of the batch.
 
-Idea: subtract the mean, divide by the standard deviation, then let the network choose scale and shift
-again. `_batch_reference` says what it means and gives its higher derivatives; the fast path does the
-same with two sums per channel and one multiply-add per element.
+Idea: subtract the mean, divide by the standard deviation, then let the network choose scale and
+shift again. `_batch_reference` says what it means and gives its higher derivatives; the fast path
+does the same with two sums per channel and one multiply-add per element.
 Read next: activations.py, ../op.py (what @fused does).
 """
 
@@ -29,7 +29,7 @@ def _affine(x, weight, bias):
 def _batch_reference(x, weight, bias, eps, mu, variance):
     dim = (0, *range(2, x.ndim))
     centred = x - mean(x, dim, keepdim=True)
-    variance = mean(centred * centred, dim, keepdim=True)           # biased: divides by the count
+    variance = mean(centred * centred, dim, keepdim=True)  # biased: divides by the count
     return _affine(centred * rsqrt(variance + eps), weight, bias)
 
 
@@ -56,7 +56,7 @@ def _normalise(x, weight, bias, eps, mu, variance):
         #     dx = scale·(g - E[g] - x̂·E[g·x̂])
         count = x.size // x.shape[1]
         sum_g = g.sum(axes)
-        sum_gx = ((g * x).sum(axes) - mu * sum_g) * inverse_std                      # Σ g·x̂
+        sum_gx = ((g * x).sum(axes) - mu * sum_g) * inverse_std  # Σ g·x̂
         dx = None
         if needs.x:
             along = scale * inverse_std * sum_gx / count
@@ -88,26 +88,28 @@ def batch_norm(
     ValueError if a channel has only one value in training, or a size is not C.
     Source: Ioffe & Szegedy, Batch Normalization, 2015.
     """
-    named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    for name, v in named.items():
-        if v is not None and tuple(v.shape) != (x.shape[1],):
-            raise ValueError(
-                f"batch_norm: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x is "
-                f"{tuple(x.shape)}"
-            )
+    _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training and running_mean is not None:
         scale = rsqrt(running_var + eps)
-        return _affine(
-            (x - _per_channel(running_mean, x.ndim)) * _per_channel(scale, x.ndim), weight, bias
-        )
+        centred = x - _per_channel(running_mean, x.ndim)
+        return _affine(centred * _per_channel(scale, x.ndim), weight, bias)
     count = math.prod(x.shape) // max(x.shape[1], 1)
     if count < 2:
         raise ValueError(
-            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two or more"
+            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs 2 or more"
         )
     mu, variance = _statistics(x._data)
     if running_mean is not None:
-        assign(running_mean, (1 - momentum) * running_mean._data + momentum * mu)
         unbiased = variance * (count / (count - 1))
+        assign(running_mean, (1 - momentum) * running_mean._data + momentum * mu)
         assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
     return _normalise(x, weight, bias, eps, mu, variance)
+
+
+def _check_channels(x, **given):
+    for name, v in given.items():
+        if v is not None and tuple(v.shape) != (x.shape[1],):
+            raise ValueError(
+                f"batch_norm: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x "
+                f"is {tuple(x.shape)}"
+            )

@@ -29,14 +29,15 @@ def _window(function, x, kernel_size, stride, padding):
             raise ValueError(f"{function}: padding {padding} is more than half of kernel {kernel}")
         if size + 2 * p < k:
             raise ValueError(
-                f"{function}: kernel {kernel} is larger than x {tuple(x.shape)} with padding {padding}"
+                f"{function}: kernel {kernel} is larger than x {tuple(x.shape)} with padding "
+                f"{padding}"
             )
     return kernel, stride, padding
 
 
 def _max_pool_reference(x, kernel, stride, padding):
     y, at = arrays.max_pool(x.data, kernel, stride, padding)
-    plane = flatten(x, 2)                                                         # (N, C, H·W)
+    plane = flatten(x, 2)  # (N, C, H·W)
     return reshape(gather(plane, 2, at.reshape(*plane.shape[:2], -1)), y.shape)
 
 

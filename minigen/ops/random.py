@@ -1,7 +1,9 @@
 """Random numbers: explicit generators.
 
-Idea: randomness is an argument. A `Generator` belongs to a device, starts at a seed, and its state can
-be saved and restored; `spawn` derives independent streams by name, so that a change in one part of a
+Idea: randomness is an argument. A `Generator` belongs to a device, starts at a seed, and its state
+can
+be saved and restored; `spawn` derives independent streams by name, so that a change in one part of
+a
 program does not shift the numbers of another. Functions take `rng=`; without it they draw from the
 one default generator of the device, which `manual_seed` restarts.
 Read next: creation.py; nn/init.py (initial weights).
@@ -44,11 +46,21 @@ class Generator:
 
     def normal(self, shape, mean=0.0, std=1.0, dtype=None):
         """Gaussian numbers.   shape: tuple or int -> Tensor"""
-        return self._placed(self._rng.standard_normal(shape, dtype=dtype or FLOAT), std, mean)
+        return self._floats(self._rng.standard_normal, shape, dtype, std, mean)
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
-        return self._placed(self._rng.random(shape, dtype=dtype or FLOAT), high - low, low)
+        return self._floats(self._rng.random, shape, dtype, high - low, low)
+
+    def _floats(self, draw, shape, dtype, scale, shift):
+        """draw's numbers times scale plus shift; NumPy draws float32 and float64, no others."""
+        dtype = numpy.dtype(dtype or FLOAT)
+        x = numpy.asarray(draw(shape, dtype=dtype if dtype == numpy.float64 else FLOAT))
+        if scale != 1:
+            x *= x.dtype.type(scale)
+        if shift != 0:
+            x += x.dtype.type(shift)
+        return self._placed(x.astype(dtype, copy=False))
 
     def randint(self, low, high, shape):
         """Whole numbers in [low, high), int64.   ValueError if the range is empty"""
@@ -66,14 +78,8 @@ class Generator:
         raw = self._rng.bit_generator.random_raw(-(-count // 4))
         return self._placed((raw.view(numpy.uint16)[:count] >= round(p * 65536)).reshape(shape))
 
-    def _placed(self, x, scale=1, shift=0):
-        """x·scale + shift as a tensor on this generator's device."""
-        x = numpy.asarray(x)
-        if scale != 1:
-            x *= x.dtype.type(scale)
-        if shift != 0:
-            x += x.dtype.type(shift)
-        return wrap(backend.to_device(x, self.device))
+    def _placed(self, x):
+        return wrap(backend.to_device(numpy.asarray(x), self.device))
 
     def state_dict(self):
         """Everything that decides the numbers to come, as JSON-able values."""

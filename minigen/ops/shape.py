@@ -63,7 +63,9 @@ def squeeze(x, dim=None):
     if dim is None:
         dims = range(x.ndim)
     else:
-        dims = [check_dim("squeeze", d, x.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+        dims = [
+            check_dim("squeeze", d, x.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))
+        ]
     return _reshape(x, tuple(s for i, s in enumerate(x.shape) if s != 1 or i not in dims))
 
 
@@ -175,7 +177,9 @@ def split(x, split_size, dim=0):
     if isinstance(split_size, int):
         if split_size < 1:
             raise ValueError(f"split: split_size must be at least 1, not {split_size}")
-        split_size = [builtins.min(split_size, total - i) for i in range(0, total, split_size)] or [0]
+        split_size = [builtins.min(split_size, total - i) for i in range(0, total, split_size)] or [
+            0
+        ]
     elif builtins.sum(split_size) != total:
         raise ValueError(f"split: sizes {list(split_size)} do not add up to {total} in dim {dim}")
     parts, start = [], 0
@@ -239,8 +243,10 @@ def _is_basic(key):
     """Whether the key addresses each element at most once: slices, numbers, one boolean mask."""
     parts = key if isinstance(key, tuple) else (key,)
     return all(
-        isinstance(k, (int, slice, numpy.integer)) or k is None or k is Ellipsis
-        or getattr(k, "dtype", None) == bool
+        isinstance(k, (int, slice, numpy.integer))
+        or k is None
+        or k is Ellipsis
+        or getattr(k, "dtype", None) == numpy.bool_
         for k in parts
     )
 
@@ -285,7 +291,11 @@ def put(x, key, value, accumulate=False):
     if not accumulate:
         return _put(x, key, value)
     read = _index(x, key)
-    value = value if isinstance(value, Tensor) else Tensor(array_module(x._data).asarray(value, x.dtype))
+    value = (
+        value
+        if isinstance(value, Tensor)
+        else Tensor(array_module(x._data).asarray(value, x.dtype))
+    )
     return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
 
 
@@ -307,7 +317,8 @@ def _check_gather(function, shape, dim, index):
     for i, (size, of) in enumerate(zip(index.shape, shape, strict=True)):
         if i != dim and size > of:
             raise ValueError(
-                f"{function}: index {tuple(index.shape)} is larger than {tuple(shape)} in dimension {i}"
+                f"{function}: index {tuple(index.shape)} is larger than {tuple(shape)} in "
+                f"dimension {i}"
             )
 
 
