@@ -129,7 +129,7 @@ def writing(tensor):
         )
     try:
         yield tensor._data
-    finally:
+    finally:  # interrupted, it may be half written
         span = byte_range(tensor._data)
         _writes.pop(span, None)
         _last_write = _writes[span] = next(ticks)
@@ -153,10 +153,7 @@ def _check_unchanged(node):
         if number < node.number:
             break
         recent.append(span)
-    for value in node.saved:
-        array = value._data if isinstance(value, Tensor) else value
-        if not hasattr(array, "strides"):
-            continue
+    for array in _arrays(node.saved):
         low, high = byte_range(array)
         if any(start < high and low < stop for start, stop in recent):
             raise RuntimeError(
@@ -164,6 +161,17 @@ def _check_unchanged(node):
                 "overwritten since (optimizer step or assign). Call backward before the update, or "
                 "compute the forward pass again"
             )
+
+
+def _arrays(saved):
+    """The arrays among what a node saved, also within tuples: an index, the tensors of `cat`."""
+    for value in saved:
+        if isinstance(value, (tuple, list)):
+            yield from _arrays(value)
+        elif isinstance(value, Tensor):
+            yield value._data
+        elif hasattr(value, "strides"):
+            yield value
 
 
 # ---- the walk
@@ -238,10 +246,10 @@ def _seeds(name, outputs, gradients):
                 )
             g = wrap(array_module(y._data).ones_like(y._data))
         elif not isinstance(g, Tensor):
-            g = wrap(array_module(y._data).asarray(g, dtype=y._data.dtype))
+            g = wrap(array_module(y._data).asarray(g))
         if g.shape != y.shape:
             raise ValueError(f"{name}: gradient of shape {g.shape} for an output of {y.shape}")
-        seeds.append((y.node or y, g))
+        seeds.append((y.node or y, g.to(y.dtype)))
     return seeds
 
 
@@ -264,8 +272,11 @@ def _walk(seeds, targets, retain_graph, create_graph):
                 owned.discard(node)
                 if node.hooks:
                     g = _through_hooks(node, g)
-                if targets is not None and node in targets:
-                    found[node] = _settled(g)
+                if targets is not None:
+                    if node in targets:
+                        found[node] = _settled(g)
+                    if _ends(node, needed, targets):
+                        continue
                 _step(node, g, needed, create_graph, pending, owned, heap)
                 if not retain:
                     node.saved = node.edges = None
@@ -277,6 +288,13 @@ def _walk(seeds, targets, retain_graph, create_graph):
     return found
 
 
+def _ends(node, needed, targets):
+    """Whether nothing below the node is asked for: it stays as it is, not even freed."""
+    if node.edges is None:  # nobody knows any more what was below
+        return node in targets
+    return not any(edge in needed for edge in node.edges)
+
+
 def _step(node, g, needed, create_graph, pending, owned, heap):
     """Hand the gradient g of a node's output on to the node's inputs."""
     edges = node.edges
@@ -286,8 +304,6 @@ def _step(node, g, needed, create_graph, pending, owned, heap):
             "retain_graph=True there if you need it twice"
         )
     wanted = None if needed is None else [edge in needed for edge in edges]
-    if wanted is not None and not any(wanted):
-        return
     if _last_write > node.number:
         _check_unchanged(node)
     watchers = mode.get().watchers
@@ -295,7 +311,7 @@ def _step(node, g, needed, create_graph, pending, owned, heap):
         contributions = _watched_pull(node, g, create_graph, wanted, watchers)
     else:
         contributions = node.op.pull(node, g, create_graph, wanted)
-    for edge, c in zip(edges, contributions, strict=True):
+    for edge, c in zip(edges, contributions):  # noqa: B905  a plan makes both of one length
         if c is None:
             continue
         if c.shape != edge.shape or c.dtype != edge.dtype:
@@ -337,7 +353,15 @@ def _through_hooks(edge, g):
     tensor = g if isinstance(g, Tensor) else wrap(g)
     for hook in edge.hooks or ():
         changed = hook(tensor)
-        tensor = tensor if changed is None else changed
+        if changed is None:
+            continue
+        if not isinstance(changed, Tensor) or changed.shape != tensor.shape:
+            raise RuntimeError(
+                f"register_hook: a hook was given a gradient of shape {tensor.shape} and must "
+                "return None or a tensor of that shape, not "
+                + (f"shape {changed.shape}" if hasattr(changed, "shape") else repr(changed))
+            )
+        tensor = changed
     return tensor if isinstance(g, Tensor) else tensor._data
 
 
@@ -351,35 +375,37 @@ def _settled(g):
 
 def _fit(g, edge, node):
     """g summed over the dimensions that broadcasting added or stretched, in the input's dtype."""
-    shape = edge.shape
+    shape, lead = edge.shape, len(g.shape) - len(edge.shape)
+    if lead > 0:
+        g = ops.sum(g, tuple(range(lead)))
     if g.shape != shape:
-        lead = len(g.shape) - len(shape)
-        sizes = g.shape[max(lead, 0) :]
-        if lead < 0 or any(a != b and b != 1 for a, b in zip(sizes, shape, strict=True)):
+        sizes = g.shape
+        if lead < 0 or any(b not in (a, 1) for a, b in zip(sizes, shape, strict=True)):
             raise RuntimeError(
-                f"{node.op.name}: its VJP returned a gradient of shape {g.shape} for an input of "
+                f"{node.op.name}: its VJP returned a gradient of shape {sizes} for an input of "
                 f"shape {shape}; a VJP must return the input's shape, or what broadcasting made "
                 "of it"
             )
-        stretched = [i for i, (a, b) in enumerate(zip(sizes, shape, strict=True)) if a != b]
-        g = ops.sum(g, (*range(lead), *(i + lead for i in stretched)))
-        g = g if g.shape == shape else ops.reshape(g, shape)
+        g = ops.sum(g, tuple([i for i, size in enumerate(shape) if size != sizes[i]]), True)
     return g if g.dtype == edge.dtype else ops.cast(g, edge.dtype)
 
 
 def _on_a_path(seeds, targets):
-    """Every edge from which a target can be reached, by an explicit depth-first search."""
+    """Every edge from which a target can be reached, by an explicit depth-first search.
+
+    And every freed node, below which a target may have been: to walk into it is an error.
+    """
     needed, seen = set(targets), set()
     for root, _ in seeds:
         stack = [root]
         while stack:
             edge = stack[-1]
-            below = edge.edges if type(edge) is Node and edge.edges is not None else ()
+            below = edge.edges if type(edge) is Node else ()
             if edge not in seen:
                 seen.add(edge)
-                stack.extend(e for e in below if e not in seen)
+                stack.extend(e for e in below or () if e not in seen)
             else:
                 stack.pop()
-                if any(e in needed for e in below):
+                if below is None or any(e in needed for e in below):
                     needed.add(edge)
     return needed

@@ -158,8 +158,7 @@ def checkpoint(f, *inputs, rng=None):
     leaves = [t for t in _graph_leaves(y) if not any(t is x for x in xs)]
     edges = [x.node or x for x in inputs if x.requires_grad] + leaves
     op = _Checkpoint(f, state, rng)
-    plan = Plan((), None, (), False, ())
-    return wrap(y._data, Node(op, plan, (*inputs, leaves), edges, y._data))
+    return wrap(y._data, Node(op, Plan(()), (*inputs, leaves), edges, y._data))
 
 
 def _graph_leaves(y):

@@ -5,7 +5,9 @@ is translated here, at no cost to calls that succeed.
 """
 
 import difflib
+import numbers
 
+from numpy import generic
 from numpy.exceptions import AxisError
 
 from minigen.backend import device_of, is_array
@@ -28,18 +30,15 @@ def explain(name, args, error):
     shapes = [tuple(a.shape) for a in tensors]
     if "broadcast" in str(error) and len(shapes) > 1:
         return ValueError(f"{name}: {_broadcast_problem(shapes)}")
-    for value in args:
-        if value is None or isinstance(value, (str, dict)):
-            return TypeError(
-                f"{name}: {type(value).__name__} {value!r} is not a tensor, array or number"
-                if not tensors
-                else f"{name}: {error} (shapes {_list(shapes)}; argument {value!r})"
-            )
-    return type(error)(f"{name}: {error} (shapes {_list(shapes)})")
-
-
-def _list(shapes):
-    return ", ".join(map(str, shapes)) or "none: no tensor among the arguments"
+    numeric = (Tensor, numbers.Number, generic)
+    strange = [a for a in args if not isinstance(a, numeric) and not is_array(a)]
+    strange.sort(key=lambda a: a is None)  # None is often a default
+    hints = ("operand type", "ufunc", "no attribute")  # what NumPy and Python say of such values
+    if strange and (not tensors or any(hint in str(error) for hint in hints)):
+        kind = "" if strange[0] is None else f"{type(strange[0]).__name__} "
+        return TypeError(f"{name}: {kind}{strange[0]!r} is not a tensor, array or number")
+    given = f" (shapes {', '.join(map(str, shapes))})" if shapes else ""
+    return type(error)(f"{name}: {error}{given}")
 
 
 def _broadcast_problem(shapes):
@@ -59,21 +58,30 @@ def _broadcast_problem(shapes):
     return f"shapes {' and '.join(map(str, shapes))} do not broadcast"
 
 
-_NUMPY_NAMES = {"axis": "dim", "axes": "dim", "keepdims": "keepdim", "ddof": "correction"}
+_NUMPY_NAMES = {
+    "axis": ("dim", "dims"),
+    "axes": ("dims", "dim"),
+    "keepdims": ("keepdim",),
+    "ddof": ("correction",),
+    "a_min": ("min",),
+    "a_max": ("max",),
+}
 
 
 def unknown_argument(function, name, known):
     """The message for a keyword that the function does not have, with the likely one."""
-    torch_name = _NUMPY_NAMES.get(name)
-    if torch_name in known:
-        return f"{function}: the argument is called {torch_name} here, not {name} (as in PyTorch)"
+    for usual in _NUMPY_NAMES.get(name, ()):
+        if usual in known:
+            return f"{function}: the argument is called {usual} here, not {name} (as in PyTorch)"
     near = difflib.get_close_matches(name, known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f"{function}: no argument {name} (it takes {', '.join(known)}){guess}"
 
 
 def check_dim(function, dim, ndim):
-    """dim as a number in [0, ndim). IndexError naming the function and the range."""
+    """dim as a number in [0, ndim). IndexError naming the function and the range, or TypeError."""
+    if not isinstance(dim, numbers.Integral):
+        raise TypeError(f"{function}: dim must be a whole number, not {dim!r}")
     if not -max(ndim, 1) <= dim < max(ndim, 1):
         raise _out_of_range(function, dim, ndim)
     return dim % ndim if ndim else 0

@@ -37,10 +37,13 @@ class Plan(NamedTuple):
     """How to record and differentiate a call, for one pattern of inputs that require grad."""
 
     inputs: tuple  # positions of these inputs among the arguments
-    save: object  # (arguments, y) -> what backward needs
-    pulls: tuple  # per input: (g, saved) -> its gradient
-    output: bool  # whether the last saved value is y, an array
-    needs: tuple  # per differentiable input of a fused op: whether it requires grad
+    needs: tuple = ()  # of a fused op: per differentiable input, whether it requires grad
+    # of a primitive:
+    record: object = None  # (arguments, y) -> (what backward needs, edges)
+    output: bool = False  # whether the last saved value is y, an array
+    pull_arrays: object = None  # (g, saved) -> gradients of the inputs, as arrays
+    pull_tensors: object = None  # the same as tensors; y must be one
+    pulls: tuple = ()  # the same, one function per input
 
 
 class Op:
@@ -115,52 +118,63 @@ class Primitive(Op):
         i = self.parameters.index(name.removesuffix("_shape") if shape_only else name)
         if self.variadic and i == len(self.parameters) - 1:
             return f"[shape_of(a) for a in args[{i}:]]" if shape_only else f"args[{i}:]"
-        return f"shape_of(args[{i}])" if shape_only else f"args[{i}]"
+        if shape_only:
+            return f"args[{i}]._data.shape if isinstance(args[{i}], Tensor) else shape_of(args[{i}])"
+        return f"args[{i}]"
 
     def plan(self, key, args):
         """The plan for the inputs whose bits are set in key."""
         inputs = tuple(i for i in range(len(args)) if key >> i & 1)
-        asked = [self.needs_of[min(i, len(self.vjps) - 1)] for i in inputs]
+        vjps = [min(i, len(self.vjps) - 1) for i in inputs]  # a variadic op has one for all
+        asked = [self.needs_of[k] for k in vjps]
         names = sorted({name for names in asked for name in names}, key=lambda name: name == "y")
-        # compiled, as namedtuple does: one call that builds the tuple, on the path of every op
-        save = eval(
-            f"lambda args, y: ({''.join(self._place(name) + ',' for name in names)})",
-            {"shape_of": _shape_of},
+        saved = "".join(f"{self._place(name)}, " for name in names)
+        edges = ", ".join(f"args[{i}].node or args[{i}]" for i in inputs)
+
+        def calls(value):
+            for k, wants in zip(vjps, asked, strict=True):
+                values = (value.format(names.index(name)) for name in wants)
+                yield f"vjps[{k}]({', '.join(('g', *values))})"
+
+        array = "(saved[{0}]._data if isinstance(saved[{0}], Tensor) else saved[{0}])"
+        made = Plan(
+            inputs,
+            record=self._compiled("args, y", f"({saved}), [{edges}]"),
+            output="y" in names,
+            pull_arrays=self._compiled("g, saved", ", ".join(calls(array)) + ","),
+            pull_tensors=self._compiled("g, saved", ", ".join(calls("saved[{0}]")) + ","),
+            pulls=tuple(self._compiled("g, saved", call) for call in calls("saved[{0}]")),
         )
-        pulls = []
-        for i, wants in zip(inputs, asked, strict=True):
-            values = "".join(f", saved[{names.index(name)}]" for name in wants)
-            pulls.append(
-                eval(
-                    f"lambda g, saved: vjp(g{values})",
-                    {"vjp": self.vjps[min(i, len(self.vjps) - 1)]},
-                )
-            )
-        made = Plan(inputs, save, tuple(pulls), "y" in names, ())
         self.plans[(key, len(args)) if self.variadic else key] = made
         return made
+
+    def _compiled(self, parameters, value):
+        """A function made from text, as namedtuple does: these run with every op, so no loops."""
+        names = {"vjps": self.vjps, "shape_of": _shape_of, "Tensor": Tensor}
+        return eval(f"lambda {parameters}: ({value})", names)
 
     def pull(self, node, g, create_graph, wanted):
         """Gradients of the inputs, None where not wanted: tensors for a graph, else arrays."""
         plan, saved = node.plan, node.saved
-        if create_graph or not self.polymorphic:
-            if plan.output:
-                saved = (*saved[:-1], wrap(saved[-1], node))
-            g = g if create_graph else wrap(g)
-        else:
+        arrays = self.polymorphic and not create_graph
+        if arrays and wanted is None and not self.variadic:
+            return plan.pull_arrays(g, saved)
+        if plan.output and not arrays:
+            saved = (*saved[:-1], wrap(saved[-1], node))
+        if arrays:
             saved = [v._data if isinstance(v, Tensor) else v for v in saved]
+        elif not create_graph:
+            g = wrap(g)
+        grads = self._pull_each(plan, g, saved, wanted)
+        return grads if create_graph else [c._data if isinstance(c, Tensor) else c for c in grads]
+
+    def _pull_each(self, plan, g, saved, wanted):
         if self.variadic:  # one VJP for all: it returns a list
             grads, first = plan.pulls[0](g, saved), len(self.parameters) - 1
-            grads = [grads[i - first] for i in plan.inputs]
-        elif wanted is None:
-            grads = [pull(g, saved) for pull in plan.pulls]
-        else:
-            grads = [
-                pull(g, saved) if w else None for pull, w in zip(plan.pulls, wanted, strict=True)
-            ]
-        if create_graph or self.polymorphic:
-            return grads
-        return [c._data if isinstance(c, Tensor) else c for c in grads]
+            return [grads[i - first] for i in plan.inputs]
+        if wanted is None:
+            return plan.pull_tensors(g, saved)
+        return [pull(g, saved) if w else None for pull, w in zip(plan.pulls, wanted, strict=True)]
 
 
 class Fused(Op):
@@ -190,7 +204,7 @@ class Fused(Op):
         """The plan for the inputs whose bits are set in key."""
         inputs = tuple(i for bit, i in self.inputs if key & bit)
         needs = self.needs(*(bool(key & bit) for bit, _ in self.inputs))
-        made = self.plans[key] = Plan(inputs, None, (), False, needs)
+        made = self.plans[key] = Plan(inputs, needs)
         return made
 
     def pull(self, node, g, create_graph, wanted):
@@ -268,8 +282,10 @@ def _op(op, settles):
         if not key:
             return y if _no_tensor(args) else wrap(y)
         plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
-        saved = (*args, back) if fusing else plan.save(args, y)
-        edges = [args[i].node or args[i] for i in plan.inputs]
+        if fusing:
+            saved, edges = (*args, back), [args[i].node or args[i] for i in plan.inputs]
+        else:
+            saved, edges = plan.record(args, y)
         return wrap(y, Node(op, plan, saved, edges, y))
 
     call.op = op

@@ -137,7 +137,7 @@ class Tensor(Methods):
 
     def size(self, dim=None):
         """The shape, or the size of one dimension."""
-        return self._data.shape if dim is None else self._data.shape[dim]
+        return self.shape if dim is None else self.shape[errors.check_dim("size", dim, self.ndim)]
 
     def dim(self):
         """Number of dimensions."""
@@ -158,8 +158,7 @@ class Tensor(Methods):
         return self._data
 
     def __array__(self, dtype=None, copy=None):
-        array = self.numpy()
-        return array if dtype is None else array.astype(dtype)
+        return numpy.array(self.numpy(), dtype, copy=copy)
 
     def item(self):
         """The only element, as a Python number. ValueError if there are more."""
@@ -261,7 +260,12 @@ class Tensor(Methods):
             parse_device(target)
             same = self.device == target or (target == "gpu:0" and self.device == "gpu")
             return self if same else ops.to_device(self, target)
-        dtype = numpy.dtype(target)
+        try:
+            dtype = numpy.dtype(target)
+        except TypeError as error:
+            raise TypeError(
+                f'to: {target!r} is neither a device ("cpu", "gpu", "gpu:1") nor a dtype'
+            ) from error
         return self if dtype == self._data.dtype else ops.cast(self, dtype)
 
     def float(self):
@@ -297,10 +301,13 @@ class _HookHandle:
 
     def remove(self):
         """Take the hook away again; a second call does nothing."""
-        self._owner.hooks = [h for h in self._owner.hooks or () if h is not self._hook]
+        if self._hook is not None:
+            hooks = list(self._owner.hooks)
+            hooks.remove(self._hook)
+            self._owner.hooks, self._hook = hooks, None
 
 
 from minigen import ops  # noqa: E402, I001  needs Tensor, which exists now, and imports autograd
-from minigen import autograd, methods  # noqa: E402
+from minigen import autograd, errors, methods  # noqa: E402
 
 methods.ops = ops

@@ -18,15 +18,14 @@ are in the cache (L2), in two halves on two cores. On a GPU the same code runs i
 
 Uᵀ is no matrix product. With stride 1 it is a convolution by the mirrored kernel. With stride s,
 the positions of one residue modulo s meet only every s-th tap: one stride-1 convolution for each
-residue (`_residues`), and nothing is added twice. To few channels, adding the product of each tap
+residue (`residues`), and nothing is added twice. To few channels, adding the product of each tap
 where the tap had read is faster (`_scatter`).
 
 Arguments everywhere: stride and dilation are tuples of n ints, padding of n pairs (low, high).
 Arrays are float32 or float64; narrower floats are computed in float32 and returned as they came.
-Read next: pool.py (the same windows), numpy.py (halves), ../ops/conv.py (the same on tensors).
+Read next: windows.py (where windows lie), numpy.py (halves), ../ops/conv.py (on tensors).
 """
 
-import functools
 import math
 from itertools import pairwise, product
 from typing import NamedTuple
@@ -35,6 +34,8 @@ import numpy
 
 from minigen.backend import array_module
 from minigen.backend.numpy import halves, scratch
+from minigen.backend.windows import mirror_padding, residues, window_axes
+from minigen.backend.windows import output_size as output_size  # the ops read all from here
 
 # Measured on two cores with 2 MB of L2 each; half or double changes little.
 TILE = 1 << 19  # elements of U in a tile: 2 MB in float32
@@ -42,51 +43,6 @@ GPU_TILE = 1 << 26  # there a launch costs more than the cache gains
 SHARED = 1 << 17  # elements of U from which two threads gain: about 0.3 ms of work
 SHORT = 8  # runs of fewer elements are copied tap by tap
 FEW = 4  # up to so many channels, Uᵀ scatters
-
-
-class Axis(NamedTuple):
-    """The windows along one dimension: tap i of window u reads u·stride + i·dilation − low."""
-
-    kernel: int
-    stride: int
-    dilation: int
-    low: int  # zeros before position 0; if negative, positions there that no window reads
-    windows: int
-
-    def span(self):
-        """The positions [start, stop) from the first window's first tap to the last one's last."""
-        last = (self.windows - 1) * self.stride + (self.kernel - 1) * self.dilation
-        return -self.low, last + 1 - self.low
-
-    def inside(self, tap, size):
-        """Where this tap reads inside [0, size): the windows and the positions, as two slices."""
-        first = tap * self.dilation - self.low
-        start = max(0, -(first // self.stride))  # -first / stride, rounded up
-        stop = max(start, min(self.windows, (size - 1 - first) // self.stride + 1))
-        begin, count = first + start * self.stride, stop - start
-        return slice(start, stop), slice(begin, begin + count * self.stride, self.stride)
-
-
-def output_size(size, kernel, stride, padding, dilation):
-    """Number of windows along each dimension; below 1 where not even one fits.
-
-    floor((low + size + high − dilation·(kernel − 1) − 1) / stride) + 1
-    """
-    options = zip(size, kernel, stride, padding, dilation, strict=True)
-    return tuple((low + n + high - d * (k - 1) - 1) // s + 1 for n, k, s, (low, high), d in options)
-
-
-@functools.lru_cache(1024)
-def window_axes(size, kernel, stride, padding, dilation):
-    """One Axis for each dimension. ValueError if no window fits."""
-    windows = output_size(size, kernel, stride, padding, dilation)
-    if min(windows) < 1:
-        raise ValueError(
-            f"kernel {kernel} with dilation {dilation} is larger than size {size} with padding "
-            f"{padding}: pad more, or use a smaller kernel"
-        )
-    lows = [low for low, _ in padding]
-    return tuple(map(Axis, kernel, stride, dilation, lows, windows))
 
 
 def conv(x, weight, bias, stride, padding, dilation, groups):
@@ -99,7 +55,7 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
     windows = tuple(axis.windows for axis in axes)
     if len(weight) <= FEW < x.shape[1] and groups == max(stride) == 1 < max(kernel):
         # to few channels: Uᵀ with the mirrored kernel is the same
-        weight, padding = _mirror(weight, 1), _mirror_padding(padding, kernel, dilation)
+        weight, padding = _mirror(weight, 1), mirror_padding(padding, kernel, dilation)
         return conv_transpose(x, weight, bias, stride, padding, dilation, 1, windows)
     dtype = x.dtype
     x, weight, bias = computable(x, weight, bias)
@@ -129,12 +85,12 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
     if groups == 1 and y.shape[-1] <= FEW:
         _scatter(channels_last(g), weight, bias, axes, y)
     else:
-        residues = _residues(axes, size)
-        if len(residues) < math.prod(stride):  # some positions meet no tap
+        parts = residues(axes, size)
+        if len(parts) < math.prod(stride):  # some positions meet no tap
             y[...] = 0 if bias is None else bias
         pieces = [
             Piece(part, _matrix(_mirror(weight[(..., *taps)], groups), groups), positions)
-            for taps, part, positions in residues
+            for taps, part, positions in parts
         ]
         if pieces:
             _correlate(channels_last(g), pieces, bias, y)
@@ -148,7 +104,7 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     """
     if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
         # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
-        padding = _mirror_padding(padding, kernel, dilation)
+        padding = mirror_padding(padding, kernel, dilation)
         weight = conv_weight_grad(g, x, stride, padding, dilation, 1, kernel)
         return array_module(x).ascontiguousarray(_mirror(weight, 1))
     xp, dtype = array_module(x), x.dtype
@@ -201,41 +157,6 @@ class Piece(NamedTuple):
 def _whole(axes, weight):
     """The piece that fills all positions."""
     return Piece(axes, weight, tuple(slice(0, axis.windows, 1) for axis in axes))
-
-
-@functools.lru_cache(1024)
-def _residues(axes, size):
-    """Uᵀ as stride-1 convolutions: a list of (taps, axes, positions), each with n entries."""
-    along = [list(_axis_residues(axis, n)) for axis, n in zip(axes, size, strict=True)]
-    return [tuple(zip(*choice, strict=True)) for choice in product(*along)]
-
-
-def _axis_residues(axis, size):
-    """Position q meets tap i of window u where q + low = u·stride + i·dilation: for each residue
-    of q + low modulo the stride, the taps that meet it, the Axis of its convolution, its positions.
-    """
-    kernel, stride, dilation, low, _ = axis
-    for residue in range(stride):
-        taps = [i for i in range(kernel) if (i * dilation - residue) % stride == 0]
-        first = (residue - low) % stride
-        if not taps or first >= size:
-            continue
-        # The n-th position meets, by tap i, window n + shift − (i·dilation − residue) / stride:
-        # a later tap, an earlier window. Mirrored taps run upwards from the earliest.
-        shift = (first + low - residue) // stride
-        earliest = (taps[-1] * dilation - residue) // stride
-        common = math.gcd(stride, dilation)
-        yield (
-            slice(taps[0], None, stride // common),
-            Axis(len(taps), 1, dilation // common, earliest - shift, -((first - size) // stride)),
-            slice(first, size, stride),
-        )
-
-
-def _mirror_padding(padding, kernel, dilation):
-    """The padding with which a stride-1 convolution by the mirrored kernel leads back."""
-    reach = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
-    return tuple((r - low, r - high) for r, (low, high) in zip(reach, padding, strict=True))
 
 
 def _mirror(weight, groups):

@@ -9,21 +9,15 @@ sums along one dimension after the other; the adjoint spreads them back in the s
 
 Arguments everywhere: kernel, stride and padding are tuples of n ints, with 2·padding <= kernel.
 Results have channels-last memory, as in conv.py.
-Read next: conv.py (Axis, tiles), ../ops/pool.py (the same on tensors).
+Read next: windows.py (Axis), conv.py (tiles), ../ops/pool.py (the same on tensors).
 """
 
 import math
 from itertools import product
 
 from minigen.backend import array_module, scatter_add
-from minigen.backend.conv import (
-    channels_first,
-    channels_last,
-    computable,
-    share,
-    tiles,
-    window_axes,
-)
+from minigen.backend.conv import channels_first, channels_last, computable, share, tiles
+from minigen.backend.windows import window_axes
 
 
 def _axes(size, kernel, stride, padding):

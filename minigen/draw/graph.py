@@ -24,7 +24,7 @@ from minigen.draw.style import COLOURS, GREY, INK
 
 FONT = 12  # pixels; a character of a monospaced font is 0.6 as wide
 GAP, ROW_GAP, MARGIN = 18, 34, 14  # between neighbours, between rows, around everything
-SWEEPS = 24  # back and forth, for order and for places
+SWEEPS = 40  # back and forth, for order and for places
 WEIGHT = {"op": 1.0, "bend": 0.5, "leaf": 0.05}  # how much a vertex decides where others go
 FONTS = "ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 

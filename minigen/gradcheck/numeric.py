@@ -25,6 +25,7 @@ FIRST = 2.0**-7                         # first step, as a fraction of the entry
 NARROW = 2.0**-12                       # top of the first ladder tried if truncation dominates
 WIDE = 2.0                              # ... and of the first one if noise does
 STRIDE = 2.0**-8                        # from the top of a ladder to the top of the next
+TINY = np.finfo(np.float64).tiny
 DIRECTIONS = 3                          # random directions through an argument too big for entries
 BLOCKS = 64                             # blocks that bisecting a direction may look at
 SHOWN = 5                               # entries in a report
@@ -252,10 +253,10 @@ class _Point:
                 change = _flat(outputs)[self.heard] - self.value
                 spread = spread + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0) ** 2
             np.copyto(sigma, np.sqrt(spread / 8), where=sigma == 0)
-            if (sigma > 0).sum() >= np.count_nonzero(self.value):
+            if sigma[self.value != 0].all():
                 break
             level *= 16
-        return np.maximum(sigma, self.eps * np.abs(self.value))
+        return np.maximum(sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
 
 class _Line:
@@ -297,7 +298,7 @@ class _Line:
             before = sum(self.project()[1:3])
             self._ladder(self.wide)
             improved = sum(self.project()[1:3]) < before / 2
-            self.wide = self.wide / STRIDE if improved and self.wide < 1 / self.point.eps else 0.0
+            self.wide = self.wide / STRIDE if improved and self.wide == WIDE else 0.0
 
     def _ladder(self, top, ratio=4, rungs=5):
         """Improve the estimates by a table from steps top, top/ratio, ...; returns f there."""
@@ -309,7 +310,8 @@ class _Line:
             slopes, power = (values[0] - values[1]) / (2 * h), 2
         else:
             slopes, power = (values[0] - y) / (self.sides[0] * h), 1
-        new = _richardson(slopes, self.point.sigma / h, ratio, power)
+        noise = np.maximum(self.point.sigma, self.point.eps * np.abs(values).max(0)) / h
+        new = _richardson(slopes, noise, ratio, power)
         if self.best is None:
             self.best = new
         elif top > self.reach:
@@ -343,19 +345,17 @@ class _Line:
         truncation = abs(gap.sum()) + np.sqrt(gap @ gap)
         return terms.sum(), truncation, 2 * np.sqrt(noise @ noise), np.abs(terms).sum()
 
-    def slope(self, claimed, slack, largest):
+    def slope(self, claimed, slack):
         """The `Slope` known so far, as of a smooth f."""
         value, truncation, noise, size = self.project()
         point, heard = self.point, self.moved if self.moved.any() else slice(None)
         grain = np.linalg.norm((point.weights * point.sigma)[heard])
-        # the claim, too, was computed from numbers of some size. Where all claims are rounding,
-        # that of f tells the size; elsewhere the largest claim bounds it
-        floor = grain if largest <= 32 * grain else min(grain, point.eps * largest)
-        floor = max(floor, point.eps * size, point.eps * abs(claimed))
+        # the claim, too, was rounded: like f, like the terms of its sum, like itself
+        rounding = max(grain, point.eps * size, point.eps * abs(claimed))
         return Slope(
             value=value,
             error=truncation + noise,
-            tolerance=20 * (truncation + noise) + slack + 32 * floor,
+            tolerance=20 * (truncation + noise) + slack + 32 * rounding,
             low=value,
             high=value,
             kind="smooth",
@@ -363,25 +363,26 @@ class _Line:
         )
 
 
-def _slope(at, point, claimed=None, slack=0.0, largest=0.0, unit=1.0):
+def _slope(at, point, claimed=None, slack=0.0, unit=1.0):
     """Slope at t = 0 of <upstream, at(t)>, divided by unit; effort ends when the claim is met.
 
-    slack: noise of the claim, already widened; largest: the biggest claim of its tensor.
+    slack: tolerance for the noise of the claim.
     Where truncation dominates the error a smaller step is tried, where noise does a larger one.
     A claim is called wrong only after every ladder.
     """
     line = _Line(point, at)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
-    slope = line.slope(target, slack, largest)
+    slope = line.slope(target, slack)
     if line.bent:
         slope = _examine(line, slope, slack)
     while not (slope.kind == "kink" and slope.low <= target <= slope.high):
         value, truncation, noise, size = line.project()
-        slope = line.slope(target, slack, largest)
+        slope = line.slope(target, slack)
         inside = claimed is None or abs(claimed - value) <= slope.tolerance
         done = slope.error <= point.sharp * max(abs(target), 1e-3 * size)
         done = done or not (line.narrow if truncation > 4 * noise else line.wide)
-        if inside and (done or (claimed == 0 and not line.moved.any())):
+        done = done or (claimed == 0 and not line.moved.any() and slope.error <= slope.resolution)
+        if inside and done:
             break
         if not (line.narrow or line.wide):
             break
@@ -391,7 +392,7 @@ def _slope(at, point, claimed=None, slack=0.0, largest=0.0, unit=1.0):
     if not inside:
         # an output that only a large step moves does depend on x, below its rounding
         line.moved |= (line.values([1.0, 8.0]) != point.value).any((0, 1))
-        slope = line.slope(target, slack, largest)
+        slope = line.slope(target, slack)
     if line.bent or not inside or slope.error > max(0.1 * abs(value), slope.resolution):
         slope = _examine(line, slope, slack)
     return slope / unit
@@ -469,7 +470,6 @@ class _Argument:
         self.point, self.k, self.rng = point, k, rng
         self.x, self.gradient, self.noise = point.inputs[k], gradient, noise
         self.scales = _scales(self.x)
-        self.largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
 
     def check(self, entries):
         size = self.x.size
@@ -497,7 +497,6 @@ class _Argument:
             self.point,
             claimed=a * s,
             slack=10 * self.noise.flat[i] * s,
-            largest=self.largest * s,
             unit=s,
         )
         return Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
@@ -512,7 +511,6 @@ class _Argument:
             self.point,
             claimed=terms.sum(),
             slack=10 * np.linalg.norm(noise),
-            largest=np.linalg.norm(terms),
         )
         label = f"{block.size} at random"
         return Entry(label, terms.sum(), slope).decide(np.linalg.norm(terms))
@@ -612,7 +610,7 @@ def _scales(x):
     size = np.abs(x, dtype=np.float64)
     zero = size < np.finfo(x.dtype).tiny        # or so small that steps would vanish
     typical = 1.0 if zero.all() else np.median(size[~zero])
-    return _power_of_two(np.where(zero, typical, size))
+    return _power_of_two(np.where(zero, typical, np.maximum(size, 2.0**-16 * typical)))
 
 
 def _power_of_two(x):

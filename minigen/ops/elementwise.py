@@ -143,8 +143,7 @@ def tanh(x):
 def sigmoid(x):
     """1 / (1 + exp(-x)), without overflow.   dσ(x)/dx = σ(x)·(1 - σ(x))"""
     xp = array_module(x)
-    y = xp.tanh(xp.multiply(x, 0.5))  # σ(x) = (1 + tanh(x/2)) / 2
-    y = xp.asarray(y)
+    y = xp.tanh(x * 0.5)  # σ(x) = (1 + tanh(x/2)) / 2
     y *= 0.5
     y += 0.5
     return y

@@ -8,11 +8,12 @@ Read next: conv.py (convolution, a product too).
 import math
 
 from minigen.ops._define import primitive
-from minigen.ops.shape import permute, reshape, squeeze, unsqueeze
+from minigen.ops.shape import reshape, squeeze, unsqueeze
 
 
+@primitive(lambda g: _mT(g))
 def _mT(x):
-    return permute(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return x.swapaxes(-1, -2)
 
 
 def _left(g, a_shape, b):
@@ -65,7 +66,9 @@ def _mismatch(a, b):
 
 
 def _linear_weight(g, x):
-    return matmul(_mT(reshape(g, (-1, g.shape[-1]))), reshape(x, (-1, x.shape[-1])))
+    if g.ndim != 2:
+        g, x = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))
+    return matmul(_mT(g), x)
 
 
 @primitive(lambda g, weight: matmul(g, weight), _linear_weight, lambda g: g)

@@ -28,8 +28,8 @@ def _affine(x, weight, bias):
 
 def _batch_reference(x, weight, bias, eps, mu, variance):
     dim = (0, *range(2, x.ndim))
-    centred = x - mean(x, dim, keepdim=True)
-    variance = mean(centred * centred, dim, keepdim=True)  # biased: divides by the count
+    centred = x - mean(x, dim, True)
+    variance = mean(centred * centred, dim, True)  # biased: divides by the count
     return _affine(centred * rsqrt(variance + eps), weight, bias)
 
 
@@ -96,7 +96,7 @@ def batch_norm(
     count = math.prod(x.shape) // max(x.shape[1], 1)
     if count < 2:
         raise ValueError(
-            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs 2 or more"
+            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two"
         )
     mu, variance = _statistics(x._data)
     if running_mean is not None:

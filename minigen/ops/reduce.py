@@ -65,7 +65,7 @@ def mean(x, dim=None, keepdim=False):
 
 
 def _var_vjp(g, x, dim, correction):
-    centred = x - mean(x, dim, keepdim=True)
+    centred = x - mean(x, dim, True)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
     return _spread(g, x.shape, dim) * centred * (2 / freedom if freedom else math.nan)
 
@@ -100,7 +100,7 @@ def std(x, dim=None, correction=1, keepdim=False):
 def _share(g, y, x, dim):
     """g to the elements that equal the extreme y; ties share equally."""
     ties = cast(x == _kept(y, x.shape, dim), x.dtype)
-    return _spread(g, x.shape, dim) * (ties / sum(ties, dim, keepdim=True))
+    return _spread(g, x.shape, dim) * (ties / sum(ties, dim, True))
 
 
 def _not_empty(function, x, dim):
@@ -148,7 +148,7 @@ def _extreme(x, dim, keepdim, whole, where_is, pairwise):
         return whole(x)
     if isinstance(dim, Tensor):
         return pairwise(x, dim)
-    at = where_is(x, dim, keepdim=True)
+    at = where_is(x, dim, True)
     values = gather(x, dim, at)
     if keepdim or not x.ndim:
         return Extremes(values, at)
@@ -181,7 +181,7 @@ def logsumexp(x, dim=None, keepdim=False):
     return y if keepdim else y.sum(axes)
 
 
-@primitive(lambda g, y, dim: y * (g - sum(g * y, dim, keepdim=True)))
+@primitive(lambda g, y, dim: y * (g - sum(g * y, dim, True)))
 def softmax(x, dim):
     """exp(x) / Σ exp(x) along dim, without overflow.   dx = y·(g - Σ g·y)"""
     axis = _axis(x, dim)
@@ -190,7 +190,7 @@ def softmax(x, dim):
     return y
 
 
-@primitive(lambda g, y, dim: g - exp(y) * sum(g, dim, keepdim=True))
+@primitive(lambda g, y, dim: g - exp(y) * sum(g, dim, True))
 def log_softmax(x, dim):
     """x - log Σ exp(x) along dim, without overflow.   dx = g - softmax(x)·Σ g"""
     xp, axis = array_module(x), _axis(x, dim)

@@ -84,10 +84,12 @@ def broadcast_to(x, shape):
 def expand(x, *shape):
     """x repeated to a shape, as a view; -1 keeps a dimension's size."""
     shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-    lead = len(shape) - x.ndim
-    if lead < 0 or -1 in shape[:lead]:
-        raise ValueError(f"expand: {tuple(x.shape)} does not expand to {tuple(shape)}")
-    return broadcast_to(x, tuple(x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape)))
+    if -1 in shape:
+        lead = len(shape) - x.ndim
+        if lead < 0 or -1 in shape[:lead]:
+            raise ValueError(f"expand: {tuple(x.shape)} does not expand to {tuple(shape)}")
+        shape = (x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape))
+    return broadcast_to(x, tuple(shape))
 
 
 # ---- reordering
