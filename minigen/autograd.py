@@ -253,13 +253,15 @@ def _seeds(name, outputs, gradients):
     return seeds
 
 
-def _walk(seeds, targets, retain_graph, create_graph):
+def _walk(seeds, targets, retain_graph, create_graph, through=True):
     """Gradients of the leaves (targets None) or of the targets, as a dictionary by edge.
 
-    On the way a gradient is an array, or a tensor if its own graph is wanted.
+    On the way a gradient is an array, or a tensor if its own graph is wanted. through=False: the
+    walk ends at the targets, even if others lie below.
     """
     retain = create_graph if retain_graph is None else retain_graph
-    needed = None if targets is None else _on_a_path(seeds, targets)
+    ends = () if through else targets
+    needed = None if targets is None else _on_a_path(seeds, targets, ends)
     pending, found, owned, heap = {}, {}, set(), []
     token = mode.set(mode.get()._replace(grad=create_graph))
     try:
@@ -275,7 +277,7 @@ def _walk(seeds, targets, retain_graph, create_graph):
                 if targets is not None:
                     if node in targets:
                         found[node] = _settled(g)
-                    if _ends(node, needed, targets):
+                    if node in ends or _is_last(node, needed, targets):
                         continue
                 _step(node, g, needed, create_graph, pending, owned, heap)
                 if not retain:
@@ -288,7 +290,7 @@ def _walk(seeds, targets, retain_graph, create_graph):
     return found
 
 
-def _ends(node, needed, targets):
+def _is_last(node, needed, targets):
     """Whether nothing below the node is asked for: it stays as it is, not even freed."""
     if node.edges is None:  # nobody knows any more what was below
         return node in targets
@@ -390,17 +392,18 @@ def _fit(g, edge, node):
     return g if g.dtype == edge.dtype else ops.cast(g, edge.dtype)
 
 
-def _on_a_path(seeds, targets):
+def _on_a_path(seeds, targets, ends):
     """Every edge from which a target can be reached, by an explicit depth-first search.
 
-    And every freed node, below which a target may have been: to walk into it is an error.
+    And every freed node, below which a target may have been: to walk into it is an error. Below
+    the ends nobody looks.
     """
     needed, seen = set(targets), set()
     for root, _ in seeds:
         stack = [root]
         while stack:
             edge = stack[-1]
-            below = edge.edges if type(edge) is Node else ()
+            below = edge.edges if type(edge) is Node and edge not in ends else ()
             if edge not in seen:
                 seen.add(edge)
                 stack.extend(e for e in below or () if e not in seen)

@@ -5,8 +5,10 @@ differentiating twice, Hessian products by differentiating a gradient: no second
 Read next: autograd.py.
 """
 
+import numpy
+
 from minigen import ops
-from minigen.autograd import Node, enable_grad, grad, mode
+from minigen.autograd import Node, _walk, enable_grad, grad, mode, ticks
 from minigen.op import Op, Plan
 from minigen.ops.random import default_generator
 from minigen.tensor import Tensor, wrap
@@ -21,6 +23,32 @@ def _leaves(function, inputs):
     return [x.detach().requires_grad_() for x in inputs]
 
 
+def _pairs(function, inputs, vectors):
+    """inputs and vectors as tuples. ValueError unless each vector has its input's shape."""
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    vectors = (vectors,) if isinstance(vectors, Tensor) else tuple(vectors)
+    if [x.shape for x in inputs] != [v.shape for v in vectors]:
+        raise ValueError(
+            f"{function}: vectors {[v.shape for v in vectors]} must have the inputs' shapes "
+            f"{[x.shape for x in inputs]}"
+        )
+    return inputs, vectors
+
+
+def _grads(y, xs, v=None, **how):
+    """Gradients of y, None for those it does not depend on, be it all of them."""
+    return grad(y, xs, v, allow_unused=True, **how) if y.requires_grad else (None,) * len(xs)
+
+
+def _zeros_for_none(grads, xs):
+    return tuple(ops.zeros_like(x) if g is None else g for g, x in zip(grads, xs, strict=True))
+
+
+def _check_scalar(function, y):
+    if y.numel() != 1:
+        raise ValueError(f"{function}: f must return one number, got shape {y.shape}")
+
+
 def vjp(f, *inputs):
     """(y, pull): the value of f, and the product of an upstream gradient with its Jacobian.
 
@@ -32,13 +60,9 @@ def vjp(f, *inputs):
         y = f(*xs)
 
     def pull(v):
-        return _zeros_for_none(grad(y, xs, v, retain_graph=True, allow_unused=True), xs)
+        return _zeros_for_none(_grads(y, xs, v, retain_graph=True), xs)
 
     return y.detach(), pull
-
-
-def _zeros_for_none(grads, xs):
-    return tuple(ops.zeros_like(x) if g is None else g for g, x in zip(grads, xs, strict=True))
 
 
 def jvp(f, inputs, tangents):
@@ -47,18 +71,12 @@ def jvp(f, inputs, tangents):
     inputs, tangents: tensors or sequences of them, of the same shapes. By differentiating vᵀ·J,
     which is linear in v, with respect to v.
     """
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    tangents = (tangents,) if isinstance(tangents, Tensor) else tuple(tangents)
-    if [x.shape for x in inputs] != [t.shape for t in tangents]:
-        raise ValueError(
-            f"jvp: tangents {[t.shape for t in tangents]} must have the inputs' shapes "
-            f"{[x.shape for x in inputs]}"
-        )
+    inputs, tangents = _pairs("jvp", inputs, tangents)
     xs = _leaves("jvp", inputs)
     with enable_grad():
         y = f(*xs)
         v = ops.zeros_like(y).requires_grad_()
-        pulled = grad(y, xs, v, create_graph=True, allow_unused=True)
+        pulled = _grads(y, xs, v, create_graph=True)
         along = [(g * t).sum() for g, t in zip(pulled, tangents, strict=True) if g is not None]
         total = sum(along, start=(v * 0).sum())
     return y.detach(), grad(total, v)[0]
@@ -69,17 +87,14 @@ def hvp(f, inputs, vectors):
 
     inputs, vectors: tensors or sequences, of the same shapes -> H·v as a tuple like inputs.
     """
-    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    vectors = (vectors,) if isinstance(vectors, Tensor) else tuple(vectors)
-    if [x.shape for x in inputs] != [v.shape for v in vectors]:
-        raise ValueError("hvp: each vector must have the shape of its input")
+    inputs, vectors = _pairs("hvp", inputs, vectors)
     xs = _leaves("hvp", inputs)
     with enable_grad():
         y = f(*xs)
-        first = grad(y, xs, create_graph=True, allow_unused=True)
-        slope = [(g * v).sum() for g, v in zip(first, vectors, strict=True) if g is not None]
-        total = sum(slope, start=sum((x * 0).sum() for x in xs))
-    return y.detach(), _zeros_for_none(grad(total, xs, allow_unused=True), xs)
+        _check_scalar("hvp", y)
+        first = _zeros_for_none(_grads(y, xs, create_graph=True), xs)
+        total = sum((g * v).sum() for g, v in zip(first, vectors, strict=True))
+    return y.detach(), _zeros_for_none(_grads(total, xs), xs)
 
 
 def jacobian(f, x, create_graph=False):
@@ -87,19 +102,19 @@ def jacobian(f, x, create_graph=False):
 
     create_graph=True records it, for x's own graph. One backward per element of y.
     """
-    x = x if create_graph else x.detach()
-    if not x.requires_grad:
-        x = _leaves("jacobian", [x])[0]
+    leaf = _leaves("jacobian", [x])[0]
+    x = x if create_graph and x.requires_grad else leaf
     with enable_grad():
         y = f(x)
     rows = []
-    for i in range(y.numel()):
+    for at in numpy.ndindex(y.shape):
         one = ops.zeros_like(y)
-        one._data.reshape(-1)[i] = 1
-        row = grad(y, x, one, retain_graph=True, create_graph=create_graph, allow_unused=True)[0]
-        rows.append(ops.zeros_like(x) if row is None else row)
+        one._data[at] = 1
+        rows += _zeros_for_none(
+            _grads(y, [x], one, retain_graph=True, create_graph=create_graph), [x]
+        )
     if not rows:
-        return wrap(y._data.reshape(*y.shape, *(1,) * x.ndim) + ops.zeros_like(x)._data)
+        return ops.zeros(*y.shape, *x.shape, dtype=x.dtype, device=x.device)
     return ops.stack(rows).reshape(*y.shape, *x.shape)
 
 
@@ -108,12 +123,8 @@ def hessian(f, x):
 
     def gradient(x):
         y = f(x)
-        if y.numel() != 1:
-            raise ValueError(f"hessian: f must return one number, got shape {y.shape}")
-        if not y.requires_grad:
-            return x * 0
-        g = grad(y, x, create_graph=True, allow_unused=True)[0]
-        return x * 0 if g is None else g + x * 0
+        _check_scalar("hessian", y)
+        return _zeros_for_none(_grads(y, [x], create_graph=True), [x])[0]
 
     return jacobian(gradient, x)
 
@@ -126,51 +137,68 @@ class _Checkpoint(Op):
         self.f, self.state, self.rng = f, state, rng
 
     def pull(self, node, g, create_graph, wanted):
-        *inputs, leaves = node.saved
+        *inputs, captured = node.saved
+        fresh = Tensor.alias if create_graph else _fresh
+        xs = [fresh(x) if _tracked(x) else x for x in inputs]
         now = self.rng.state_dict()
         self.rng.load_state_dict(self.state)
-        xs = [x.alias() if create_graph else x.detach() for x in inputs]
-        if not create_graph:
-            xs = [x.requires_grad_(i.requires_grad) for x, i in zip(xs, inputs, strict=True)]
-        with enable_grad():
-            y = self.f(*xs)
-        self.rng.load_state_dict(now)
-        targets = [x for x in xs if x.requires_grad] + leaves
-        return grad(y, targets, g, create_graph=create_graph, allow_unused=True)
+        try:
+            with enable_grad():
+                y = self.f(*xs)
+        finally:
+            self.rng.load_state_dict(now)
+        edges = [x.node or x for x in xs if _tracked(x)] + captured
+        seeds = [(y.node or y, g if create_graph else wrap(g))]
+        found = _walk(seeds, set(edges), False, create_graph, through=False)
+        found = [found.get(edge) for edge in edges]
+        return found if create_graph else [None if c is None else c._data for c in found]
+
+
+def _tracked(x):
+    return isinstance(x, Tensor) and x.requires_grad
+
+
+def _fresh(x):
+    """A leaf of the same values."""
+    return x.detach().requires_grad_()
 
 
 def checkpoint(f, *inputs, rng=None):
     """f(*inputs), without keeping what is computed inside: backward computes it again.
 
-    f: a function of tensors that returns one tensor; parameters that it uses get their gradients
-    too. rng: the generator it draws from (default: the default one), put back to where it stood, so
-    that the second run draws the same numbers. Memory for time: Chen et al., 2016.
+    f: a function that returns one tensor; parameters and other tensors that it uses get their
+    gradients too. rng: the generator it draws from (default: the default one of the first input's
+    device), put back to where it stood, so that the second run draws the same numbers. Memory for
+    time: Chen et al., 2016.
     """
-    rng = rng or default_generator()
-    state = rng.state_dict()
     if not mode.get().grad:
         return f(*inputs)
-    with enable_grad():
-        xs = [x.detach().requires_grad_() if x.requires_grad else x for x in inputs]
-        y = f(*xs)
-    if y.node is None:
+    device = next((x.device for x in inputs if isinstance(x, Tensor)), "cpu")
+    rng = rng or default_generator(device)
+    state, start = rng.state_dict(), next(ticks)
+    xs = [_fresh(x) if _tracked(x) else x for x in inputs]
+    y = f(*xs)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"checkpoint: f must return one tensor, got {type(y).__name__}")
+    if not y.requires_grad:
         return y
-    leaves = [t for t in _graph_leaves(y) if not any(t is x for x in xs)]
-    edges = [x.node or x for x in inputs if x.requires_grad] + leaves
+    own = {x for x in xs if _tracked(x)}
+    captured = [edge for edge in _sources(y.node or y, start) if edge not in own]
+    edges = [x.node or x for x in inputs if _tracked(x)] + captured
     op = _Checkpoint(f, state, rng)
-    return wrap(y._data, Node(op, Plan(()), (*inputs, leaves), edges, y._data))
+    return wrap(y._data, Node(op, Plan(()), (*inputs, captured), edges, y._data))
 
 
-def _graph_leaves(y):
-    """The leaves that y was computed from, without recursion."""
-    seen, stack, leaves = set(), [y.node], []
+def _sources(edge, start):
+    """The leaves, and the nodes recorded before `start`, that an edge was computed from."""
+    seen, stack, sources = set(), [edge], []
     while stack:
         edge = stack.pop()
         if edge in seen:
             continue
         seen.add(edge)
-        if isinstance(edge, Node):
+        if isinstance(edge, Node) and edge.number > start:
             stack.extend(edge.edges)
         else:
-            leaves.append(edge)
-    return leaves
+            sources.append(edge)
+    return sources

@@ -54,6 +54,12 @@ class Op:
         self.name = forward.__name__.strip("_")
         parameters = list(inspect.signature(forward).parameters.values())
         self.variadic = parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+        for p in parameters:
+            if p.kind is p.VAR_KEYWORD or (p.kind is p.KEYWORD_ONLY and p.name != "needs"):
+                raise TypeError(
+                    f"{self.name}: the forward of an op is called with positions only; {p.name} "
+                    "must be an ordinary parameter"
+                )
         self.parameters = [p.name for p in parameters]
         self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
         self.plans = {}
@@ -61,7 +67,7 @@ class Op:
     def bind(self, args, kwargs):
         """All arguments in the signature's order. TypeError for a wrong, missing or extra one."""
         if self.variadic:
-            return args
+            raise TypeError(f"{self.name}: takes no keywords, got {', '.join(kwargs)}")
         names = self.parameters
         if len(args) > len(names):
             raise TypeError(
@@ -92,6 +98,11 @@ class Primitive(Op):
 
     def __init__(self, forward, vjps, polymorphic):
         super().__init__(forward)
+        if len(vjps) > (1 if self.variadic else len(self.parameters)):
+            raise TypeError(
+                f"{self.name}: {len(vjps)} VJPs for the parameters {', '.join(self.parameters)}"
+                + " (a forward with *tensors has one VJP, for all)" * self.variadic
+            )
         self.vjps = vjps
         self.polymorphic = polymorphic
         self.needs_of = [self._check(vjp) for vjp in vjps]
@@ -164,13 +175,25 @@ class Primitive(Op):
         if arrays:
             saved = [v._data if isinstance(v, Tensor) else v for v in saved]
         elif not create_graph:
-            g = wrap(g)
+            g = wrap(as_array(g))
         grads = self._pull_each(plan, g, saved, wanted)
+        if not self.polymorphic:
+            for c in grads:
+                if c is not None and not isinstance(c, Tensor):
+                    raise TypeError(
+                        f"{self.name}: its VJP returned {type(c).__name__}; a VJP is made of "
+                        "tensors and ops, and returns a tensor or None"
+                    )
         return grads if create_graph else [c._data if isinstance(c, Tensor) else c for c in grads]
 
     def _pull_each(self, plan, g, saved, wanted):
         if self.variadic:  # one VJP for all: it returns a list
             grads, first = plan.pulls[0](g, saved), len(self.parameters) - 1
+            if not isinstance(grads, (list, tuple)) or len(grads) <= plan.inputs[-1] - first:
+                raise TypeError(
+                    f"{self.name}: the VJP of *{self.parameters[-1]} must return a list with one "
+                    f"gradient for each, not {_described(grads)}"
+                )
             return [grads[i - first] for i in plan.inputs]
         if wanted is None:
             return plan.pull_tensors(g, saved)
@@ -212,8 +235,18 @@ class Fused(Op):
         *args, closure = node.saved
         if create_graph:
             return self._pull_reference(node, args, g, wanted)
-        grads = closure(g, node.plan.needs)
-        return [c for (_, i), c in zip(self.inputs, grads, strict=True) if i in node.plan.inputs]
+        inputs, needs = node.plan.inputs, node.plan.needs
+        if wanted is not None:
+            inputs = [i for i, w in zip(inputs, wanted, strict=True) if w]
+            needs = self.needs(*(i in inputs for _, i in self.inputs))
+        grads = closure(g, needs)
+        if not isinstance(grads, (list, tuple)) or len(grads) != len(self.names):
+            raise TypeError(
+                f"{self.name}: its backward must return one array or None for each of "
+                f"{', '.join(self.names)}, not {_described(grads)}"
+            )
+        by_input = {i: c for (_, i), c in zip(self.inputs, grads, strict=True) if i in inputs}
+        return [by_input.get(i) for i in node.plan.inputs]
 
     def _pull_reference(self, node, args, g, wanted):
         # each input under its own name: the same tensor may be passed twice (q, k, v)
@@ -223,6 +256,10 @@ class Fused(Op):
         with enable_grad():
             y = self.reference(*args)
         return grad(y, inputs, g, create_graph=True, allow_unused=True)
+
+
+def _described(grads):
+    return f"{len(grads)} of them" if isinstance(grads, (list, tuple)) else type(grads).__name__
 
 
 def _shape_of(x):
@@ -251,17 +288,35 @@ def fused(*names, reference):
     return lambda forward: _op(Fused(forward, names, reference), True)
 
 
+def composite(function):
+    """Decorator of a function made of ops: an unknown keyword is answered with the likely one."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(errors.unknown_argument(function.__name__, name, known))
+        return function(*args, **kwargs)
+
+    return call
+
+
 def _op(op, settles):
     """The public function of an op: unwrap, compute, wrap, record. Microseconds count here."""
     forward, count, inputs, plans = op.forward, len(op.parameters), op.inputs, op.plans
     variadic, fusing, get_mode = op.variadic, isinstance(op, Fused), mode.get
+    translated = (ValueError, TypeError, IndexError, AttributeError)
 
     @functools.wraps(forward)
     def call(*args, **kwargs):
         if kwargs or (len(args) != count and not variadic):
             args = op.bind(args, kwargs)
-        if args[0].__class__ is ndarray and not fusing and _no_tensor(args):
-            y = forward(*args)  # arrays alone: nothing to unwrap, wrap or record
+        if not fusing and args and args[0].__class__ is ndarray and _no_tensor(args):
+            try:
+                y = forward(*args)  # arrays alone: nothing to unwrap, wrap or record
+            except translated as error:
+                raise errors.explain(op.name, args, error) from error
             return y if y.__class__ is ndarray and y.dtype is FLOAT32 else _settle(y, args, settles)
         now = get_mode()
         if now.watchers:
@@ -275,10 +330,11 @@ def _op(op, settles):
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
         try:
             y, back = op.run(key, args, arrays) if fusing else (forward(*arrays), None)
-        except (ValueError, TypeError, IndexError) as error:
+        except translated as error:
             raise errors.explain(op.name, args, error) from error
         if y.__class__ is not ndarray or y.dtype is not FLOAT32:
-            y = _settle(y, arrays, settles)
+            y = _settle(y, args, settles)
+            key = key if y.dtype.kind in "fV" else 0  # integers have no gradient
         if not key:
             return y if _no_tensor(args) else wrap(y)
         plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
@@ -300,11 +356,14 @@ def _no_tensor(args):
     return True
 
 
-def _settle(y, arrays, settles):
+def _settle(y, args, settles):
     """y as an array, its dtype by the policy: the widest float among the inputs, else float32."""
     y = as_array(y)
     if settles and y.dtype.kind == "f":
-        floats = [a.dtype for a in arrays if is_array(a) and a.dtype.kind in "fV"]
+        floats = [a.dtype for a in args if isinstance(a, Tensor) or is_array(a)]
+        if _no_tensor(args):  # in a VJP on arrays, where NumPy makes 0-d results scalars
+            floats += [a.dtype for a in args if isinstance(a, numpy.floating)]
+        floats = [dtype for dtype in floats if dtype.kind in "fV"]
         want = numpy.result_type(*floats) if floats else FLOAT32
         if y.dtype != want:
             return y.astype(want)

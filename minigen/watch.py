@@ -5,6 +5,7 @@ block and costs nothing outside of it.
 Read next: autograd.py (where watchers are called).
 """
 
+import os
 import traceback
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from minigen.autograd import mode
 from minigen.backend import array_module, is_array, quiet
 from minigen.tensor import Tensor
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent) + os.sep
 
 
 class Watcher:
@@ -64,21 +65,30 @@ def anomaly():
 
 class _Anomaly(Watcher):
     def forward(self, op, args, y, seconds):
-        line = _user_line()
-        if y.node is not None:
+        line, y_array = _user_line(), _array(y)
+        if isinstance(y, Tensor) and y.node is not None:
             y.node.where = line
-        if _is_bad(y._data):
+        if _is_bad(y_array):
             raise FloatingPointError(
-                f"{op.name} made {_what(y._data)} at {line}\n" + _ranges(op, args)
+                f"{op.name} made {_what(y_array)} at {line}\n" + _ranges(op, args)
             )
 
     def backward(self, node, g, gradients, seconds):
         for i, c in enumerate(gradients):
             if c is not None and _is_bad(_array(c)):
+                where = node.where or "a line unknown: run the forward pass in anomaly mode too"
                 raise FloatingPointError(
-                    f"the gradient of {node.op.name} is {_what(_array(c))} for its input {i}; the "
-                    f"op was called at {node.where}\n  upstream gradient: {_range(_array(g))}"
+                    f"the gradient of {node.op.name} is {_what(_array(c))} for its input "
+                    f"{_input_name(node, i)}; the op was called at {where}\n"
+                    f"  upstream gradient: {_range(_array(g))}"
                 )
+
+
+def _input_name(node, i):
+    """The name of the parameter that the node's edge i belongs to, else its number."""
+    at = node.plan.inputs[i] if node.plan.inputs else i
+    names = getattr(node.op, "parameters", ())
+    return names[at] if at < len(names) and not node.op.variadic else str(at)
 
 
 def _user_line():

@@ -3,11 +3,12 @@
 Idea: never two libraries in one process (the idle threads of one slow the other). Each side has a
 process of its own; rounds alternate, wait for a quiet machine, and the median of the rounds counts.
 A ratio is minigen's time over PyTorch's from one run; below 1 minigen is faster. Memory is the peak
-above the imported library, in a fresh process that runs three steps.
+above the loaded library, in a fresh process that runs three steps.
 Read next: bench_cases.py (what is timed).
 """
 
 import argparse
+import gc
 import json
 import math
 import multiprocessing
@@ -19,7 +20,9 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-HELP = __doc__.split("\n\n", 1)[1].rsplit("Read next", 1)[0]
+HELP = """Time small ops (cost: what Python adds to an op of 10 elements, forward and backward) and
+training steps (models), on minigen alone or against PyTorch on this machine. Prints a table;
+ratios are minigen's time over PyTorch's, below 1 minigen is faster."""
 
 
 def add_arguments(parser):
@@ -164,7 +167,7 @@ def _work(pipe, side, threads):
             elif command == "time":
                 answer = _seconds(run)
             else:
-                answer = _peak(lambda case: bench_cases.CASES[case[0]][case[1]](library), rest)
+                answer = _peak(bench_cases.CASES[rest[0]][rest[1]], library)
         except Exception as error:  # told to the parent, which raises it
             pipe.send(("error", f"{side}: {type(error).__name__}: {error}"))
         else:
@@ -189,11 +192,16 @@ def _seconds(run, at_least=0.2, most=200):
     return statistics.median(times)
 
 
-def _peak(build, case):
-    """Bytes by which the process grew at most, from the imported library through three steps."""
+def _peak(build, library):
+    """Bytes by which the process grew at most in three steps.
+
+    Counted from where it stands after a step on two samples: a library loads much at first use.
+    """
+    build(library, 2)()
+    gc.collect()
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
-    run = build(case)
+    run = build(library)
     for _ in range(3):
         run()
     return _status("VmHWM") - before

@@ -61,13 +61,13 @@ _STEPS = {
     "add": lambda F, h, c, w: h + c,
     "add_number": lambda F, h, c, w: h + 1.0,
     "mul": lambda F, h, c, w: h * c,
-    "div": lambda F, h, c, w: h / (c),
+    "div": lambda F, h, c, w: h / c,
     "tanh": lambda F, h, c, w: F.tanh(h),
     "sin": lambda F, h, c, w: F.sin(h),
     "relu": lambda F, h, c, w: F.relu(h),
     "sigmoid": lambda F, h, c, w: F.sigmoid(h),
     "reshape": lambda F, h, c, w: h.reshape(2, 5).reshape(10),
-    "sum_expand": lambda F, h, c, w: h.sum(0, True).expand(10),
+    "mean_expand": lambda F, h, c, w: h.mean(0, True).expand(10),
     "matmul": lambda F, h, c, w: F.matmul(w, h),
     "linear": lambda F, h, c, w: F.linear(h.reshape(1, 10), w, c).reshape(10),
     "softmax": lambda F, h, c, w: F.softmax(h, 0),
@@ -122,7 +122,7 @@ def _conv_autoencoder(narrow, wide, code=32):
 def _training_step(architecture, batch):
     network, shape = architecture
 
-    def build(side):
+    def build(side, batch=batch):
         model = network(side.nn)
         optimizer = side.optim.Adam(list(model.parameters()), lr=1e-3)
         x = side.tensor(_numbers(batch, *shape))

@@ -79,7 +79,7 @@ class Entry:
     def decide(self, scale):
         """Set the verdict, given the size of the gradients that this one belongs to."""
         slope, wrong = self.slope, self.distance > self.slope.tolerance
-        blurred = slope.error > max(0.1 * scale, slope.resolution)
+        blurred = slope.error > max(scale / 40, slope.resolution)
         if slope.kind == "jump" or (blurred and not wrong):
             self.verdict = "undecided"
         else:
@@ -93,7 +93,7 @@ class Entry:
         if s.kind == "kink":
             numeric = f"{s.low:.6g} to {s.high:.6g} (kink)"
         elif s.kind == "jump":
-            numeric = "none: f jumps here"
+            numeric = "none: a jump"
         return f"{index:>16} {self.claimed:17.9e}  {numeric:27} {s.tolerance:10.1e} {self.ratio:9.1e}"
 
 
@@ -246,39 +246,39 @@ class _Point:
         grows until it does.
         """
         sigma, level = np.zeros(self.value.shape), self.eps
-        while level <= max(self.eps, 2.0**-20):
+        while level <= max(self.eps, 2.0**-10):
             spread = 0.0
-            for _ in range(8):
+            for _ in range(6):
                 outputs = _tuple(self.f(*[_jiggle(x, level, rng) for x in self.inputs]))
                 change = _flat(outputs)[self.heard] - self.value
                 spread = spread + np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0) ** 2
-            np.copyto(sigma, np.sqrt(spread / 8), where=sigma == 0)
+            np.copyto(sigma, np.sqrt(spread / 6), where=sigma == 0)
             if sigma[self.value != 0].all():
                 break
-            level *= 16
+            level *= 64
         return np.maximum(sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
 
 class _Line:
     """The slopes at t = 0 of all outputs along one line, each with the best estimate so far."""
 
-    def __init__(self, point, at):
+    def __init__(self, point, at, near):
         self.point, self.at = point, at
         self.sides = (1, -1)
         self.moved = np.zeros(point.value.shape, dtype=bool)    # outputs that ever changed
         self.best = None                # slope, truncation, noise of each output, (3, m)
         self.bent = False               # does the slope at x look different on the two sides?
         self.narrow, self.wide = NARROW, WIDE       # tops of the next ladders; 0: no use
-        self._start()
+        self._start(near)
 
-    def _start(self):
+    def _start(self, near):
         values = self._ladder(FIRST, ratio=2, rungs=3)
         self.reach = FIRST              # top of the narrowest ladder that the estimate rests on
         if np.isfinite(values).all():
             self.bent = self._bends(values)
             return
         self.wide = 0.0
-        for h in FIRST / 8.0 ** np.arange(1, 15):
+        for h in (FIRST * near, *FIRST / 8.0 ** np.arange(1, 15)):
             if np.isfinite(self.at(h)).all() and np.isfinite(self.at(-h)).all():
                 self._ladder(h, ratio=2, rungs=3)
                 self.reach, self.narrow = h, h * NARROW
@@ -363,14 +363,15 @@ class _Line:
         )
 
 
-def _slope(at, point, claimed=None, slack=0.0, unit=1.0):
+def _slope(at, point, claimed=None, slack=0.0, unit=1.0, near=1.0, far=8.0):
     """Slope at t = 0 of <upstream, at(t)>, divided by unit; effort ends when the claim is met.
 
-    slack: tolerance for the noise of the claim.
+    slack: tolerance for the noise of the claim; near, far: a step small, and one large, compared
+    to everything that f might do.
     Where truncation dominates the error a smaller step is tried, where noise does a larger one.
     A claim is called wrong only after every ladder.
     """
-    line = _Line(point, at)
+    line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
     slope = line.slope(target, slack)
     if line.bent:
@@ -391,9 +392,9 @@ def _slope(at, point, claimed=None, slack=0.0, unit=1.0):
         return slope / unit
     if not inside:
         # an output that only a large step moves does depend on x, below its rounding
-        line.moved |= (line.values([1.0, 8.0]) != point.value).any((0, 1))
+        line.moved |= (line.values([8.0, far]) != point.value).any((0, 1))
         slope = line.slope(target, slack)
-    if line.bent or not inside or slope.error > max(0.1 * abs(value), slope.resolution):
+    if line.bent or not inside or slope.error > max(abs(value) / 40, slope.resolution):
         slope = _examine(line, slope, slack)
     return slope / unit
 
@@ -498,6 +499,8 @@ class _Argument:
             claimed=a * s,
             slack=10 * self.noise.flat[i] * s,
             unit=s,
+            near=abs(self.x.flat[i]) / s if self.x.flat[i] else 1.0,
+            far=8 * max(1.0, self.scales.max()) / s,
         )
         return Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
 

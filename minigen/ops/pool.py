@@ -5,6 +5,8 @@ picks one element of each window: it is reading at the index of the maximum.
 Read next: conv.py, backend/pool.py (how it is computed).
 """
 
+import math
+
 from minigen.backend import pool as arrays
 from minigen.ops._define import fused, primitive
 from minigen.ops.shape import flatten, gather, reshape
@@ -38,7 +40,7 @@ def _window(function, x, kernel_size, stride, padding):
 def _max_pool_reference(x, kernel, stride, padding):
     y, at = arrays.max_pool(x.data, kernel, stride, padding)
     plane = flatten(x, 2)  # (N, C, H·W)
-    return reshape(gather(plane, 2, at.reshape(*plane.shape[:2], -1)), y.shape)
+    return reshape(gather(plane, 2, at.reshape(*y.shape[:2], math.prod(y.shape[2:]))), y.shape)
 
 
 @fused("x", reference=_max_pool_reference)

@@ -1,0 +1,86 @@
+"""`minigen bench`: it measures what it says, and its report is whole.
+
+No test asserts a time: machines are shared. What is checked is the work done and the arithmetic.
+"""
+
+import json
+import math
+
+import pytest
+from minigen.cli import bench, bench_cases, main
+
+
+def test_a_case_is_timed_and_reported(tmp_path, capsys):
+    report = tmp_path / "report.json"
+    code = main(["bench", "cost", "--only", "add_number", "--rounds", "2", "--json", str(report)])
+    assert code == 0
+    assert "| add_number |" in capsys.readouterr().out
+    found = json.loads(report.read_text())
+    assert set(found) == {"hardware", "versions", "threads", "seed", "date", "rounds", "cases"}
+    assert found["hardware"]["cores"] >= 1 and found["versions"]["minigen"].startswith("numpy ")
+    (case,) = found["cases"]
+    assert case["name"] == "add_number" and 0 < case["seconds"]["minigen"] < 1
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]  # no half-written file left
+
+
+def test_a_name_that_fits_nothing_is_said(capsys):
+    assert main(["bench", "--only", "nothing like this"]) == 2
+    assert "no case has 'nothing like this' in its name" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rounds", ["0", "x"])
+def test_rounds_must_be_a_positive_number(rounds, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["bench", "--rounds", rounds])
+    assert stop.value.code == 2
+    assert "--rounds" in capsys.readouterr().err
+
+
+def test_the_table_compares_and_averages():
+    rows = [
+        {"group": "cost", "name": name, "seconds": {"minigen": a, "torch": b}, "peak_bytes": {}}
+        for name, a, b in [("one", 1e-4, 2e-4), ("two", 4e-4, 2e-4)]
+    ]
+    rows.append(
+        {
+            "group": "models",
+            "name": "step",
+            "seconds": {"minigen": 3e-3, "torch": 2e-3},
+            "peak_bytes": {"minigen": 30e6, "torch": 20e6},
+        }
+    )
+    table = bench._table(rows, compared=True)
+    assert f"| one | {1e-4 * 1e6 / bench_cases.CHAIN:.2f} µs an op |" in table
+    assert "| 0.50 |" in table and "| 2.00 |" in table
+    assert "**cost: geometric mean** | | | **1.00**" in table  # √(½ · 2)
+    assert "| step | 3.00 ms | 2.00 ms | 1.50 | 30 MB / 20 MB | 1.50 |" in table
+
+
+@pytest.mark.parametrize("name", bench_cases.CASES["cost"])
+def test_cost_cases_reach_their_leaf(name):
+    """Forward and backward really run: a chain that loses its gradient would be fast."""
+    side = bench_cases.minigen_side()
+    leaves = []
+    side.leaf = lambda array: leaves.append(side.tensor(array).requires_grad_()) or leaves[-1]
+    bench_cases.CASES["cost"][name](side)()
+    gradient = leaves[0].grad.numpy()
+    assert gradient.shape == (10,) and all(map(math.isfinite, gradient))
+
+
+@pytest.mark.parametrize("name", bench_cases.CASES["models"])
+def test_model_cases_train(name):
+    """A step changes every parameter of the model."""
+    side, made = bench_cases.minigen_side(), []
+    adam = side.optim.Adam
+
+    class Recorder:
+        @staticmethod
+        def Adam(parameters, lr):
+            made.extend((p, p.detach().numpy().copy()) for p in parameters)
+            return adam(parameters, lr=lr)
+
+    side.optim = Recorder
+    bench_cases.CASES["models"][name](side, 4)()
+    assert len(made) in (8, 12)
+    for p, before in made:
+        assert (p.detach().numpy() != before).any(), p.shape
