@@ -13,6 +13,7 @@ noticed. Read next: op.py (how ops are defined), derivatives.py (what can be bui
 """
 
 import heapq
+import inspect
 import itertools
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
@@ -77,8 +78,19 @@ class Node:
 class _GradMode(ContextDecorator):
     """Turns recording on or off: `with no_grad():`, or `@no_grad()` above a function."""
 
-    def __init__(self):
+    def __init__(self, *function):
+        if function:
+            name = type(self).__name__
+            raise TypeError(f"{name} takes no argument; above a function, write @{name}()")
         self._tokens = []
+
+    def __call__(self, function):
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            raise TypeError(
+                f"{type(self).__name__} above {function.__name__} would end before its body runs; "
+                f"write `with {type(self).__name__}():` inside it"
+            )
+        return super().__call__(function)
 
     def _recreate_cm(self):
         return type(self)()  # a decorated function may be running in many threads at once
@@ -292,9 +304,14 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
 
 def _is_last(node, needed, targets):
     """Whether nothing below the node is asked for: it stays as it is, not even freed."""
-    if node.edges is None:  # nobody knows any more what was below
-        return node in targets
+    if node.edges is None:
+        return not _may_hide_one(node, targets)
     return not any(edge in needed for edge in node.edges)
+
+
+def _may_hide_one(freed, targets):
+    """Whether a target may have been below a freed node: one that is older, or a leaf."""
+    return any(not isinstance(t, Node) or t.number < freed.number for t in targets)
 
 
 def _step(node, g, needed, create_graph, pending, owned, heap):
@@ -395,7 +412,7 @@ def _fit(g, edge, node):
 def _on_a_path(seeds, targets, ends):
     """Every edge from which a target can be reached, by an explicit depth-first search.
 
-    And every freed node, below which a target may have been: to walk into it is an error. Below
+    And every freed node below which a target may have been: to walk into it is an error. Below
     the ends nobody looks.
     """
     needed, seen = set(targets), set()
@@ -409,6 +426,7 @@ def _on_a_path(seeds, targets, ends):
                 stack.extend(e for e in below or () if e not in seen)
             else:
                 stack.pop()
-                if below is None or any(e in needed for e in below):
+                lost = below is None and _may_hide_one(edge, targets)
+                if lost or any(e in needed for e in below or ()):
                     needed.add(edge)
     return needed

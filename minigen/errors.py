@@ -6,6 +6,7 @@ is translated here, at no cost to calls that succeed.
 
 import difflib
 import numbers
+import re
 
 from numpy import generic
 from numpy.exceptions import AxisError
@@ -30,15 +31,24 @@ def explain(name, args, error):
     shapes = [tuple(a.shape) for a in tensors]
     if "broadcast" in str(error) and len(shapes) > 1:
         return ValueError(f"{name}: {_broadcast_problem(shapes)}")
-    numeric = (Tensor, numbers.Number, generic)
-    strange = [a for a in args if not isinstance(a, numeric) and not is_array(a)]
-    strange.sort(key=lambda a: a is None)  # None is often a default
-    hints = ("operand type", "ufunc", "no attribute")  # what NumPy and Python say of such values
-    if strange and (not tensors or any(hint in str(error) for hint in hints)):
-        kind = "" if strange[0] is None else f"{type(strange[0]).__name__} "
-        return TypeError(f"{name}: {kind}{strange[0]!r} is not a tensor, array or number")
+    strange = _strange(args, isinstance(error, AttributeError))
+    if strange and (not tensors or any(hint in str(error) for hint in _STRANGE)):
+        kinds = "a tensor" if isinstance(error, AttributeError) else "a tensor, array or number"
+        return TypeError(f"{name}: {strange[0]} is not {kinds}")
     given = f" (shapes {', '.join(map(str, shapes))})" if shapes else ""
-    return type(error)(f"{name}: {error}{given}")
+    words = re.sub(r"\baxis\b", "dim", str(error))
+    return type(error)(f"{name}: {words}{given}")
+
+
+_STRANGE = ("operand type", "ufunc", "no attribute")  # what NumPy and Python say of such arguments
+
+
+def _strange(args, numbers_too):
+    """Descriptions of the arguments that are no numbers; None, often a default, comes last."""
+    usual = Tensor if numbers_too else (Tensor, numbers.Number, generic)
+    strange = [a for a in args if not isinstance(a, usual) and not is_array(a)]
+    strange.sort(key=lambda a: a is None)
+    return [repr(a) if a is None else f"{type(a).__name__} {a!r}" for a in strange]
 
 
 def _broadcast_problem(shapes):
@@ -73,22 +83,24 @@ def unknown_argument(function, name, known):
     for usual in _NUMPY_NAMES.get(name, ()):
         if usual in known:
             return f"{function}: the argument is called {usual} here, not {name} (as in PyTorch)"
+    if name in known:  # *dims
+        return f"{function}: give {name} by position, not as a keyword"
     near = difflib.get_close_matches(name, known, 1)
     guess = f"; did you mean {near[0]}?" if near else ""
     return f"{function}: no argument {name} (it takes {', '.join(known)}){guess}"
 
 
-def check_dim(function, dim, ndim):
+def check_dim(function, dim, ndim, of="a tensor"):
     """dim as a number in [0, ndim). IndexError naming the function and the range, or TypeError."""
     if not isinstance(dim, numbers.Integral):
         raise TypeError(f"{function}: dim must be a whole number, not {dim!r}")
     if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise _out_of_range(function, dim, ndim)
+        raise _out_of_range(function, dim, ndim, of)
     return dim % ndim if ndim else 0
 
 
-def _out_of_range(function, dim, ndim):
+def _out_of_range(function, dim, ndim, of="a tensor"):
     return IndexError(
-        f"{function}: dim {dim} is out of range for a tensor of {ndim} dimensions "
+        f"{function}: dim {dim} is out of range for {of} of {ndim} dimensions "
         f"(expected {-max(ndim, 1)} to {max(ndim, 1) - 1})"
     )

@@ -47,7 +47,7 @@ class Methods:
     def __getitem__(self, key) -> Tensor: return ops.index(self, key)
     __hash__ = object.__hash__  # defining __eq__ would take it away
 
-    # ---- methods, documented at the ops of the same name
+    # ---- methods, documented at the ops of the same name, which answer keywords they do not know
 
     def abs(self) -> Tensor: return ops.abs(self)
     def exp(self) -> Tensor: return ops.exp(self)
@@ -71,38 +71,62 @@ class Methods:
     def matmul(self, other) -> Tensor: return ops.matmul(self, other)
     def maximum(self, other) -> Tensor: return ops.maximum(self, other)
     def minimum(self, other) -> Tensor: return ops.minimum(self, other)
-    def clamp(self, min=None, max=None) -> Tensor: return ops.clamp(self, min, max)
-    def sum(self, dim=None, keepdim=False) -> Tensor: return ops.sum(self, dim, keepdim)
-    def mean(self, dim=None, keepdim=False) -> Tensor: return ops.mean(self, dim, keepdim)
-    def amax(self, dim=None, keepdim=False) -> Tensor: return ops.amax(self, dim, keepdim)
-    def amin(self, dim=None, keepdim=False) -> Tensor: return ops.amin(self, dim, keepdim)
-    def argmax(self, dim=None, keepdim=False) -> Tensor: return ops.argmax(self, dim, keepdim)
-    def argmin(self, dim=None, keepdim=False) -> Tensor: return ops.argmin(self, dim, keepdim)
-    def logsumexp(self, dim=None, keepdim=False) -> Tensor: return ops.logsumexp(self, dim, keepdim)
-    def max(self, dim=None, keepdim=False): return ops.max(self, dim, keepdim)
-    def min(self, dim=None, keepdim=False): return ops.min(self, dim, keepdim)
-    def var(self, dim=None, correction=1, keepdim=False) -> Tensor:
-        return ops.var(self, dim, correction, keepdim)
+    def clamp(self, min=None, max=None, **other) -> Tensor:
+        return ops.clamp(self, min, max, **other)
 
-    def std(self, dim=None, correction=1, keepdim=False) -> Tensor:
-        return ops.std(self, dim, correction, keepdim)
+    def sum(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.sum(self, dim, keepdim, **other)
 
-    def softmax(self, dim) -> Tensor: return ops.softmax(self, dim)
-    def log_softmax(self, dim) -> Tensor: return ops.log_softmax(self, dim)
+    def mean(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.mean(self, dim, keepdim, **other)
+
+    def amax(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.amax(self, dim, keepdim, **other)
+
+    def amin(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.amin(self, dim, keepdim, **other)
+
+    def argmax(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.argmax(self, dim, keepdim, **other)
+
+    def argmin(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.argmin(self, dim, keepdim, **other)
+
+    def logsumexp(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.logsumexp(self, dim, keepdim, **other)
+
+    def max(self, dim=None, keepdim=False, **other):
+        return ops.max(self, dim, keepdim, **other)
+
+    def min(self, dim=None, keepdim=False, **other):
+        return ops.min(self, dim, keepdim, **other)
+
+    def var(self, dim=None, correction=1, keepdim=False, **other) -> Tensor:
+        return ops.var(self, dim, correction, keepdim, **other)
+
+    def std(self, dim=None, correction=1, keepdim=False, **other) -> Tensor:
+        return ops.std(self, dim, correction, keepdim, **other)
+
+    def softmax(self, dim=None, **other) -> Tensor: return ops.softmax(self, dim, **other)
+    def log_softmax(self, dim=None, **other) -> Tensor: return ops.log_softmax(self, dim, **other)
     def reshape(self, *shape) -> Tensor: return ops.reshape(self, *shape)
     def view(self, *shape) -> Tensor: return ops.view(self, *shape)
     def expand(self, *shape) -> Tensor: return ops.expand(self, *shape)
-    def permute(self, *dims) -> Tensor: return ops.permute(self, *dims)
+    def permute(self, *dims, **other) -> Tensor: return ops.permute(self, *dims, **other)
     def flatten(self, start_dim=0, end_dim=-1) -> Tensor:
         return ops.flatten(self, start_dim, end_dim)
 
     def unflatten(self, dim, sizes) -> Tensor: return ops.unflatten(self, dim, sizes)
-    def squeeze(self, dim=None) -> Tensor: return ops.squeeze(self, dim)
-    def unsqueeze(self, dim) -> Tensor: return ops.unsqueeze(self, dim)
+    def squeeze(self, dim=None, **other) -> Tensor: return ops.squeeze(self, dim, **other)
+    def unsqueeze(self, dim=None, **other) -> Tensor: return ops.unsqueeze(self, dim, **other)
     def transpose(self, dim0, dim1) -> Tensor: return ops.transpose(self, dim0, dim1)
     def broadcast_to(self, shape) -> Tensor: return ops.broadcast_to(self, shape)
-    def flip(self, dims) -> Tensor: return ops.flip(self, dims)
-    def split(self, split_size, dim=0) -> tuple: return ops.split(self, split_size, dim)
-    def chunk(self, chunks, dim=0) -> tuple: return ops.chunk(self, chunks, dim)
+    def flip(self, dims=None, **other) -> Tensor: return ops.flip(self, dims, **other)
+    def split(self, split_size, dim=0, **other) -> tuple:
+        return ops.split(self, split_size, dim, **other)
+
+    def chunk(self, chunks, dim=0, **other) -> tuple:
+        return ops.chunk(self, chunks, dim, **other)
+
     def gather(self, dim, index) -> Tensor: return ops.gather(self, dim, index)
     def scatter_add(self, dim, index, src) -> Tensor: return ops.scatter_add(self, dim, index, src)

@@ -129,9 +129,8 @@ class Primitive(Op):
         i = self.parameters.index(name.removesuffix("_shape") if shape_only else name)
         if self.variadic and i == len(self.parameters) - 1:
             return f"[shape_of(a) for a in args[{i}:]]" if shape_only else f"args[{i}:]"
-        if shape_only:
-            return f"args[{i}]._data.shape if isinstance(args[{i}], Tensor) else shape_of(args[{i}])"
-        return f"args[{i}]"
+        a = f"args[{i}]"
+        return f"{a}._data.shape if isinstance({a}, Tensor) else shape_of({a})" if shape_only else a
 
     def plan(self, key, args):
         """The plan for the inputs whose bits are set in key."""
@@ -235,18 +234,17 @@ class Fused(Op):
         *args, closure = node.saved
         if create_graph:
             return self._pull_reference(node, args, g, wanted)
-        inputs, needs = node.plan.inputs, node.plan.needs
+        needs = node.plan.needs
         if wanted is not None:
-            inputs = [i for i, w in zip(inputs, wanted, strict=True) if w]
-            needs = self.needs(*(i in inputs for _, i in self.inputs))
+            asked = {i for i, w in zip(node.plan.inputs, wanted, strict=True) if w}
+            needs = self.needs(*(i in asked for _, i in self.inputs))
         grads = closure(g, needs)
         if not isinstance(grads, (list, tuple)) or len(grads) != len(self.names):
             raise TypeError(
                 f"{self.name}: its backward must return one array or None for each of "
                 f"{', '.join(self.names)}, not {_described(grads)}"
             )
-        by_input = {i: c for (_, i), c in zip(self.inputs, grads, strict=True) if i in inputs}
-        return [by_input.get(i) for i in node.plan.inputs]
+        return [c for (_, i), c in zip(self.inputs, grads, strict=True) if i in node.plan.inputs]
 
     def _pull_reference(self, node, args, g, wanted):
         # each input under its own name: the same tensor may be passed twice (q, k, v)
@@ -290,13 +288,14 @@ def fused(*names, reference):
 
 def composite(function):
     """Decorator of a function made of ops: an unknown keyword is answered with the likely one."""
-    known = list(inspect.signature(function).parameters)
+    parameters = inspect.signature(function).parameters
+    known = [name for name, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
 
     @functools.wraps(function)
     def call(*args, **kwargs):
         for name in kwargs:
             if name not in known:
-                raise TypeError(errors.unknown_argument(function.__name__, name, known))
+                raise TypeError(errors.unknown_argument(function.__name__, name, parameters))
         return function(*args, **kwargs)
 
     return call

@@ -198,7 +198,9 @@ class Tensor(Methods):
         return (self[i] for i in range(len(self)))
 
     def __repr__(self):
-        body = numpy.array2string(to_numpy(self._data), separator=", ", precision=4, threshold=200)
+        body = numpy.array2string(
+            to_numpy(self._data), separator=", ", precision=4, threshold=200, prefix="tensor("
+        )
         notes = [] if self.device == "cpu" else [f"device={self.device}"]
         if self._data.dtype.name not in ("float32", "int64", "bool"):
             notes.append(f"dtype={self._data.dtype.name}")
@@ -206,7 +208,7 @@ class Tensor(Methods):
             notes.append(f"op={self.node.op.name}")
         elif self._requires_grad:
             notes.append("requires_grad=True")
-        body = body.replace("\n", "\n" + " " * len("tensor("))
+
         return f"tensor({', '.join([body, *notes])})"
 
     def __format__(self, spec):

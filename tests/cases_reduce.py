@@ -217,7 +217,7 @@ def bernoulli(x, target):
 
 LOSSES = [
     case(
-        "mse_loss", ops.mse_loss, loss(lambda x, t: (x - t) ** 2), EACH,
+        "mse_loss", ops.mse_loss, loss(lambda x, t: (x - t) ** 2), EACH, gives="float",
         kinks=[
             at([1.0], [1.0], y=0, grads=([0], [0]), second=[2]),
             at(np.ones((0, 2)), np.ones((0, 2)), y=nan, grads=(np.ones((0, 2)),) * 2),
@@ -225,6 +225,7 @@ LOSSES = [
     ),
     case(
         "l1_loss", ops.l1_loss, loss(lambda x, t: np.abs(x - t)), EACH, apart, apart,
+        gives="float",
         kinks=[at([1.0, 2.0], [1.0, 0.0], y=1, grads=([0, 0.5], [0, -0.5]), second=[0, 0])],
     ),
     case(

@@ -7,6 +7,7 @@ import json
 import math
 
 import pytest
+
 from minigen.cli import bench, bench_cases, main
 
 

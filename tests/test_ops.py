@@ -260,7 +260,7 @@ ANY_DTYPE = [c for c in CASES if not c.name.startswith(FLOATS_ONLY) and "entropy
 BARE = [c for c in ANY_DTYPE if c.fn is getattr(ops, c.name) or not c.elementwise]
 INTEGERS = [(c, dtype) for c in BARE for dtype in ("int64", "int32")]
 # what booleans can do
-INTEGERS += [(c, "bool") for c in BARE if not c.elementwise and "soft" not in c.name]
+INTEGERS += [(c, "bool") for c in BARE if not (c.elementwise or "soft" in c.name or "loss" in c.name)]
 INTEGERS += [(c, "bool") for c in BARE if c.name in ("mul", "maximum", "where", "eq", "exp", "alias")]
 
 

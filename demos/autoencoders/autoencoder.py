@@ -82,7 +82,7 @@ def code_map(train, test, images):
     """The test pictures' codes as points of a plane, coloured by class.   codes (N, K) -> Figure
 
     A plane's codes are shown as they are. Others are projected onto the two directions that best
-    tell the classes apart (Fisher's), or in which they spread most (PCA) where there are no classes.
+    tell the classes apart (Fisher's), or, without classes, in which they spread most (PCA).
     """
     title, names = "codes of test pictures", ("first number of the code", "second")
     if test.shape[1] > 2:

@@ -37,7 +37,7 @@ from minigen.backend.numpy import halves, scratch
 from minigen.backend.windows import mirror_padding, residues, window_axes
 from minigen.backend.windows import output_size as output_size  # the ops read all from here
 
-# Measured on two cores with 2 MB of L2 each; half or double changes little.
+# Measured on two cores with 1 MB of L2 each; half or double changes little.
 TILE = 1 << 19  # elements of U in a tile: 2 MB in float32
 GPU_TILE = 1 << 26  # there a launch costs more than the cache gains
 SHARED = 1 << 17  # elements of U from which two threads gain: about 0.3 ms of work

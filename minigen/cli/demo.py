@@ -120,6 +120,9 @@ def resumed(args, module):
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise UsageError(f"--resume {args.resume}: not the folder of a run ({error})") from error
+    if not isinstance(saved, dict) or saved.get("preset") is None:
+        raise UsageError(f"--resume {args.resume}: it is no run of minigen demo; continue it from "
+                         "the script that made it")
     if saved["demo"] != args.name:
         raise UsageError(f"--resume {args.resume}: it is a run of {saved['demo']}, not {args.name}")
     config = module.Config(**restore(module.Config, saved["settings"]))

@@ -21,7 +21,7 @@ def scatter(points, labels=None, classes=(), title="", axes_names=("", "")):
     """
     points = as_array(points)
     figure = new_figure(700, 640)
-    axes = figure.add_axes((0.09, 0.08, 0.88, 0.85))
+    axes = figure.add_axes((0.11, 0.08, 0.86, 0.86))
     axes.set(title=title, xlabel=axes_names[0], ylabel=axes_names[1])
     axes.grid(color=PALE, linewidth=0.6)
     axes.set_axisbelow(True)

@@ -8,5 +8,6 @@ import functools
 
 from minigen import op
 
+composite = op.composite
 fused = op.fused
 primitive = functools.partial(op.primitive, polymorphic=True)

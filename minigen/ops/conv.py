@@ -12,6 +12,8 @@ the maps are computed is the backend's: backend/conv.py.
 Read next: pool.py, backend/conv.py.
 """
 
+from numbers import Integral
+
 from minigen.backend import conv as arrays
 from minigen.ops._define import primitive
 from minigen.ops.reduce import sum
@@ -64,8 +66,8 @@ def _conv_weight_grad(x, g_up, stride, padding, dilation, groups, kernel):
 
 def _tuple(function, name, value, n):
     """An option as n whole numbers: one for all dimensions, or one each."""
-    values = (value,) * n if isinstance(value, int) else tuple(value)
-    if len(values) != n or not all(isinstance(v, int) for v in values):
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
+    if len(values) != n or not all(isinstance(v, Integral) for v in values):
         raise ValueError(f"{function}: {name} must be a whole number or {n} of them, not {value!r}")
     return values
 
@@ -76,8 +78,8 @@ def _at_least(function, name, values, least):
     return values
 
 
-def _check(function, x, weight, n, groups, channels):
-    """Shapes of a convolution's arguments; `channels` is weight's size that x must match."""
+def _check(function, x, weight, n, groups, transposed=False):
+    """Shapes of a convolution's arguments."""
     if x.ndim != n + 2 or weight.ndim != n + 2:
         expected = "(N, C, " + {1: "L", 2: "H, W", 3: "D, H, W"}.get(n, "...") + ")"
         hint = "; a single sample needs x.unsqueeze(0)" if x.ndim == n + 1 else ""
@@ -90,6 +92,7 @@ def _check(function, x, weight, n, groups, channels):
             f"{function}: groups {groups} must divide x's {x.shape[1]} channels and weight's first "
             f"size {weight.shape[0]}"
         )
+    channels = weight.shape[0] if transposed else weight.shape[1] * groups
     if x.shape[1] != channels:
         raise ValueError(
             f"{function}: x {tuple(x.shape)} has {x.shape[1]} channels, weight "
@@ -116,7 +119,7 @@ def _padding(function, padding, kernel, stride, dilation):
         raise ValueError(
             f'{function}: padding {padding!r} is not known: "same", "valid" or numbers'
         )
-    if not isinstance(padding, int) and all(isinstance(p, (tuple, list)) for p in padding):
+    if isinstance(padding, (tuple, list)) and all(isinstance(p, (tuple, list)) for p in padding):
         pairs = tuple((int(low), int(high)) for low, high in padding)
         if len(pairs) != n:
             raise ValueError(f"{function}: padding {padding} must have {n} (low, high) pairs")
@@ -133,12 +136,19 @@ def conv(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     out = (size + padding - dilation·(kernel - 1) - 1) // stride + 1. stride, padding, dilation: a
     number or n; padding also "same", "valid", or n (low, high) pairs. ValueError names the shapes.
     """
-    return _convolve(weight.ndim - 2, x, weight, bias, stride, padding, dilation, groups)
+    n = _dimensions("conv", weight)
+    return _convolve(n, x, weight, bias, stride, padding, dilation, groups)
+
+
+def _dimensions(function, weight):
+    if weight.ndim < 3:
+        raise ValueError(f"{function}: weight {tuple(weight.shape)} must have 3 or more dimensions")
+    return weight.ndim - 2
 
 
 def _convolve(n, x, weight, bias, stride, padding, dilation, groups):
     function = f"conv{n}d"
-    _check(function, x, weight, n, groups, weight.shape[1] * groups)
+    _check(function, x, weight, n, groups)
     _check_bias(function, bias, weight.shape[0])
     kernel, size = tuple(weight.shape[2:]), tuple(x.shape[2:])
     stride = _at_least(function, "stride", _tuple(function, "stride", stride, n), 1)
@@ -169,13 +179,13 @@ def conv_transpose(
     out = (size - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1. padding may
     be n (low, high) pairs. ValueError if output_padding is not below stride.
     """
-    n = weight.ndim - 2
+    n = _dimensions("conv_transpose", weight)
     return _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dilation):
     function = f"conv_transpose{n}d"
-    _check(function, x, weight, n, groups, weight.shape[0])
+    _check(function, x, weight, n, groups, transposed=True)
     _check_bias(function, bias, weight.shape[1] * groups)
     kernel = tuple(weight.shape[2:])
     stride = _at_least(function, "stride", _tuple(function, "stride", stride, n), 1)

@@ -96,6 +96,8 @@ def empty_like(x, dtype=None, requires_grad=False):
 
 def arange(start, end=None, step=1, dtype=None, device="cpu", requires_grad=False):
     """start, start + step, ... below end; arange(n) counts from 0. Floats give float32."""
+    if step == 0:
+        raise ValueError("arange: step must not be 0")
     start, end = (0, start) if end is None else (start, end)
     if dtype is None and any(isinstance(v, float) for v in (start, end, step)):
         dtype = FLOAT

@@ -107,6 +107,8 @@ def batch_norm(
 
 
 def _check_channels(x, **given):
+    if x.ndim < 2:
+        raise ValueError(f"batch_norm: x {tuple(x.shape)} must have its channels in dimension 1")
     for name, v in given.items():
         if v is not None and tuple(v.shape) != (x.shape[1],):
             raise ValueError(

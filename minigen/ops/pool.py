@@ -6,6 +6,7 @@ Read next: conv.py, backend/pool.py (how it is computed).
 """
 
 import math
+from numbers import Integral
 
 from minigen.backend import pool as arrays
 from minigen.ops._define import fused, primitive
@@ -13,8 +14,8 @@ from minigen.ops.shape import flatten, gather, reshape
 
 
 def _pair(function, name, value, least):
-    pair = (value, value) if isinstance(value, int) else tuple(value)
-    if len(pair) != 2 or not all(isinstance(v, int) and v >= least for v in pair):
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2 or not all(isinstance(v, Integral) and v >= least for v in pair):
         raise ValueError(f"{function}: {name} must be one or two numbers >= {least}, not {value!r}")
     return pair
 

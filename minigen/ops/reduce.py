@@ -10,7 +10,8 @@ import math
 from typing import NamedTuple
 
 from minigen.backend import array_module, quiet
-from minigen.ops._define import primitive
+from minigen.errors import check_dim
+from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import cast, exp, maximum, minimum, where
 from minigen.ops.shape import broadcast_to, gather, reshape, squeeze
 from minigen.tensor import Tensor
@@ -52,7 +53,8 @@ def _count(shape, dim):
 @primitive(lambda g, x_shape, dim: _spread(g, x_shape, dim))
 def sum(x, dim=None, keepdim=False):
     """Sum over dim; integers and booleans give int64."""
-    return x.sum(_axis(x, dim), keepdims=keepdim)
+    y = x.sum(_axis(x, dim), keepdims=keepdim)
+    return y.astype("int64") if y.dtype.kind == "u" else y
 
 
 @primitive(lambda g, x_shape, dim: _spread(g / builtins.max(_count(x_shape, dim), 1), x_shape, dim))
@@ -148,6 +150,7 @@ def _extreme(x, dim, keepdim, whole, where_is, pairwise):
         return whole(x)
     if isinstance(dim, Tensor):
         return pairwise(x, dim)
+    dim = check_dim("max" if whole is amax else "min", dim, x.ndim)
     at = where_is(x, dim, True)
     values = gather(x, dim, at)
     if keepdim or not x.ndim:
@@ -155,12 +158,14 @@ def _extreme(x, dim, keepdim, whole, where_is, pairwise):
     return Extremes(squeeze(values, dim), squeeze(at, dim))
 
 
+@composite
 def max(x, dim=None, keepdim=False):
     """max(x): the largest element, ties share the gradient. max(x, dim): (values, indices), the
     first of several takes the gradient. max(x, other): elementwise `maximum`."""
     return _extreme(x, dim, keepdim, amax, argmax, maximum)
 
 
+@composite
 def min(x, dim=None, keepdim=False):
     """min(x): the smallest element, ties share the gradient. min(x, dim): (values, indices), the
     first of several takes the gradient. min(x, other): elementwise `minimum`."""
@@ -181,11 +186,24 @@ def logsumexp(x, dim=None, keepdim=False):
     return y if keepdim else y.sum(axes)
 
 
+def _shifted(x, axis):
+    """x minus its largest element along axis, so that exp can not overflow; integers as float32."""
+    x = x if x.dtype.kind in "fV" else x.astype("float32")
+    return x - x.max(axis, keepdims=True) if x.size else x.copy()
+
+
+def _one(function, x, dim):
+    """dim as NumPy's axis, where all dimensions at once are no default. TypeError for None."""
+    if dim is None:
+        raise TypeError(f"{function}: give dim, along which the probabilities sum to 1")
+    return _axis(x, dim)
+
+
 @primitive(lambda g, y, dim: y * (g - sum(g * y, dim, True)))
 def softmax(x, dim):
     """exp(x) / Σ exp(x) along dim, without overflow.   dx = y·(g - Σ g·y)"""
-    axis = _axis(x, dim)
-    y = array_module(x).exp(x - x.max(axis, keepdims=True, initial=-math.inf))
+    axis = _one("softmax", x, dim)
+    y = array_module(x).exp(_shifted(x, axis))
     y /= y.sum(axis, keepdims=True)
     return y
 
@@ -193,7 +211,7 @@ def softmax(x, dim):
 @primitive(lambda g, y, dim: g - exp(y) * sum(g, dim, True))
 def log_softmax(x, dim):
     """x - log Σ exp(x) along dim, without overflow.   dx = g - softmax(x)·Σ g"""
-    xp, axis = array_module(x), _axis(x, dim)
-    shifted = x - x.max(axis, keepdims=True, initial=-math.inf)
+    xp, axis = array_module(x), _one("log_softmax", x, dim)
+    shifted = _shifted(x, axis)
     shifted -= xp.log(xp.exp(shifted).sum(axis, keepdims=True))
     return shifted

@@ -7,6 +7,7 @@ Read next: conv.py (a bigger algebra of the same kind).
 """
 
 import builtins
+import contextlib
 import math
 
 import numpy
@@ -14,7 +15,7 @@ import numpy
 from minigen import backend
 from minigen.backend import array_module
 from minigen.errors import check_dim
-from minigen.ops._define import primitive
+from minigen.ops._define import composite, primitive
 from minigen.tensor import Tensor
 
 # ---- reshaping
@@ -43,6 +44,7 @@ def reshape(x, *shape):
 view = reshape
 
 
+@composite
 def flatten(x, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim made one.   (N, C, H, W) -> (N, C·H·W) for start_dim=1"""
     first, last = (check_dim("flatten", d, x.ndim) for d in (start_dim, end_dim))
@@ -52,12 +54,16 @@ def flatten(x, start_dim=0, end_dim=-1):
     return _reshape(x, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
+@composite
 def unflatten(x, dim, sizes):
     """Dimension dim split into several; one of the sizes may be -1."""
-    dim, shape = check_dim("unflatten", dim, x.ndim), tuple(x.shape)
+    dim, shape, sizes = check_dim("unflatten", dim, x.ndim), tuple(x.shape), tuple(sizes)
+    if -1 not in sizes and math.prod(sizes) != shape[dim]:
+        raise ValueError(f"unflatten: {sizes} must multiply to {shape[dim]}, dim {dim} of {shape}")
     return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
 
 
+@composite
 def squeeze(x, dim=None):
     """Without the dimensions of size 1; with dim, only those named, if their size is 1."""
     if dim is None:
@@ -69,16 +75,23 @@ def squeeze(x, dim=None):
     return _reshape(x, tuple(s for i, s in enumerate(x.shape) if s != 1 or i not in dims))
 
 
+@composite
 def unsqueeze(x, dim):
     """A new dimension of size 1 before position dim."""
-    dim = check_dim("unsqueeze", dim, x.ndim + 1)
+    dim = check_dim("unsqueeze", dim, x.ndim + 1, "a result")
     return _reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
 @primitive(lambda g: g)
 def broadcast_to(x, shape):
     """x repeated to a shape, as a read-only view.   The gradient is summed back by the engine."""
-    return backend.spread(x, shape)
+    try:
+        return backend.spread(x, shape)
+    except ValueError as error:
+        raise ValueError(
+            f"broadcast_to: {x.shape} does not expand to {shape}: only dimensions of size 1, and "
+            "new ones in front, are repeated"
+        ) from error
 
 
 def expand(x, *shape):
@@ -100,6 +113,7 @@ def _permute(x, dims):
     return x.transpose(dims)
 
 
+@composite
 def permute(x, *dims):
     """The dimensions in another order: result dimension i is dimension dims[i] of x. A view."""
     dims = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
@@ -112,6 +126,7 @@ def permute(x, *dims):
     return _permute(x, order)
 
 
+@composite
 def transpose(x, dim0, dim1):
     """Two dimensions exchanged. A view."""
     order = list(range(x.ndim))
@@ -126,6 +141,7 @@ def _flip(x, dims):
     return array_module(x).flip(x, dims)
 
 
+@composite
 def flip(x, dims):
     """The order reversed along dims, a number or a tuple."""
     dims = dims if isinstance(dims, (tuple, list)) else (dims,)
@@ -148,6 +164,7 @@ def _cat(dim, *tensors):
     return array_module(*tensors).concatenate(tensors, dim)
 
 
+@composite
 def cat(tensors, dim=0):
     """Tensors joined along an existing dim; all other sizes must agree. ValueError else."""
     tensors = tuple(tensors)
@@ -163,15 +180,18 @@ def cat(tensors, dim=0):
     return _cat(dim, *tensors)
 
 
+@composite
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dim."""
     tensors = tuple(tensors)
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) != 1:
         raise ValueError(f"stack: all shapes must be the same, got {sorted(shapes) or 'nothing'}")
-    return cat([unsqueeze(t, dim) for t in tensors], check_dim("stack", dim, tensors[0].ndim + 1))
+    dim = check_dim("stack", dim, tensors[0].ndim + 1, "a result")
+    return cat([unsqueeze(t, dim) for t in tensors], dim)
 
 
+@composite
 def split(x, split_size, dim=0):
     """Parts along dim: of split_size each (the last may be smaller), or of the sizes in a list."""
     dim = check_dim("split", dim, x.ndim)
@@ -191,6 +211,7 @@ def split(x, split_size, dim=0):
     return tuple(parts)
 
 
+@composite
 def chunk(x, chunks, dim=0):
     """At most `chunks` parts of equal size along dim (the last may be smaller)."""
     if chunks < 1:
@@ -205,6 +226,7 @@ def _pad(x, widths, value):
     return xp.pad(x[crop], added, constant_values=value)
 
 
+@composite
 def pad(x, pad, mode="constant", value=0.0):
     """x with `value` around it: (left, right, top, bottom, ...), counted from the last dimension.
 
@@ -283,6 +305,7 @@ def _put(x, key, value):
     return out
 
 
+@composite
 def put(x, key, value, accumulate=False):
     """A copy of x with x[key] = value (accumulate: += value, repeats added). x is not changed.
 
@@ -324,6 +347,19 @@ def _check_gather(function, shape, dim, index):
             )
 
 
+@contextlib.contextmanager
+def _in_range(function, shape, dim):
+    """NumPy's word on an index too large, in our terms (on a GPU nobody checks)."""
+    try:
+        yield
+    except IndexError as error:
+        raise IndexError(
+            f"{function}: the index must lie in [{-shape[dim]}, {shape[dim]}): dim {dim} of "
+            f"{tuple(shape)}"
+        ) from error
+
+
+@composite
 def gather(x, dim, index):
     """Elements picked along dim: y[i, j] = x[index[i, j], j] for dim=0. Shape of the index.
 
@@ -332,9 +368,11 @@ def gather(x, dim, index):
     dim = check_dim("gather", dim, x.ndim)
     _check_gather("gather", x.shape, dim, index)
     data = index._data if isinstance(index, Tensor) else index
-    return _index(x, _along(data, dim, x.shape) if x.ndim else ())
+    with _in_range("gather", x.shape, dim):
+        return _index(x, _along(data, dim, x.shape) if x.ndim else ())
 
 
+@composite
 def scatter_add(x, dim, index, src):
     """x with src added where gather would read: y[index[i, j], j] += src[i, j] for dim=0.
 
@@ -345,7 +383,8 @@ def scatter_add(x, dim, index, src):
     _check_gather("scatter_add", src.shape, -1, index)
     data = index._data if isinstance(index, Tensor) else index
     src = _index(src, tuple(slice(s) for s in data.shape))
-    return x + _index_add(src, _along(data, dim, x.shape), tuple(x.shape))
+    with _in_range("scatter_add", x.shape, dim):
+        return x + _index_add(src, _along(data, dim, x.shape), tuple(x.shape))
 
 
 # ---- where it lives

@@ -12,6 +12,7 @@ import os
 
 from minigen import Tensor
 from minigen.backend import to_numpy
+from minigen.train.demo import UsageError
 
 
 class DivergenceError(ArithmeticError):
@@ -25,6 +26,8 @@ class History:
     """
 
     def __init__(self, path, keep=0):
+        if keep and (not path.exists() or path.stat().st_size < keep):
+            raise UsageError(f"{path}: lines are missing that the checkpoint counts on")
         self.path = path
         self._file = open(path, "r+b" if keep else "wb")  # noqa: SIM115  the run closes it
         self._file.truncate(keep)

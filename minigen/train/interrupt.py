@@ -6,7 +6,6 @@ updated. So a signal only leaves a wish, which the training loop looks at betwee
 
 import os
 import signal
-import sys
 import threading
 
 
@@ -33,4 +32,4 @@ class Interrupt:
             raise KeyboardInterrupt
         self.asked = True
         # not print: the handler may run in the middle of one
-        os.write(sys.stderr.fileno(), b"\nfinishing this step; once more to stop at once\n")
+        os.write(2, b"\nfinishing this step; once more to stop at once\n")

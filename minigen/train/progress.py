@@ -40,7 +40,7 @@ class Progress:
             self.bar.set_postfix_str(text, refresh=False)
             self.bar.update(self.step - self.bar.n)
             return
-        rate = (self.step - self.first) / (self.shown_at - self.began)
+        rate = (self.step - self.first) / max(self.shown_at - self.began, 1e-9)
         left = tqdm.format_interval((self.total - self.step) / rate)
         self.write(f"step {self.step}/{self.total}  {text}  {rate:.1f} steps/s  {left} left")
 

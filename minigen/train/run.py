@@ -243,13 +243,14 @@ class Run:
     def _save(self):
         """Write the checkpoint."""
         began = time.monotonic()
+        metrics_bytes = self._history.commit()      # first: it names the step of a NaN
         states = {name: part.state_dict() for name, part in self.parts.items()}
         _refuse_nan(states, self.step)
         states["run"] = {
             "step": self.step,
             "samples": self._samples,
             "seconds": self._seconds(),
-            "metrics_bytes": self._history.commit(),
+            "metrics_bytes": metrics_bytes,
             "rng": self.rng.state_dict(),
             "default_rng": default_generator(self.config.device).state_dict(),
         }

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from minigen import nn, ops
+from minigen.models.autoencoders.mlp import orthogonal_start
 
 
 @dataclass
@@ -59,7 +60,7 @@ class ConvAutoEncoder(nn.Module):
             nn.ConvTranspose2d(b, a, 4, stride=2, padding=1, rng=rng)
             for a, b in reversed(list(pairwise(channels)))
         ])
-        start(self, rng)
+        orthogonal_start(self, rng)
 
     def features(self, x):
         """The maps of each level.   (B, C, H, W) -> [(B, 16, H/2, W/2), (B, 32, H/4, W/4)]"""
@@ -89,15 +90,3 @@ class ConvAutoEncoder(nn.Module):
     def loss(self, x):
         """J/n: squared error, summed over pixels, mean over images.   (B, C, H, W) -> scalar"""
         return ((x - self(x)) ** 2).sum((1, 2, 3)).mean()
-
-
-def start(model, rng):
-    """Initial values: Glorot's for weights, which keep signals and gradients of even size; biases 0.
-
-    The layers' own (PyTorch's) start smaller: after 400 steps the error is then 1.6 times as high.
-    """
-    for p in model.parameters():
-        if p.ndim > 1:
-            nn.init.xavier_uniform_(p, rng=rng)
-        else:
-            nn.init.zeros_(p)

@@ -1,0 +1,346 @@
+"""The slope of a function along a line, from differences, with an estimate of its own error.
+
+Idea: no step suits every function, so a ladder of steps is tried, with Richardson extrapolation
+between its rungs. The change from cell to cell of that table estimates the truncation error; the
+rounding noise is measured, by running f on inputs changed in their last bit. While truncation
+dominates the next ladder is narrower, while noise does it is wider.
+
+Invariants: every output is differenced on its own before the upstream gradient weighs it, so an
+output of 1e6 can not drown one of 1e-9; steps are powers of two, so that x + h is exact; a slope
+from wider steps counts only where it agrees with the one from narrower steps.
+
+Sources: Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982 (the table and its error);
+Parker, Monte Carlo arithmetic, 1997 (the noise); Lepski, 1991 (wide only where it agrees).
+Read next: numeric.py, which compares claimed gradients with these slopes.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+FIRST = 2.0**-7         # largest step of the first ladder, in units of the line
+NARROW = 2.0**-12       # of the next one if truncation dominates
+WIDE = 2.0              # ... and if noise does
+STRIDE = 2.0**-8        # from the top of a ladder to its end, and to the top of the next
+TINY = np.finfo(np.float64).tiny
+
+
+@dataclass
+class Slope:
+    """Derivative of <upstream, f> along one direction, with what is known about its error."""
+
+    value: float
+    error: float            # estimate: truncation + 2 standard deviations of the noise
+    tolerance: float        # a right claim is not farther than this from the interval low ... high
+    low: float              # one-sided slopes at a kink, each output taking its lower one ...
+    high: float             # ... and its higher one; both equal to value where f is smooth
+    kind: str               # "smooth", "kink", or "jump": f jumps, or is vertical
+    resolution: float       # errors below this are rounding, even next to a gradient of 0
+
+    def __truediv__(self, unit):
+        """The same slope per `unit` of the direction."""
+        names = ("value", "error", "tolerance", "low", "high", "resolution")
+        return replace(self, **{name: getattr(self, name) / unit for name in names})
+
+    def distance(self, claimed):
+        """How far a claim is from low ... high; NaN for a claim that is not finite."""
+        if not math.isfinite(claimed):
+            return math.nan
+        return max(self.low - claimed, claimed - self.high, 0.0)
+
+
+class Point:
+    """f and its arguments where the gradient is taken; all outputs laid end to end, in float64."""
+
+    def __init__(self, f, inputs, upstream, seed):
+        self.f, self.inputs = f, inputs
+        outputs, weights = as_tuple(f(*inputs)), as_tuple(upstream)
+        shapes, expected = [np.shape(v) for v in weights], [np.shape(y) for y in outputs]
+        if shapes != expected:
+            raise ValueError(f"upstream has shapes {shapes}, the outputs of f {expected}")
+        for j, y in enumerate(map(np.asarray, outputs)):
+            if not np.issubdtype(y.dtype, np.floating):
+                raise ValueError(f"output {j} of f, {y.dtype} {y.shape}, is not floating")
+            if not np.isfinite(y).all():
+                raise ValueError(f"output {j} of f, {y.shape}, is not finite at the inputs")
+        weights = _flat(weights)
+        # an output with upstream 0 has no say, whatever it does
+        self.heard = slice(None) if weights.all() else np.flatnonzero(weights)
+        self.weights = weights[self.heard]                                              # (m,)
+        self.value = _flat(outputs)[self.heard]                                         # (m,)
+        dtypes = {np.asarray(x).dtype for x in (*inputs, *outputs)}
+        self.eps = max(float(np.finfo(d).eps) for d in dtypes if np.issubdtype(d, np.floating))
+        self.sharp = self.eps ** (4 / 7)        # a small relative error: 1e-9, in float32 1e-4
+        self._measure_noise(stream(seed, "noise"))
+
+    def _measure_noise(self, rng):
+        """sigma (m,), rounding noise of f: its spread when the inputs change in their last bit.
+
+        An output that does not notice may have a grain inside (float32, a large offset): the
+        change grows until it does. `grainy` (m,): such outputs are staircases.
+        """
+        self.sigma = np.zeros(self.value.shape)
+        self.grainy = self.sigma > 0
+        level = self.eps
+        while level <= max(self.eps, 2.0**-16):
+            square = 0.0
+            for _ in range(6):
+                outputs = as_tuple(self.f(*[jiggle(x, level, rng) for x in self.inputs]))
+                change = _flat(outputs)[self.heard] - self.value
+                square += np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0) ** 2 / 6
+            new = (self.sigma == 0) & (square > 0)
+            self.sigma[new] = np.sqrt(square[new])
+            jumps = self.sigma > 1e3 * self.eps * np.abs(self.value)
+            self.grainy |= new & jumps & (level > self.eps)
+            if self.sigma[self.value != 0].all():
+                break
+            level *= 64
+        self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
+
+    def _at(self, k, x):
+        outputs = as_tuple(self.f(*self.inputs[:k], x, *self.inputs[k + 1 :]))
+        return _flat(outputs)[self.heard]
+
+    def along(self, k, direction):
+        """The function t -> outputs (m,) at x_k + t direction."""
+        x = self.inputs[k]
+        return lambda t: self._at(k, np.asarray(x + t * direction).astype(x.dtype, copy=False))
+
+    def along_entry(self, k, i, scale):
+        """The same for entry i (a flat index) of x_k alone, in units of scale."""
+        x = self.inputs[k]
+        start = float(x.flat[i])
+
+        def at(t):
+            moved = x.copy()
+            moved.flat[i] = start + t * scale
+            return self._at(k, moved)
+
+        return at
+
+
+def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
+    """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
+
+    slack: tolerance for the noise of the claim; near, far: a small step if 1 leaves the domain
+    of f, and a step large enough to move whatever depends on t.
+    """
+    line = _Line(point, at, near)
+    target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
+    if line.bent:
+        slope = _examine(line, line.slope(target, slack), slack)
+        if slope.kind == "kink" and slope.distance(target) <= slope.tolerance:
+            return slope
+    while True:
+        value, truncation, noise, size = line.project()
+        slope = line.slope(target, slack)
+        inside = claimed is None or abs(claimed - value) <= slope.tolerance
+        narrower = truncation > 4 * noise
+        done = slope.error <= point.sharp * max(abs(target), 1e-3 * size)
+        done = done or (claimed == 0 and not line.moved.any() and slope.error <= slope.resolution)
+        done = done or not (line.narrow if narrower else line.wide)
+        # a claim is called wrong only after every ladder
+        if (inside and done) or not (line.narrow or line.wide):
+            break
+        line.refine(line.narrow and (narrower or not line.wide))
+    if not inside:
+        # an output that only a large step moves does depend on t, below its rounding
+        line.moved |= (line.values([8.0, far]) != point.value).any((0, 1))
+        slope = line.slope(target, slack)
+    if line.bent or not inside or slope.error > max(abs(value) / 40, slope.resolution):
+        slope = _examine(line, slope, slack)
+    return slope
+
+
+class _Line:
+    """The slopes at t = 0 of all outputs along one line, each with the best estimate so far."""
+
+    def __init__(self, point, at, near):
+        self.point, self.at = point, at
+        self.sides = (1, -1)
+        self.moved = np.zeros(point.value.shape, dtype=bool)    # outputs that ever changed
+        self.best = None                # slope, truncation, noise of each output, (3, m)
+        self.bent = False               # do the slopes on the two sides of 0 seem to differ?
+        self.curvature = 0.0            # sum of |upstream| |f''|
+        self.reach = FIRST              # top of the narrowest ladder that `best` rests on
+        self.wide = WIDE                # tops of the next ladders; 0: of no use
+        self.narrow = NARROW if 4 * point.eps <= NARROW * STRIDE else 0.0
+        self._start(near)
+
+    def _start(self, near):
+        values = self._ladder(FIRST, ratio=2, rungs=3)
+        if np.isfinite(values).all():
+            self._bend(values)
+            return
+        self.wide = 0.0
+        for h in (FIRST * near, *FIRST / 8.0 ** np.arange(1, 15)):
+            if np.isfinite(self.at(h)).all() and np.isfinite(self.at(-h)).all():
+                self._ladder(h, ratio=2, rungs=3)
+                self.reach, self.narrow = h, h * self.narrow
+                return
+        # t = 0 is on the edge of the domain: differences towards the inside only
+        self.sides = (1,) if np.isfinite(self.at(h)).all() else (-1,)
+        self._ladder(FIRST)
+
+    def _bend(self, values):
+        """Second differences fall like h² where f is smooth, like h at a kink."""
+        weights = np.abs(self.point.weights)
+        bend = np.abs(values[0] + values[1] - 2 * self.point.value) @ weights           # (rungs,)
+        noise = (weights * self.moved) @ self.point.sigma
+        self.bent = bend[-1] > 0.1 * bend[0] and bend[-1] > 20 * noise
+        self.curvature = bend[0] / FIRST**2
+
+    def refine(self, narrower):
+        """One more ladder, of smaller or of larger steps."""
+        if narrower:
+            self._ladder(self.narrow)
+            self.narrow *= STRIDE
+            if self.narrow * STRIDE < 4 * self.point.eps:       # x + h would be rounded
+                self.narrow = 0.0
+        else:
+            before = sum(self.project()[1:3])
+            self._ladder(self.wide)
+            improved = sum(self.project()[1:3]) < before / 2
+            self.wide = self.wide / STRIDE if improved and self.wide == WIDE else 0.0
+
+    def _ladder(self, top, ratio=4, rungs=5):
+        """Improve the estimates by a table from steps top, top/ratio, ...; returns f there."""
+        steps = top / float(ratio) ** np.arange(rungs)
+        values = self.values(steps)
+        point, h = self.point, steps[:, None]
+        self.moved |= (values != point.value).any((0, 1))
+        noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0)) / h
+        if len(self.sides) == 2:
+            new = _richardson((values[0] - values[1]) / (2 * h), noise, ratio, 2)
+        else:
+            new = _richardson((values[0] - point.value) / (self.sides[0] * h), noise, ratio, 1)
+        if self.best is None:
+            self.best = new
+        elif top > self.reach:
+            new[1, point.grainy] = np.inf           # from far, a staircase looks smooth
+            self.best = _sharper(self.best, new)
+        else:
+            kept, self.best = self.best, _sharper(new, self.best)
+            if (self.best[0] != kept[0]).any():
+                self.reach = top
+        return values
+
+    def values(self, steps):
+        """f at t = h, and at -h if both sides are open: (sides, rungs, m)."""
+        values = np.empty((len(self.sides), len(steps), self.point.value.size))
+        for side, rows in zip(self.sides, values, strict=True):
+            for row, h in zip(rows, steps, strict=True):
+                row[:] = self.at(side * h)
+        return values
+
+    def project(self):
+        """<upstream, slopes>, its truncation error, 2 x its noise, the sum of absolute terms."""
+        terms, gap, noise = self.point.weights * self.best
+        if self.moved.any():            # an output that never changes has no noise
+            noise = noise * self.moved
+        truncation = abs(gap.sum()) + np.sqrt(gap @ gap)
+        return terms.sum(), truncation, 2 * np.sqrt(noise @ noise), np.abs(terms).sum()
+
+    def slope(self, claimed, slack):
+        """The `Slope` known so far, as of a smooth f."""
+        value, truncation, noise, size = self.project()
+        point, active = self.point, self.moved if self.moved.any() else slice(None)
+        grain = np.linalg.norm((point.weights * point.sigma)[active])
+        # the claim was rounded, too: like f, like the terms of its sum, like itself, like x in it
+        rounding = max(grain, point.eps * max(size, abs(claimed), self.curvature))
+        return Slope(
+            value=value,
+            error=truncation + noise,
+            tolerance=20 * (truncation + noise) + slack + 32 * rounding,
+            low=value,
+            high=value,
+            kind="smooth",
+            resolution=max(point.sharp * np.abs(point.weights * point.value)[active].sum(), grain),
+        )
+
+
+def _examine(line, slope, slack):
+    """`slope` as it is, or as it has to be understood if there is a kink or a jump at t = 0."""
+    point = line.point
+    steps = min(point.eps**0.42, line.reach) / 4.0 ** np.arange(5)      # float64: 2^-22 ... 2^-30
+    h, sides = steps[:, None], np.array(line.sides)[:, None, None]
+    slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
+    noise = point.sigma / h
+    # a finite slope stops growing as the step shrinks; 1/sqrt(h) and 1/h go on
+    size = np.abs(slopes).sum(0)
+    grows = (size[-1] > 1.5 * size[-2]) & (size[-2] > 1.5 * size[-3])
+    if (grows & (size[-1] > 40 * noise[-1])).any():
+        return replace(slope, kind="jump")
+    ends = np.array([_richardson(side, noise, 4, 1) for side in slopes])    # (sides, 3, m)
+    error = (np.abs(ends[:, 1]) + 2 * ends[:, 2]).sum(0)
+    kink = np.abs(ends[0, 0] - ends[-1, 0]) > 20 * error
+    if not kink.any():
+        return slope
+    v, (value, gap, noise) = point.weights, line.best
+    ends = v * np.where(kink, ends[:, 0], value)
+    error = np.linalg.norm(v * np.where(kink, error, np.abs(gap) + 2 * noise * line.moved))
+    return replace(
+        slope,
+        kind="kink",
+        low=ends.min(0).sum(),
+        high=ends.max(0).sum(),
+        error=error,
+        tolerance=20 * error + slack + 32 * point.eps * np.abs(ends).max(0).sum(),
+    )
+
+
+def _richardson(slopes, noise, ratio, power):
+    """The best cell of each output's extrapolation table: value, truncation, noise, (3, m).
+
+    slopes, noise: (rungs, m), steps falling by `ratio`, error series in h^power, h^(2 power), ...
+    A cell's truncation is its (signed) difference to the farther of its two parents.
+    """
+    column, factor = slopes, 1.0
+    for j in range(1, len(slopes)):
+        factor *= ratio**power
+        step = column[1:] - column[:-1]
+        column = column[1:] + step / (factor - 1)
+        gap = step * (factor / (factor - 1))
+        if j == 1:
+            outside = ~np.isfinite(gap)         # of the domain of f
+            cells = np.array([np.where(outside, 0.0, column), gap, noise[1:]])
+            cells[1, outside] = np.inf
+        else:                                   # cells[:, i]: the best of those that end at i + 1
+            better = np.abs(gap) < np.abs(cells[1, j - 1 :])
+            np.copyto(cells[0, j - 1 :], column, where=better)
+            np.copyto(cells[1, j - 1 :], gap, where=better)
+    best = cells[:, -1]
+    for i in range(len(slopes) - 3, -1, -1):
+        best = _sharper(best, cells[:, i])
+    return best
+
+
+def _sharper(fine, coarse):
+    """The sharper of two estimates (3, m) of every output, the coarse one only where it agrees:
+    far from x a bounded f has slopes of 0, and sharply so."""
+    error_fine, error_coarse = (np.abs(e[1]) + 2 * e[2] for e in (fine, coarse))
+    agrees = np.abs(coarse[0] - fine[0]) <= 1.5 * error_fine
+    return np.where((error_coarse < error_fine) & agrees, coarse, fine)
+
+
+def jiggle(x, level, rng):
+    """x with every entry changed by about `level` times itself; integers as they are."""
+    if not np.issubdtype(x.dtype, np.floating):
+        return x
+    change = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
+    return np.asarray(x * (1.0 + level * change)).astype(x.dtype, copy=False)
+
+
+def stream(seed, name):
+    """A random stream of its own for every use of a seed."""
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def as_tuple(x):
+    return tuple(x) if isinstance(x, (tuple, list)) else (x,)
+
+
+def _flat(outputs):
+    """Copies of the outputs end to end in float64, (m,): a view of the input would change."""
+    return np.concatenate([np.ravel(y) for y in outputs], dtype=np.float64)
