@@ -7,21 +7,17 @@ Read next: tensor.py, autograd.py, ops/elementwise.py.
 """
 
 import importlib
-import os
 from pathlib import Path
 
-# OpenBLAS reads this once, when NumPy loads: its worker thread otherwise spins for 30 ms after each
-# product and holds the core that the next NumPy call needs. Import minigen (or set the variable)
-# before NumPy to have the effect.
-os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
+from minigen.environment import prepare
+
+prepare()
 
 _root = Path(__file__).resolve().parent.parent
 if (_root / "setup.py").exists() and (_root / "kernels" / "manifest.py").exists():
-    __path__.append(
-        str(_root)
-    )  # a bare clone: minigen.kernels and minigen.demos are ../kernels, ../demos
+    __path__.append(str(_root))  # a bare clone: minigen.kernels is ../kernels, so are the demos
 
-import minigen.tensor
+import minigen.tensor  # first: ops needs Tensor, and Tensor's methods need ops
 
 # isort: split
 from minigen import nn, ops, optim

@@ -294,9 +294,10 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
                 _step(node, g, needed, create_graph, pending, owned, heap)
                 if not retain:
                     node.saved = node.edges = None
+            taken = {id(_owner(g._data)) for _, g in seeds}
             for leaf, g in pending.items():
                 if targets is None or leaf in targets:
-                    found[leaf] = _settled(_through_hooks(leaf, g))
+                    found[leaf] = _settled(_through_hooks(leaf, g), taken)
     finally:
         mode.reset(token)
     return found
@@ -344,11 +345,11 @@ def _watched_pull(node, g, create_graph, wanted, watchers):
     start = perf_counter()
     try:
         contributions = node.op.pull(node, g, create_graph, wanted)
+        seconds = perf_counter() - start
+        for watcher in watchers:
+            watcher.backward(node, g, contributions, seconds)
     finally:
         mode.reset(token)
-    seconds = perf_counter() - start
-    for watcher in watchers:
-        watcher.backward(node, g, contributions, seconds)
     return contributions
 
 
@@ -384,12 +385,24 @@ def _through_hooks(edge, g):
     return tensor if isinstance(g, Tensor) else tensor._data
 
 
-def _settled(g):
-    """A gradient as the tensor that a user keeps: no read-only broadcast view of some array."""
+def _settled(g, taken=()):
+    """A gradient as the tensor that a user keeps: of memory that nobody else was given.
+
+    taken: where arrays that somebody has are from (the upstream gradient, another leaf's).
+    """
     if isinstance(g, Tensor):
         return g
     g = as_array(g)
-    return wrap(g if getattr(g.flags, "writeable", True) else g.copy())
+    if id(_owner(g)) in taken or not getattr(g.flags, "writeable", True):
+        g = g.copy()
+    if taken:
+        taken.add(id(_owner(g)))
+    return wrap(g)
+
+
+def _owner(array):
+    """The array that the memory belongs to: itself, unless it is a view."""
+    return array if array.base is None else array.base
 
 
 def _fit(g, edge, node):

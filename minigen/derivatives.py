@@ -149,7 +149,7 @@ class _Checkpoint(Op):
             self.rng.load_state_dict(now)
         edges = [x.node or x for x in xs if _tracked(x)] + captured
         seeds = [(y.node or y, g if create_graph else wrap(g))]
-        found = _walk(seeds, set(edges), False, create_graph, through=False)
+        found = _walk(seeds, set(edges), None, create_graph, through=False)
         found = [found.get(edge) for edge in edges]
         return found if create_graph else [None if c is None else c._data for c in found]
 

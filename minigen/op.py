@@ -375,9 +375,9 @@ def _watched(call, op, args, now):
     start = perf_counter()
     try:
         y = call(*args)
+        seconds = perf_counter() - start
+        for watcher in now.watchers:
+            watcher.forward(op, args, y, seconds)
     finally:
         mode.reset(token)
-    seconds = perf_counter() - start
-    for watcher in now.watchers:
-        watcher.forward(op, args, y, seconds)
     return y

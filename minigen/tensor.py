@@ -14,6 +14,7 @@ Which dtype comes out (Python numbers and NumPy scalars take the tensor's; tests
     a float function of ints          float32          (exp, mean, division ...)
     new from Python floats            float32          (integers: int64, booleans: bool)
 
+(One exception: on the CPU, float16 with a NumPy float32 scalar or with int16 gives float32.)
 Integers never require grad. There is no in-place arithmetic: `x += y` makes a new x; `assign`
 overwrites a leaf, `ops.put` and `ops.where` make changed copies.
 Read next: autograd.py (what node is for), op.py (how an op is defined).

@@ -36,7 +36,7 @@ FLOORS = [
         "minigen.watch",
     ),
     ("minigen.backend",),
-    ("minigen.kernels",),
+    ("minigen.kernels", "minigen.environment"),
 ]
 ENGINE = 6  # the floor of what `from minigen import name` gives if name is no module: Tensor, grad
 

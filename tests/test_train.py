@@ -401,7 +401,7 @@ def test_progress_without_a_terminal_writes_a_line_a_tenth(capsys):
     progress = Progress(50, 0)
     for _ in range(50):
         if progress.advance():
-            progress.show({"loss": 0.12345})
+            progress.show({"loss": 0.12344})
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 10
     assert re.fullmatch(r"step 50/50  loss 0\.1234  \d.*steps/s  00:00 left", lines[-1])

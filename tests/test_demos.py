@@ -1,0 +1,498 @@
+"""The demos, their models, and the commands around them, as a user meets them."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from minigen.demos.autoencoders import autoencoder, conv_autoencoder
+from PIL import Image
+
+from minigen import Generator, demos, draw, metrics, optim, tensor
+from minigen.cli import bars, main
+from minigen.cli import list as listing
+from minigen.models.autoencoders import conv, mlp
+from minigen.train.settings import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = {"autoencoder": autoencoder, "conv-autoencoder": conv_autoencoder}
+
+
+def parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of 14 JPEGs of odd sizes, colour and grey."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    for i in range(14):
+        height, width = rng.integers(21, 70, 2)
+        shape = (height, width) if i % 5 == 0 else (height, width, 3)
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(folder / f"{i}.jpg")
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A small .npz of 40 grey pictures, to train on quickly."""
+    path = tmp_path / "small.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (40, 12, 12), np.uint8))
+    return path
+
+
+# The models -------------------------------------------------------------------------------------
+
+
+def test_parameter_counts():
+    rng = Generator()
+    assert parameters(mlp.AutoEncoder(mlp.Config(), rng=rng)) == 209_968
+    assert parameters(mlp.AutoEncoder(mlp.PAPER, rng=rng)) == 2_837_314
+    assert parameters(conv.ConvAutoEncoder(conv.Config(), rng=rng)) == 115_217
+
+
+def test_loss_sums_over_pixels_and_averages_over_images():
+    model = mlp.AutoEncoder(mlp.Config(pixels=20, hidden=(8,), latent=3), rng=Generator())
+    x = np.random.default_rng(0).random((50, 20), dtype=np.float32)
+    for p in model.parameters():
+        p.data = np.zeros(p.shape, np.float32)
+    list(model.decoder)[-1].bias.data = x.mean(0)       # the mean image: J/n is the variance
+    assert model.loss(tensor(x)).item() == pytest.approx(x.var(0).sum(), rel=1e-5)
+
+
+def test_convolutional_loss_sums_over_pixels_and_averages_over_images():
+    model = conv.ConvAutoEncoder(conv.Config(channels=3, size=8), rng=Generator())
+    for p in model.parameters():
+        p.data = np.zeros(p.shape, np.float32)
+    x = np.random.default_rng(0).random((5, 3, 8, 8), dtype=np.float32)
+    assert model.loss(tensor(x)).item() == pytest.approx((x**2).sum() / 5, rel=1e-5)
+
+
+def test_code_and_output_may_be_negative():
+    model = mlp.AutoEncoder(mlp.Config(), rng=Generator())
+    x = Generator().uniform((16, 784))
+    assert (model.encode(x).detach().numpy() < 0).any()
+    assert (model(x).detach().numpy() < 0).any()
+
+
+@pytest.mark.parametrize(("size", "channels", "widths"), [
+    (28, 1, (16, 32)), (30, 3, (4, 8)), (29, 1, (4, 8)), (9, 3, (4, 4, 4)), (64, 1, (4, 6, 8)),
+])
+def test_convolutional_auto_encoder_takes_any_size(size, channels, widths):
+    model = conv.ConvAutoEncoder(conv.Config(channels, size, widths, 5), rng=Generator())
+    x = Generator().uniform((2, channels, size, size))
+    assert model.encode(x).shape == (2, 5)
+    assert model(x).shape == x.shape
+    halves = [maps.shape[1:] for maps in model.features(x)]
+    assert halves == [(w, *[-(-size // 2**i)] * 2) for i, w in enumerate(widths, 1)]
+
+
+def make(kind):
+    if kind == "mlp":
+        model = mlp.AutoEncoder(mlp.Config(pixels=64, hidden=(32,), latent=16), rng=Generator(1))
+        return model, Generator(2).uniform((8, 64))
+    model = conv.ConvAutoEncoder(conv.Config(1, 8, (8, 16), 16), rng=Generator(1))
+    return model, Generator(2).uniform((8, 1, 8, 8))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_gradient_reaches_every_parameter_and_one_batch_is_overfitted(kind):
+    model, x = make(kind)
+    optimizer = optim.Adam(model.parameters(), lr=5e-3)
+    first = model.loss(x).item()
+    for _ in range(300):
+        loss = model.loss(x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for name, p in model.named_parameters():
+        assert p.grad is not None, name
+        assert np.abs(p.grad.numpy()).max() > 0, name
+    assert model.loss(x).item() < 0.02 * first
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+def test_start_is_orthogonal_and_depends_on_the_generator_only(kind):
+    model, _ = make(kind)
+    for p, same in zip(model.parameters(), make(kind)[0].parameters(), strict=True):
+        np.testing.assert_array_equal(p.detach().numpy(), same.detach().numpy())
+        if p.ndim > 1:
+            w = p.detach().numpy().reshape(p.shape[0], -1)
+            gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
+            np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-5)
+
+
+def test_checkerboard_is_where_the_stride_does_not_divide_the_kernel():
+    uneven, even, resized = (x.numpy() for x in conv_autoencoder.upsampled_ones().values())
+    for result in (uneven, even, resized):
+        assert result.shape == (12, 12)
+    assert set(np.unique(uneven[2:-2, 2:-2])) == {1, 2, 4}
+    assert (even[1:-1, 1:-1] == 4).all()
+    assert (resized[1:-1, 1:-1] == 9).all()
+
+
+# Metrics ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("images", [50, 12])        # more and fewer images than pixels
+def test_pca_mse_is_what_is_left_of_the_svd(images):
+    rng = np.random.default_rng(0)
+    train = (rng.normal(size=(images, 20)) * np.arange(1, 21)).astype(np.float32).reshape(-1, 4, 5)
+    test = rng.normal(size=(7, 4, 5)).astype(np.float32)
+    flat, other = train.reshape(images, 20).astype(float), test.reshape(7, 20).astype(float)
+    directions = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:3]
+    centred = other - flat.mean(0)
+    expected = ((centred - centred @ directions.T @ directions) ** 2).sum(1).mean()
+    assert metrics.pca_mse(train, test, 3) == pytest.approx(expected, rel=1e-9)
+    # on what it was fitted to, all directions leave nothing, also when asked for more
+    assert metrics.pca_mse(train, train, 100) == pytest.approx(0, abs=1e-6)
+
+
+def test_psnr():
+    assert metrics.psnr(mse=784 * 0.01, pixels=784) == pytest.approx(20)
+    assert metrics.psnr(mse=1.0, pixels=100, peak=2.0) == pytest.approx(10 * np.log10(400))
+    assert metrics.psnr(mse=0.0, pixels=1) == float("inf")
+
+
+# The catalogue ----------------------------------------------------------------------------------
+
+
+def test_every_demo_declares_what_the_commands_need():
+    assert set(demos.names()) >= set(MODULES)
+    for name, path in demos.names().items():
+        module = __import__(path, fromlist=["main"])
+        assert "tiny" in module.PRESETS, name
+        assert set(module.PRESETS) <= {"tiny", "cpu", "gpu"}, name
+        assert set(module.ABOUT.bars) == set(module.PRESETS), name
+        assert all(s.comment for s in settings(module.Config).values()), name
+        for values in module.PRESETS.values():
+            assert set(values) <= set(settings(module.Config)), name
+        __import__(module.ABOUT.module)
+
+
+def test_recorded_results_are_of_these_demos():
+    recorded = json.loads(demos.RECORDED.read_text(encoding="utf-8"))
+    assert set(recorded) <= set(demos.names())
+    for name, results in recorded.items():
+        about = MODULES[name].ABOUT
+        for preset, result in results.items():
+            assert result["metric"] == about.metric
+            assert result["bar"] == about.bars[preset]
+            assert about.reached(result["value"], preset)
+            assert set(result) == {"metric", "value", "sd", "bar", "seconds", "seeds", "device",
+                                   "date"}
+
+
+def test_convolutions_have_to_beat_the_fully_connected_network():
+    dense = demos.recorded("autoencoder")["tiny"]["value"]
+    assert conv_autoencoder.ABOUT.bars["tiny"] < dense
+    assert conv_autoencoder.ABOUT.metric == autoencoder.ABOUT.metric
+
+
+def test_list_json_has_the_schema(capsys):
+    assert main(["list", "--json"]) == 0
+    entries = {e["demo"]: e for e in json.loads(capsys.readouterr().out)}
+    entry = entries["conv-autoencoder"]
+    assert list(entry) == ["row", "item", "demo", "chapter", "fr", "en", "module", "presets",
+                           "recorded"]
+    assert entry["row"] == 29
+    assert entry["item"] == "A-07"
+    assert entry["chapter"] == "autoencoders"
+    assert entry["module"] == "minigen.models.autoencoders.conv"
+    assert entry["presets"] == ["tiny", "gpu"]
+    assert entries["autoencoder"]["row"] == 23
+    rows = [np.min(e["row"]) for e in entries.values()]
+    assert rows == sorted(rows)
+
+
+def test_list_shows_names_presets_and_results(capsys, monkeypatch):
+    result = {"metric": "mse_vs_pca", "value": 0.7, "sd": 0.01, "bar": 0.9, "seconds": 130.0,
+              "seeds": 3, "device": "cpu: 2 cores of X", "date": "2026-01-01"}
+    monkeypatch.setattr(demos, "recorded", lambda name: {"tiny": result} if "conv" in name else {})
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [x for x in lines if "conv-autoencoder" in x]
+    for word in ("autoencoders", "convolutional auto-encoder", "auto-encodeur convolutionnel",
+                 "tiny", "mse_vs_pca recorded 0.7 ± 0.01 over 3 seeds", "2 min"):
+        assert word in line
+    assert listing.catalogue()[1]["recorded"] == {"tiny": result}
+
+
+# The command line -------------------------------------------------------------------------------
+
+
+def test_demo_alone_lists_the_demos(capsys):
+    assert main(["demo"]) == 0
+    out = capsys.readouterr().out
+    for name in MODULES:
+        assert name in out
+    assert "auto-encodeur convolutionnel" in out
+
+
+def test_help_explains_every_setting(capsys):
+    for name, module in MODULES.items():
+        with pytest.raises(SystemExit) as end:
+            main(["demo", name, "--help"])
+        assert end.value.code == 0
+        out = capsys.readouterr().out
+        for setting in settings(module.Config).values():
+            (line,) = [x for x in out.splitlines() if x.split()[:1] == [setting.name]]
+            assert setting.comment in line
+        for field in fields(module.Config):
+            assert field.name == "launch" or field.name in out
+    assert re.search(r"widths +16,32 +64,128,256 +channels of each level", out)
+    assert module.__doc__.splitlines()[0] in out
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["conv-autoencode"], "no demo 'conv-autoencode'; did you mean 'conv-autoencoder'?"),
+    (["conv-autoencode", "--help"], "no demo 'conv-autoencode'; did you mean 'conv-autoencoder'?"),
+    (["autoencoder", "--set", "epoch=3"], "no setting 'epoch'; did you mean 'epochs'?"),
+    (["autoencoder", "--set", "epochs=x"], "--set epochs=x: 'x' is not a whole number"),
+    (["autoencoder", "--set", "latent=0"], "latent must be at least 1"),
+    (["autoencoder", "--preset", "tini"], "no such preset; did you mean 'tiny'? (tiny, gpu)"),
+    (["autoencoder", "--device", "tpu"], "device 'tpu' is not known: use \"cpu\", \"gpu\""),
+    (["autoencoder", "--seed", "-3"], "--seed -3: it must be at least 0"),
+    (["autoencoder", "--data", "no-such-folder"], "no-such-folder: no such file or folder"),
+    (["autoencoder", "--out", __file__], "test_demos.py is a file; give a folder"),
+    (["autoencoder", "--resume", "no-such-run"], "--resume no-such-run: not the folder of a run"),
+    (["autoencoder", "--resume", "x", "--seed", "0"], "leave out --seed"),
+    (["autoencoder", "--resume", "x", "--set", "lr=1"], "leave out --set"),
+])
+def test_mistakes_are_explained_in_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = main(["demo", *arguments])
+    except SystemExit as end:       # argparse's way
+        code = end.code
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("minigen demo: ")
+    assert message in line
+    assert list(tmp_path.iterdir()) == []       # nothing half-written
+
+
+def test_gpu_preset_without_a_gpu_says_what_to_install(capsys, monkeypatch, tmp_path):
+    def missing():
+        raise RuntimeError('device "gpu": CuPy is not installed. Install the extra')
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("minigen.backend.cupy.module", missing)
+    assert main(["demo", "conv-autoencoder", "--preset", "gpu"]) == 2
+    assert capsys.readouterr().err == (
+        'minigen demo: device "gpu": CuPy is not installed. Install the extra\n')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_ones_own_jpegs_trains(pictures, tmp_path, capsys):
+    code = main(["demo", "conv-autoencoder", "--data", str(pictures), "--set", "steps=4",
+                 "--set", "batch=5", "--set", "widths=4,4", "--out", str(tmp_path / "out")])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "my pictures: 14 pictures" in out
+    assert "your own data: there is no recorded reference to compare with" in out
+    folder = tmp_path / "out" / "conv-autoencoder-1"
+    report = json.loads((folder / "report.json").read_text())
+    assert report["data"] == str(pictures)
+    assert report["metrics"]["mse"] > 0
+    for name in ("reconstructions", "feature-maps", "checkerboard", "training"):
+        assert f"figure: {folder / name}.png" in out
+        with Image.open(folder / f"{name}.png") as picture:
+            assert min(picture.size) >= 150
+            assert len(picture.convert("RGB").getcolors(1 << 24)) > 10      # not blank
+
+
+def test_fully_connected_demo_draws_its_figures(pictures, tmp_path, capsys):
+    code = main(["demo", "autoencoder", "--data", str(pictures), "--set", "epochs=2", "--set",
+                 "size=17", "--set", "hidden=9,8", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "3x17x17" in out
+    for name in ("reconstructions", "codes", "schema", "training"):
+        with Image.open(tmp_path / "autoencoder-1" / f"{name}.png") as picture:
+            assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
+
+
+def test_codes_of_two_numbers_are_drawn_as_they_are(monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(draw, "scatter", lambda points, *rest: drawn.update(points=points))
+    codes = np.random.default_rng(0).normal(size=(20, 2))
+    autoencoder.code_map(codes, codes, SimpleNamespace(test_labels=None, classes=()))
+    assert drawn["points"] is codes
+
+
+def test_fisher_directions_find_what_tells_classes_apart():
+    rng = np.random.default_rng(0)
+    labels = np.arange(3000) % 3
+    codes = rng.normal(size=(3000, 6)) * [50, 1, 20, 1, 5, 5]      # large where nothing is told
+    codes[:, 1] += 10 * labels
+    codes[:, 3] += 10 * (labels == 1)
+    directions = autoencoder.fisher_directions(codes, labels)
+    seen = codes @ directions
+    within = max(seen[labels == k].std(0).max() for k in range(3))
+    means = np.array([seen[labels == k].mean(0) for k in range(3)])
+    apart = [np.linalg.norm(means[a] - means[b]) for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert min(apart) > 5 * within
+
+
+@pytest.mark.parametrize(("bar", "mark", "code"), [(1e9, "✓", 0), (1e-9, "✗", 1)])
+def test_unmodified_preset_is_compared_with_the_recorded_reference(
+        bar, mark, code, tmp_path, capsys, monkeypatch):
+    recorded = {"tiny": {"value": 0.7, "sd": 0.01, "seeds": 3, "seconds": 42.0, "device": "cpu: X"}}
+    monkeypatch.setattr(demos, "recorded", lambda name: recorded)
+    monkeypatch.setitem(conv_autoencoder.PRESETS, "tiny", {"steps": 3, "batch": 4, "size": 8})
+    monkeypatch.setitem(conv_autoencoder.ABOUT.bars, "tiny", bar)
+    assert main(["demo", "conv-autoencoder", "--seed", "1", "--out", str(tmp_path)]) == code
+    out = capsys.readouterr().out
+    assert "expect 42 s on cpu: X" in out
+    assert re.search(rf"{mark} mse_vs_pca \S+, bar ≤ \S+; recorded 0\.7 ± 0\.01 over 3 seeds", out)
+    assert "digits" in out                                  # the line about the data
+
+
+def test_changed_settings_are_not_compared(tmp_path, capsys, file):
+    arguments = ["demo", "autoencoder", "--set", "epochs=1", "--set", "latent=32", "--set",
+                 "size=8", "--set", "batch=4000", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    # latent has the preset's value: no change
+    assert "settings changed (epochs, size, batch): no recorded reference to compare with" in out
+
+
+def test_diverging_run_stops_with_the_step_and_the_checkpoint(tmp_path, capsys, file):
+    code = main(["demo", "autoencoder", "--data", str(file), "--set", "lr=1e30", "--set",
+                 "epochs=40", "--out", str(tmp_path / "o")])
+    error = capsys.readouterr().err
+    assert code == 1
+    assert re.search(r"minigen demo: mse is (nan|inf) at step \d+\n", error)
+    assert "last good checkpoint: step" in error
+
+
+def start(arguments, **options):
+    """A process that runs minigen."""
+    return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True,
+                            stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+                            **options)
+
+
+def wait_for(path, process):
+    """Until the path exists; its modification time."""
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows delivers Ctrl-C to consoles only")
+def test_ctrl_c_saves_and_prints_the_command_that_resumes(file, tmp_path):
+    out = tmp_path / "a b"                                  # a name that a shell has to have quoted
+    process = start(["-m", "minigen.demos.autoencoders.conv_autoencoder", "--data", str(file),
+                     "--set", "steps=1000000", "--out", str(out)], cwd=tmp_path)
+    wait_for(out / "conv-autoencoder-1" / "checkpoint.safetensors", process)
+    process.send_signal(signal.SIGINT)
+    text = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, text
+    assert "Traceback" not in text
+    command = shlex.split(text.splitlines()[-1])
+    assert command[-5:] == ["minigen", "demo", "conv-autoencoder", "--resume",
+                            str(out / "conv-autoencoder-1")]
+    step = int(re.search(r"saved after step (\d+) of 1000000", text)[1])
+
+    # started as the line says, it continues; Python may be called otherwise in this shell
+    again = start(["-m", *command[command.index("-m") + 1 :]], cwd=tmp_path)
+    line = ""
+    while "continued after" not in line:
+        line = again.stdout.readline()
+        assert line, "the resumed run ended early"
+    assert f"continued after step {step}" in line
+    time.sleep(1)
+    again.send_signal(signal.SIGTERM)
+    text = again.communicate(timeout=60)[0]
+    assert again.returncode == 130, text
+    assert int(re.search(r"saved after step (\d+) of 1000000", text)[1]) > step
+
+
+def test_resume_continues_to_the_same_end(file, tmp_path, capsys, monkeypatch):
+    arguments = ["demo", "conv-autoencoder", "--data", file.name, "--set", "steps=12", "--set",
+                 "batch=8"]
+    monkeypatch.chdir(tmp_path)
+    assert main([*arguments, "--out", "whole"]) == 0
+
+    inner = conv_autoencoder.optim.Adam.step
+    calls = []
+
+    def step(self):
+        inner(self)
+        calls.append(1)
+        if len(calls) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(conv_autoencoder.optim.Adam, "step", step)
+    assert main([*arguments, "--out", "cut"]) == 130
+    folder = tmp_path / "cut" / "conv-autoencoder-1"
+    assert main(["demo", "autoencoder", "--resume", str(folder)]) == 2
+    assert "it is a run of conv-autoencoder, not autoencoder" in capsys.readouterr().err
+    monkeypatch.chdir(folder)                               # the data is found from anywhere
+    assert main(["demo", "conv-autoencoder", "--resume", str(folder)]) == 0
+    assert len(calls) == 12
+    whole = tmp_path / "whole" / "conv-autoencoder-1"
+    for path in whole.iterdir():
+        if path.suffix in (".png", ".jsonl"):
+            assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+    first, second = (json.loads((p / "report.json").read_text()) for p in (whole, folder))
+    assert first["metrics"] == second["metrics"]
+    assert first["settings"] == second["settings"]
+
+
+# minigen bars -----------------------------------------------------------------------------------
+
+
+def test_bars_records_means_and_prints_the_table(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "recorded.json"
+    path.write_text('{"autoencoder": {"gpu": {"kept": true}}}')
+    monkeypatch.setattr(demos, "RECORDED", path)
+    values = iter([0.7, 0.8, 0.9])
+
+    def run(command, **_):
+        assert command[1:7] == ["-m", "minigen", "demo", "conv-autoencoder", "--preset", "tiny"]
+        folder = Path(command[command.index("--out") + 1]) / "conv-autoencoder-1"
+        folder.mkdir()
+        report = {"metrics": {"mse_vs_pca": next(values)}, "hardware": "cpu: X"}
+        (folder / "report.json").write_text(json.dumps(report))
+
+    monkeypatch.setattr(bars.subprocess, "run", run)
+    path.write_text("{}")
+    assert main(["bars", "--only", "conv-autoencoder"]) == 0
+    result = json.loads(path.read_text())["conv-autoencoder"]["tiny"]
+    assert result["value"] == pytest.approx(0.8)
+    assert result["sd"] == pytest.approx(0.1)
+    assert (result["seeds"], result["device"], result["bar"]) == (3, "cpu: X", 0.9)
+    table = capsys.readouterr().out.splitlines()[-1]
+    cells = ["A-07", "conv-autoencoder", "tiny", "mse_vs_pca", "≤ 0.9", "✓ 0.8 ± 0.1", "3"]
+    assert table.startswith(f"| {' | '.join(cells)} |")
+
+
+def test_bars_shows_what_a_failed_run_said_and_records_nothing(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "recorded.json"
+    path.write_text("{}")
+    monkeypatch.setattr(demos, "RECORDED", path)
+    monkeypatch.setitem(autoencoder.PRESETS, "cpu", {})             # unknown to the new process
+    monkeypatch.setitem(autoencoder.ABOUT.bars, "cpu", 1.0)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    assert main(["bars", "--only", "autoencoder", "--preset", "cpu", "--seeds", "1"]) == 1
+    assert "autoencoder has no such preset" in capsys.readouterr().err
+    assert path.read_text() == "{}"
+    assert main(["bars", "--only", "autoencode"]) == 2
+    assert "did you mean 'autoencoder'?" in capsys.readouterr().err
