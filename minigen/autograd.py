@@ -1,11 +1,10 @@
 """Reverse-mode differentiation: record what happened, then walk back over it.
 
 Idea: every op on tensors that need a gradient leaves a `Node`: what its derivative will need, and
-edges to the nodes of its inputs. Nodes are numbered as they are made, so an input's number is
-always
-smaller than its consumer's: walking from the highest number down (a heap) meets every node after
-all its consumers. No recursion, no counting pass. What an op would have to repeat, the engine does
-once: gradients are summed to their input's shape, cast to its dtype, checked and accumulated.
+edges to the nodes of its inputs. Nodes are numbered as they are made, inputs before consumers, so
+that walking from the highest number down (a heap) meets every node after all its consumers: no
+recursion, no counting pass. What an op would have to repeat, the engine does once: gradients are
+summed to their input's shape, cast to its dtype, checked and accumulated.
 
 Invariants: a node never refers to its own output tensor (it would be a reference cycle); a gradient
 array that somebody else may hold is never written into; a saved input that was overwritten since is
@@ -17,11 +16,12 @@ import inspect
 import itertools
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
+from sys import modules
 from time import perf_counter
 from typing import NamedTuple
 
-from minigen import ops
-from minigen.backend import array_module, as_array, byte_range, quiet
+from minigen import errors, ops
+from minigen.backend import array_module, as_array, byte_range, follow, is_repeated, quiet
 from minigen.tensor import Tensor, wrap
 
 
@@ -139,6 +139,7 @@ def writing(tensor):
             f"cannot write into the result of {tensor.node.op.name}: only leaves may be written; "
             "use minigen.ops.where or minigen.ops.put to make a new tensor"
         )
+    follow(tensor._data)
     try:
         yield tensor._data
     finally:  # interrupted, it may be half written
@@ -152,8 +153,11 @@ def assign(tensor, value):
     value = value._data if isinstance(value, Tensor) else value
     with writing(tensor) as target:
         try:
+            follow(target, value)
             target[...] = value
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
+            if "broadcast" not in str(error):
+                raise errors.explain("assign", (tensor, value), error) from error
             shape = getattr(value, "shape", ())
             raise ValueError(f"assign: {shape} does not broadcast to {target.shape}") from error
 
@@ -275,6 +279,7 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
     ends = () if through else targets
     needed = None if targets is None else _on_a_path(seeds, targets, ends)
     pending, found, owned, heap = {}, {}, set(), []
+    taken = {id(_owner(g._data)) for _, g in seeds}
     token = mode.set(mode.get()._replace(grad=create_graph))
     try:
         with quiet():
@@ -284,17 +289,18 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
                 node = heapq.heappop(heap)[1]
                 g = pending.pop(node)
                 owned.discard(node)
+                if "cupy" in modules:
+                    follow(g)
                 if node.hooks:
                     g = _through_hooks(node, g)
                 if targets is not None:
                     if node in targets:
-                        found[node] = _settled(g)
+                        found[node] = _settled(g, taken)
                     if node in ends or _is_last(node, needed, targets):
                         continue
                 _step(node, g, needed, create_graph, pending, owned, heap)
                 if not retain:
                     node.saved = node.edges = None
-            taken = {id(_owner(g._data)) for _, g in seeds}
             for leaf, g in pending.items():
                 if targets is None or leaf in targets:
                     found[leaf] = _settled(_through_hooks(leaf, g), taken)
@@ -385,7 +391,7 @@ def _through_hooks(edge, g):
     return tensor if isinstance(g, Tensor) else tensor._data
 
 
-def _settled(g, taken=()):
+def _settled(g, taken):
     """A gradient as the tensor that a user keeps: of memory that nobody else was given.
 
     taken: where arrays that somebody has are from (the upstream gradient, another leaf's).
@@ -393,10 +399,10 @@ def _settled(g, taken=()):
     if isinstance(g, Tensor):
         return g
     g = as_array(g)
-    if id(_owner(g)) in taken or not getattr(g.flags, "writeable", True):
+    if id(_owner(g)) in taken or is_repeated(g):
+        follow(g)
         g = g.copy()
-    if taken:
-        taken.add(id(_owner(g)))
+    taken.add(id(_owner(g)))
     return wrap(g)
 
 

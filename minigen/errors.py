@@ -17,15 +17,16 @@ from minigen.tensor import Tensor
 
 def explain(name, args, error):
     """The exception to raise for `error`, which NumPy or CuPy raised in the op called `name`."""
-    if str(error).startswith(f"{name}:"):
-        return error
-    tensors = [a for a in args if isinstance(a, Tensor) or is_array(a)]
+    flat = [b for a in args for b in (a if isinstance(a, tuple) else (a,))]  # an index is a tuple
+    tensors = [a for a in flat if isinstance(a, Tensor) or is_array(a)]
     devices = list(dict.fromkeys(device_of(getattr(a, "_data", a)) for a in tensors))
     if len(devices) > 1:
         return RuntimeError(
             f"{name}: one argument is on {devices[0]}, another on {devices[1]}; "
             f'move one of them, for example with .to("{devices[1]}")'
         )
+    if str(error).startswith(f"{name}:"):
+        return error
     if isinstance(error, AxisError) and error.ndim is not None:
         return _out_of_range(name, error.axis, error.ndim)
     shapes = [tuple(a.shape) for a in tensors]

@@ -20,6 +20,7 @@ Read next: ops/elementwise.py (primitives), ops/loss.py (fused ops), autograd.py
 import functools
 import inspect
 from collections import namedtuple
+from sys import modules
 from time import perf_counter
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ import numpy
 
 from minigen import errors
 from minigen.autograd import Node, enable_grad, grad, mode
-from minigen.backend import as_array, is_array, ndarray
+from minigen.backend import as_array, follow, is_array, ndarray
 from minigen.tensor import Tensor, wrap
 
 FLOAT32 = numpy.dtype("float32")
@@ -328,6 +329,8 @@ def _op(op, settles):
                     key |= bit
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
         try:
+            if "cupy" in modules:
+                follow(*arrays)
             y, back = op.run(key, args, arrays) if fusing else (forward(*arrays), None)
         except translated as error:
             raise errors.explain(op.name, args, error) from error

@@ -233,6 +233,7 @@ class Tensor(Methods):
             def keep(g):
                 t = tensor()
                 if t is not None:
+                    g = g if g.node is not None else wrap(g._data.copy())  # memory of its own
                     t.grad = g if t.grad is None else t.grad + g
 
             self.register_hook(keep)

@@ -231,7 +231,7 @@ POOLING = [
         [
             *WINDOWS,
             run((1, 1, 3, 4), kernel_size=2, padding=1, count_include_pad=False),
-            run((1, 1, 4, 3), kernel_size=(3, 2), stride=2, padding=(1, 0), count_include_pad=False),
+            run((1, 1, 4, 3), kernel_size=(3, 2), padding=(1, 0), count_include_pad=False),
         ],
         linear=(0,),
     ),
@@ -255,8 +255,15 @@ NORMALISATION = [
     ),
     case(
         "dropout", our_dropout, dropout,
-        [run((4, 3)), run((2, 3), p=0.2), run((6,), p=0.5, training=False), run((6,), p=1.0)]
-        + [run((3,), p=0), run(()), run((0, 2))],
+        [
+            run((4, 3)),
+            run((2, 3), p=0.2),
+            run((6,), p=0.5, training=False),
+            run((6,), p=1.0),
+            run((3,), p=0),
+            run(()),
+            run((0, 2)),
+        ],
         linear=(0,),
     ),
 ]

@@ -54,7 +54,7 @@ ARITHMETIC = [
         positive,
         normal,
         kinks=[
-            # a = 0: nothing is nan that has a limit
+            # a = 0: nothing is nan that has a limit (PyTorch's second derivative at b = 0 is)
             at([0.0, 0.0, 0.0], [0.0, 1.0, 2.0], y=[1, 0, 0], grads=([0, 1, 0], [0, 0, 0]),
                second=[0, 0, 2]),
             at([0.0, 0.0], [0.5, -1.0], y=[0, inf], grads=([inf, -inf], [0, -inf])),
@@ -83,7 +83,9 @@ ARITHMETIC = [
     elementwise(
         "abs", ops.abs, np.abs, apart, kinks=[at([0.0, -0.0], y=[0, 0], grads=([0, 0],))]
     ),
-    elementwise("square", ops.square, np.square, kinks=[at([0.0], y=[0], grads=([0],), second=[2])]),
+    elementwise(
+        "square", ops.square, np.square, kinks=[at([0.0], y=[0], grads=([0],), second=[2])]
+    ),
     elementwise("sign", ops.sign, np.sign, apart, kinks=[at([0.0], y=[0], grads=([0],))]),
 ]
 
@@ -210,7 +212,8 @@ ACTIVATIONS = [
         lambda x, beta=1.0, threshold=20.0: np.log1p(np.exp(beta * x)) / beta, gives="float",
         options=[{}, dict(beta=3.0), dict(beta=0.5, threshold=50)],
         kinks=[
-            at([1e4, -1e4, 0.0], y=[1e4, 0, math.log(2)], grads=([1, 0, 0.5],), second=[0, 0, 0.25]),
+            at([1e4, -1e4, 0.0], y=[1e4, 0, math.log(2)], grads=([1, 0, 0.5],),
+               second=[0, 0, 0.25]),
             at([1.0, 1.5], threshold=1.0, y=[math.log1p(math.e), 1.5],
                grads=([1 / (1 + math.exp(-1)), 1],)),
         ],

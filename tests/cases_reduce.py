@@ -26,7 +26,7 @@ DIMS = [
 ]
 OVER_NOTHING = [run((0, 3), dim=0), run((2, 0)), run((2, 0, 3), dim=(1, 2), keepdim=True)]
 ONE_DIM = [r for r in DIMS if isinstance(r.options.get("dim"), int)]
-ALONG = [run((2, 3), dim=0), run((2, 3, 2), dim=-1), run((), dim=0), run((1,), dim=0), run((3, 0), dim=0)]
+ALONG = [run(shape, dim=0) for shape in [(2, 3), (), (1,), (3, 0)]] + [run((2, 3, 2), dim=-1)]
 
 
 def reduced(numpy):
@@ -206,8 +206,8 @@ def negative_log_likelihood(x, target):
     """By a loop over the targets: x (N, C, ...), target (N, ...)."""
     p = softmax(x, 1)
     y = np.empty(target.shape)
-    for at, c in np.ndenumerate(target):
-        y[at] = -np.log(p[(at[0], c, *at[1:])])
+    for place, c in np.ndenumerate(target):
+        y[place] = -np.log(p[(place[0], c, *place[1:])])
     return y
 
 
@@ -240,7 +240,7 @@ LOSSES = [
     ),
     case(
         "binary_cross_entropy", ops.binary_cross_entropy, loss(bernoulli), EACH, unit, unit,
-        # logs are kept above -100
+        # logs are kept above -100, also in the target's gradient (PyTorch's is infinite there)
         kinks=[
             at([0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], reduction="none", y=[0, 0, 100, 100],
                grads=([0, 0, -1e12, 1e12], [100, -100, 100, -100])),

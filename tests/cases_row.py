@@ -116,7 +116,7 @@ def case(name, fn, numpy, runs, *draw, **known):
 
 
 def elementwise(name, fn, numpy, *draw, inputs=None, options=({},), **known):
-    """A row for an elementwise op: all shapes that broadcast, and sizes 0 and 1, without options."""
+    """An elementwise op's row: shapes that broadcast, sizes 0 and 1; then each of the options."""
     count = inputs or max(len(draw), 1)
     runs = [run(*shapes, **options[0]) for shapes in BROADCASTING[count]]
     runs += [run(*BROADCASTING[count][0], **others) for others in options[1:]]

@@ -142,7 +142,8 @@ REORDERING = [
         run((0, 2), sizes=(1, 0)),
     ),
     shape_op(
-        "transpose", ops.transpose, lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1) if x.ndim else x,
+        "transpose", ops.transpose,
+        lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1) if x.ndim else x,
         run((2, 3), dim0=0, dim1=1),
         run((2, 3, 2), dim0=-1, dim1=0),
         run((2,), dim0=0, dim1=-1),
@@ -171,7 +172,12 @@ JOINING = [
     ),
     case(
         "stack", packed(ops.stack), packed(lambda xs, dim=0: np.stack(xs, dim)),
-        [run((2, 3), (2, 3)), run((2,), (2,), (2,), dim=-1), run((), ()), run((2, 0), (2, 0), dim=1)],
+        [
+            run((2, 3), (2, 3)),
+            run((2,), (2,), (2,), dim=-1),
+            run((), ()),
+            run((2, 0), (2, 0), dim=1),
+        ],
         linear=(0, 1, 2),
     ),
     shape_op(
@@ -233,7 +239,9 @@ READING = [
         run((), key=None),
         run((0, 3), key=(Q, 1)),
     ),
-    case("index", ops.index, lambda x, i: x[i], [run((3, 2), (2, 2))], normal, below(3), linear=(0,)),
+    case(
+        "index", ops.index, lambda x, i: x[i], [run((3, 2), (2, 2))], normal, below(3), linear=(0,)
+    ),
     case(
         "put", lambda x, value, key, **o: ops.put(x, key, value, **o), put,
         [

@@ -56,6 +56,23 @@ def test_gradients_shared_by_leaves_survive_a_later_accumulation():
     assert y.grad.tolist() == first.tolist() == upstream.tolist() == [1, 10]
 
 
+def test_gradients_never_share_memory():
+    x, y, upstream = leaf(1.0, 2.0), leaf(3.0, 4.0), mg.tensor([1.0, 1.0])
+    h = x + 0
+    h.retain_grad()
+    (h + y).backward(upstream)
+    u, v, w = leaf(1.0, 2.0), leaf(3.0, 4.0), np.ones(4, "float32")
+    ops.cat([u, v]).backward(w)
+    a = x + 0
+    ga, gx, gy = mg.grad(a + y, [a, x, y], upstream)
+    arrays = [t.data for t in (x.grad, y.grad, h.grad, upstream, u.grad, v.grad, ga, gx, gy)] + [w]
+    for i, one in enumerate(arrays):
+        assert not any(np.shares_memory(one, other) for other in arrays[:i])
+    z = leaf(1.0, 2.0)
+    z.backward(upstream)
+    assert not np.shares_memory(z.grad.data, upstream.data) and z.grad.tolist() == [1, 1]
+
+
 def test_a_gradient_is_added_to_what_is_there_and_the_old_one_is_left_alone():
     x = leaf(1.0, 2.0)
     before = x.grad = mg.tensor([100.0, 200.0])

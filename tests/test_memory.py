@@ -238,6 +238,17 @@ def test_tensors_and_indices_saved_within_tuples_are_checked():
     assert "index saved a tensor of shape (3,)" in error_of(loss)
 
 
+def test_the_newest_write_counts_whatever_was_written_before_and_between():
+    x, w, others = leaf(3), leaf(3), [leaf(3) for _ in range(3)]
+    for _ in range(2):
+        for t in (w, *others):
+            mg.assign(t, 1.0)
+    loss = (x * w).sum()
+    mg.assign(w, 5.0)
+    mg.assign(others[0], 5.0)
+    assert "mul saved" in error_of(loss)
+
+
 def test_a_write_that_failed_half_way_counts():
     x, w = leaf(3), leaf(3)
     loss = (x * w).sum()

@@ -134,7 +134,7 @@ def named(name, n, generic):
 
 
 @given(geometries(), st.booleans(), SEEDS)
-@settings(max_examples=150)
+@settings(max_examples=200)
 def test_conv_is_its_definition(geometry, generic, seed):
     shape, weight_shape, options = geometry
     conv = named("conv", len(shape) - 2, generic)
@@ -146,7 +146,7 @@ def test_conv_is_its_definition(geometry, generic, seed):
 
 
 @given(geometries(), st.booleans(), SEEDS)
-@settings(max_examples=150)
+@settings(max_examples=200)
 def test_conv_transpose_is_its_definition(geometry, generic, seed):
     """On what conv makes of the drawn shapes, back to the size of x."""
     shape, weight_shape, options = geometry
@@ -358,7 +358,7 @@ def graphs(draw):
 
 
 def pull(nodes, leaves, vs, us=None):
-    """Gradients of Σ <v, output> in the leaves; with us, those of Σ <u, these gradients>. Arrays."""
+    """Gradients of Σ <v, output> in the leaves, arrays; with us, those of Σ <u, gradient>."""
     xs = [Tensor(x).requires_grad_() for x in leaves]
     gs = gradients(evaluate(nodes, xs), xs, vs, create_graph=us is not None)
     if us is not None:
@@ -374,7 +374,7 @@ def gradients(ys, xs, vs, create_graph=False):
 
 
 @given(graphs())
-@settings(max_examples=40)
+@settings(max_examples=80)
 def test_gradients_of_random_graphs(graph):
     """Values against NumPy's; gradients of order 1 against differences of NumPy, of order 2
     against differences of those."""

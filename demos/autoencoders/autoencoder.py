@@ -93,7 +93,7 @@ def code_map(train, test, images):
             directions = np.linalg.svd(train - train.mean(0), full_matrices=False)[2][:2].T
             title += ", seen from where they spread most"
         test = (test - train.mean(0)) @ directions                                      # (N, 2)
-        names = ("first direction", "second direction")
+        names = ("first direction, in standard deviations of a class", "second direction")
     return draw.scatter(test, images.test_labels, images.classes, title, names)
 
 
@@ -102,8 +102,8 @@ def fisher_directions(codes, labels):
     _, kinds = np.unique(labels, return_inverse=True)
     means = np.array([codes[kinds == k].mean(0) for k in range(kinds.max() + 1)])
     _, spread, axes = np.linalg.svd(codes - means[kinds], full_matrices=False)
-    # in these coordinates every class spreads evenly: what is left to look at are the means
-    even = axes.T / np.maximum(spread, 1e-6 * spread[0])
+    # in these coordinates classes spread by 1 in every direction: what is left is to tell the means
+    even = axes.T * (len(codes) ** 0.5 / np.maximum(spread, 1e-6 * spread[0]))
     return even @ np.linalg.svd((means - means.mean(0)) @ even, full_matrices=False)[2][:2].T
 
 

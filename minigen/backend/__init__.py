@@ -3,6 +3,9 @@
 Idea: an array says where it lives, so nobody else has to. Code above this floor asks
 `array_module(x)` for the module that made x and calls `xp.exp(x)`, whatever xp is. What NumPy and
 CuPy do differently stands here, once, under one name.
+
+CuPy computes, and makes arrays, on the thread's current GPU, wherever its arguments live. Here the
+current GPU follows the arrays: `array_module` and `follow` change it.
 Read next: numpy.py (threads on the CPU), cupy.py (the only file that imports CuPy).
 """
 
@@ -30,15 +33,35 @@ def is_array(x):
 
 def _is_cupy(x):
     # CuPy arrays can only exist once somebody imported CuPy: no import just to say no
-    return "cupy" in sys.modules and isinstance(x, sys.modules["cupy"].ndarray)
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(x, cupy.ndarray)
 
 
 def array_module(*arrays):
-    """numpy or cupy: the module of the first CuPy array among the arguments, else NumPy."""
+    """numpy or cupy: the module of the first CuPy array among the arguments, else NumPy.
+
+    That array's GPU is then the current one.
+    """
     for x in arrays:
         if type(x) is not ndarray and _is_cupy(x):
+            x.device.use()
             return sys.modules["cupy"]
     return np
+
+
+def follow(*arrays):
+    """Make the GPU of these arrays the current one; nothing for arrays of the CPU.
+
+    Values that are no arrays do not count. ValueError for arrays of several GPUs, which CuPy would
+    compute with, slowly, and put the result on any of them.
+    """
+    if "cupy" not in sys.modules:
+        return
+    gpus = {x.device.id: x.device for x in arrays if _is_cupy(x)}
+    if len(gpus) > 1:
+        raise ValueError("arrays of several GPUs")
+    for gpu in gpus.values():
+        gpu.use()
 
 
 def as_array(value):
@@ -94,6 +117,13 @@ def spread(x, shape):
         out[...] = x
         return out
     return array_module(x).broadcast_to(x, shape)
+
+
+def is_repeated(x):
+    """Whether elements share memory, as broadcasting leaves them, or may not be written at all."""
+    if _is_cupy(x):
+        return any(n > 1 and not step for n, step in zip(x.shape, x.strides, strict=True))
+    return not x.flags.writeable
 
 
 def scatter_add(target, index, values):

@@ -28,7 +28,7 @@ def module():
 
 
 def use(number):
-    """Context that makes GPU `number` current. RuntimeError if there are fewer."""
+    """GPU `number`: current in a `with` block, or from its `use()` on. RuntimeError if too high."""
     cupy = module()
     count = cupy.cuda.runtime.getDeviceCount()
     if number >= count:
@@ -37,18 +37,17 @@ def use(number):
 
 
 def to_gpu(x, number):
-    """The array on GPU `number`, copied unless it is there."""
-    cupy = module()
-    if isinstance(x, cupy.ndarray) and x.device.id == number:
-        return x
-    with use(number):
-        return cupy.asarray(x)
+    """The array on GPU `number`, which is then current; copied unless it is there."""
+    use(number).use()
+    return module().asarray(x)
 
 
 def scatter_add(target, index, values):
     """target[index] += values with repeats added, in place."""
     import cupyx
 
+    if target.dtype == "int64":  # CUDA adds to unsigned ones only; in two's complement it is one
+        target, values = target.view("uint64"), values.view("uint64")
     cupyx.scatter_add(target, index, values)
 
 

@@ -75,8 +75,10 @@ def feature_maps(image, layers):
     mosaics = [(title, paste(p, min(columns, len(p)))) for title, p, columns in parts]
     zooms = [_zoom(m, WIDTH if i else WIDTH / 8) for i, (_, m) in enumerate(mosaics)]
     line = 30                                                       # height of a title
-    height = sum(line + m.shape[0] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
-    width = max(m.shape[1] * zoom for (_, m), zoom in zip(mosaics, zooms, strict=True))
+    sizes = [(m.shape[0] * zoom, m.shape[1] * zoom)
+             for (_, m), zoom in zip(mosaics, zooms, strict=True)]
+    height = sum(line + down for down, _ in sizes)
+    width = max(520, 12 + max(across for _, across in sizes))       # room for the titles
     figure = new_figure(width, height)
     top = 0
     for (title, mosaic), zoom in zip(mosaics, zooms, strict=True):

@@ -6,10 +6,9 @@ Read next: style.py (fonts and colours), images.py.
 import json
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from minigen.draw.style import COLOURS, PALE, as_array, new_figure, styled
+from minigen.draw.style import COLOURS, INK, PALE, as_array, new_figure, styled
 
 
 @styled
@@ -32,9 +31,10 @@ def scatter(points, labels=None, classes=(), title="", axes_names=("", "")):
     axes.scatter(*points[order].T, s=9, c=colours, alpha=0.75, linewidths=0)
     for k, name in enumerate(classes):
         if (kinds == k).any():
-            text = axes.text(*np.median(points[kinds == k], 0), name, ha="center", va="center",
-                             fontsize=17, fontweight="bold", color=COLOURS[k % len(COLOURS)])
-            text.set_path_effects([patheffects.withStroke(linewidth=4, foreground="white")])
+            label = {"boxstyle": "round,pad=0.25", "facecolor": "white", "linewidth": 2,
+                     "edgecolor": COLOURS[k % len(COLOURS)]}
+            axes.text(*np.median(points[kinds == k], 0), name, ha="center", va="center",
+                      fontsize=11, fontweight="bold", color=INK, bbox=label)
     return figure
 
 

@@ -41,8 +41,7 @@ class Entry:
     def decide(self, scale):
         """Set the verdict, given the size of the gradients that this one belongs to."""
         slope, distance = self.slope, self.slope.distance(self.claimed)
-        # an error of 1/40 of the scale lets the tolerance reach half of it
-        blurred = slope.error > max(scale / 40, slope.resolution)
+        blurred = slope.tolerance > max(scale / 2, slope.resolution)
         if slope.kind == "jump" or (blurred and not distance > slope.tolerance):
             self.verdict = "undecided"
         else:
@@ -183,8 +182,8 @@ class _Argument:
         if entries is not None and size > entries:
             chosen = np.sort(self.rng.choice(size, max(1, entries // 4), replace=False))
         found = [self._entry(i) for i in chosen]
-        sizes = [abs(z) for e in found for z in (e.claimed, e.slope.value) if math.isfinite(z)]
-        self.scale = max(sizes, default=0.0)
+        sizes = [abs(z) for e in found for z in (e.claimed, e.slope.low, e.slope.high)]
+        self.scale = max(filter(math.isfinite, sizes), default=0.0)
         for entry in found:
             entry.decide(self.scale)
         skipped = 0
@@ -284,12 +283,13 @@ def _noise_of_claims(gradient, point, upstream, claims, seed):
     if gradient is None:
         return square
     rng = stream(seed, "noise of claims")
+    unchanged = as_tuple(gradient(*point.inputs, upstream))
     for _ in range(4):
         inputs = [jiggle(x, point.eps, rng) for x in point.inputs]
         v = tuple(jiggle(np.asarray(v), point.eps, rng) for v in as_tuple(upstream))
         v = v if isinstance(upstream, (tuple, list)) else v[0]
-        for total, claim, new in zip(square, claims, as_tuple(gradient(*inputs, v)), strict=True):
-            total += (new - claim) ** 2 / 4
+        for total, g, new in zip(square, unchanged, as_tuple(gradient(*inputs, v)), strict=True):
+            total += (new - g) ** 2 / 4
     noises = [np.sqrt(total) for total in square]
     # a gradient that leaps when the last bit changes sits on a kink; that is no noise
     return [

@@ -36,7 +36,7 @@ class Slope:
     low: float              # one-sided slopes at a kink, each output taking its lower one ...
     high: float             # ... and its higher one; both equal to value where f is smooth
     kind: str               # "smooth", "kink", or "jump": f jumps, or is vertical
-    resolution: float       # errors below this are rounding, even next to a gradient of 0
+    resolution: float       # tolerances below this are rounding, even next to a gradient of 0
 
     def __truediv__(self, unit):
         """The same slope per `unit` of the direction."""
@@ -77,13 +77,13 @@ class Point:
     def _measure_noise(self, rng):
         """sigma (m,), rounding noise of f: its spread when the inputs change in their last bit.
 
-        An output that does not notice may have a grain inside (float32, a large offset): the
-        change grows until it does. `grainy` (m,): such outputs are staircases.
+        If no output notices, f may have a coarser grain inside (float32, a large offset): the
+        change grows until they all do. `grainy` (m,): such outputs are staircases.
         """
         self.sigma = np.zeros(self.value.shape)
         self.grainy = self.sigma > 0
         level = self.eps
-        while level <= max(self.eps, 2.0**-16):
+        while level <= max(self.eps, 2.0**-10 if self.grainy.any() else 2.0**-20):
             square = 0.0
             for _ in range(6):
                 outputs = as_tuple(self.f(*[jiggle(x, level, rng) for x in self.inputs]))
@@ -93,7 +93,7 @@ class Point:
             self.sigma[new] = np.sqrt(square[new])
             jumps = self.sigma > 1e3 * self.eps * np.abs(self.value)
             self.grainy |= new & jumps & (level > self.eps)
-            if self.sigma[self.value != 0].all():
+            if self.sigma[self.value != 0].all() or (level == self.eps and new.any()):
                 break
             level *= 64
         self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
@@ -138,19 +138,22 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
         inside = claimed is None or abs(claimed - value) <= slope.tolerance
         narrower = truncation > 4 * noise
         done = slope.error <= point.sharp * max(abs(target), 1e-3 * size)
-        done = done or (claimed == 0 and not line.moved.any() and slope.error <= slope.resolution)
+        still = claimed == 0 and not line.moved.any()
+        done = done or (still and slope.tolerance <= slope.resolution)
         done = done or not (line.narrow if narrower else line.wide)
         # a claim is called wrong only after every ladder
         if (inside and done) or not (line.narrow or line.wide):
             break
         line.refine(line.narrow and (narrower or not line.wide))
-    if not inside:
+    blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
+    if blurred or not inside:
+        change = np.abs(line.values([8.0, far]) - point.value).max((0, 1))
         # an output that only a large step moves does depend on t, below its rounding
-        line.moved |= (line.values([8.0, far]) != point.value).any((0, 1))
+        line.moved |= change != 0
         slope = line.slope(target, slack)
-    if line.bent or not inside or slope.error > max(abs(value) / 40, slope.resolution):
-        slope = _examine(line, slope, slack)
-    return slope
+        if (change < 10 * point.sigma).all():       # but one that is never but noise is constant
+            slope.resolution = slope.tolerance
+    return _examine(line, slope, slack) if blurred or line.bent or not inside else slope
 
 
 class _Line:
@@ -170,6 +173,7 @@ class _Line:
 
     def _start(self, near):
         values = self._ladder(FIRST, ratio=2, rungs=3)
+        self.change = np.abs(values[:, 0] - self.point.value).max(0)    # of f in a large step
         if np.isfinite(values).all():
             self._bend(values)
             return
@@ -210,11 +214,15 @@ class _Line:
         values = self.values(steps)
         point, h = self.point, steps[:, None]
         self.moved |= (values != point.value).any((0, 1))
-        noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0)) / h
         if len(self.sides) == 2:
-            new = _richardson((values[0] - values[1]) / (2 * h), noise, ratio, 2)
+            slopes, power = (values[0] - values[1]) / (2 * h), 2
         else:
-            new = _richardson((values[0] - point.value) / (self.sides[0] * h), noise, ratio, 1)
+            slopes, power = (values[0] - point.value) / (self.sides[0] * h), 1
+        noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0))
+        if self.best is not None and top < self.reach:
+            # in small steps the slopes scatter by the noise, if sigma should have missed any
+            noise = np.fmax(noise, (np.abs(np.diff(slopes, axis=0)) * h[1:])[-2:].max(0))
+        new = _richardson(slopes, noise / h, ratio, power)
         if self.best is None:
             self.best = new
         elif top > self.reach:
@@ -256,7 +264,7 @@ class _Line:
             low=value,
             high=value,
             kind="smooth",
-            resolution=max(point.sharp * np.abs(point.weights * point.value)[active].sum(), grain),
+            resolution=20 * point.sharp * np.abs(point.weights * point.value)[active].sum(),
         )
 
 
@@ -267,10 +275,11 @@ def _examine(line, slope, slack):
     h, sides = steps[:, None], np.array(line.sides)[:, None, None]
     slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
     noise = point.sigma / h
-    # a finite slope stops growing as the step shrinks; 1/sqrt(h) and 1/h go on
+    # a finite slope stops growing as the step shrinks; 1/sqrt(h) and 1/h go on, and so does noise,
+    # but the change in f is then small
     size = np.abs(slopes).sum(0)
     grows = (size[-1] > 1.5 * size[-2]) & (size[-2] > 1.5 * size[-3])
-    if (grows & (size[-1] > 40 * noise[-1])).any():
+    if (grows & (size[-1] > np.maximum(40 * noise[-1], 2.0**-13 * line.change / h[-1]))).any():
         return replace(slope, kind="jump")
     ends = np.array([_richardson(side, noise, 4, 1) for side in slopes])    # (sides, 3, m)
     error = (np.abs(ends[:, 1]) + 2 * ends[:, 2]).sum(0)

@@ -49,7 +49,7 @@ class _BatchNorm(Module):
             )
         momentum, tracking = self.momentum, self.training and self.running_mean is not None
         if tracking:
-            batches = self.num_batches_tracked.data + 1
+            batches = self.num_batches_tracked + 1
             if momentum is None:  # all batches weigh the same
                 momentum = 1 / int(batches)
         y = ops.batch_norm(

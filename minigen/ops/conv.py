@@ -101,8 +101,9 @@ def _check(function, x, weight, n, groups, transposed=False):
 
 
 def _check_bias(function, bias, outputs):
-    if bias is not None and tuple(bias.shape) != (outputs,):
-        raise ValueError(f"{function}: bias {tuple(bias.shape)} must have shape ({outputs},)")
+    shape = getattr(bias, "shape", bias)
+    if bias is not None and shape != (outputs,):
+        raise ValueError(f"{function}: bias {shape} must have shape ({outputs},)")
 
 
 def _padding(function, padding, kernel, stride, dilation):

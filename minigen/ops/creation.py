@@ -16,8 +16,8 @@ def _made(make, dtype, device, requires_grad):
     """The tensor around make(xp), built on its device."""
     with backend.on(device):
         array = make(backend.module_on(device))
-    if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
+        if dtype is not None and array.dtype != dtype:
+            array = array.astype(dtype)
     return Tensor(array, requires_grad)
 
 

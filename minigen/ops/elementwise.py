@@ -43,7 +43,7 @@ def div(a, b):
 
 def _pow_base(g, a, b):
     # b·a^(b-1), and 0 where b = 0: there 0·a^-1 would be nan at a = 0
-    if not hasattr(b, "shape"):
+    if not hasattr(b, "shape") or isinstance(b, numpy.generic):
         return g * (b * a ** (b - 1)) if b else g * 0
     return g * where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1))
 

@@ -11,7 +11,7 @@ from minigen.backend import array_module, quiet
 from minigen.ops._define import fused, primitive
 from minigen.ops.activations import softplus
 from minigen.ops.elementwise import abs, clamp, log, square
-from minigen.ops.reduce import log_softmax, mean, sum
+from minigen.ops.reduce import amax, amin, log_softmax, mean, sum
 from minigen.ops.shape import gather, squeeze, unsqueeze
 
 _REDUCE = {"mean": mean, "sum": sum, "none": lambda x: x}
@@ -112,12 +112,13 @@ def cross_entropy(x, target, reduction="mean"):
         raise TypeError(
             f"cross_entropy: targets are class numbers, not {target.dtype}; use .long()"
         )
-    values = getattr(target, "_data", target)
-    if values.size and not 0 <= int(values.min()) <= int(values.max()) < x.shape[1]:
-        raise IndexError(
-            f"cross_entropy: targets run from {int(values.min())} to {int(values.max())}, but "
-            f"there are {x.shape[1]} classes, numbered from 0"
-        )
+    if 0 not in target.shape:
+        low, high = int(amin(target)), int(amax(target))
+        if low < 0 or high >= x.shape[1]:
+            raise IndexError(
+                f"cross_entropy: targets run from {low} to {high}, but there are {x.shape[1]} "
+                "classes, numbered from 0"
+            )
     return _reduced("cross_entropy", _cross_entropy(x, target), reduction)
 
 

@@ -9,7 +9,7 @@ Read next: activations.py, ../op.py (what @fused does).
 import math
 
 from minigen.autograd import assign
-from minigen.backend import array_module
+from minigen.backend import array_module, follow
 from minigen.ops._define import fused
 from minigen.ops.elementwise import rsqrt
 from minigen.ops.reduce import mean
@@ -35,6 +35,7 @@ def _batch_reference(x, weight, bias, eps, mu, variance):
 
 def _statistics(x):
     """Mean and biased variance of each channel, arrays (C,).   x (N, C, ...)"""
+    follow(x)
     axes = (0, *range(2, x.ndim))
     mu = x.mean(axes)
     centred = x - mu.reshape(1, -1, *(1,) * (x.ndim - 2))
@@ -85,7 +86,8 @@ def batch_norm(
     x (N, C, ...); running_mean, running_var, weight, bias: (C,) or None. In training (or without
     running statistics) mean and biased variance are the batch's, and the running ones move by
     `momentum` towards the batch's (the variance unbiased); else the running ones are used.
-    ValueError if a channel has only one value in training, or a size is not C.
+    ValueError if a channel has only one value in training, or a size is not C; RuntimeError for
+    tensors on different devices.
     Source: Ioffe & Szegedy, Batch Normalization, 2015.
     """
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
@@ -115,3 +117,5 @@ def _check_channels(x, **given):
                 f"batch_norm: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x "
                 f"is {tuple(x.shape)}"
             )
+        if v is not None and v.device != x.device:
+            raise RuntimeError(f"batch_norm: x is on {x.device}, {name} on {v.device}; move one")

@@ -158,5 +158,5 @@ def dropout(x, p=0.5, training=True, *, rng=None):
         return x
     if p == 1:
         return x * 0
-    kept = (rng or default_generator(x.device)).keep_mask(x.shape, p)
+    kept = (rng or default_generator(x.device)).keep_mask(x.shape, p).to(x.device)
     return x * (kept.to(x.dtype) * (1 / (1 - p)))

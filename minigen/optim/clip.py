@@ -17,7 +17,8 @@ def clip_grad_norm_(parameters, max_norm):
     without a gradient are skipped. Exact equality is missed by 1e-6, PyTorch's guard against 0/0.
     """
     having = [p for p in parameters if p.grad is not None]
-    total = sqrt(sum((square(p.grad.float()).sum() for p in having), start=zeros(())))
+    squares = [square(p.grad.float()).sum() for p in having]
+    total = sqrt(sum(squares[1:], start=squares[0])) if squares else zeros(())
     scale = minimum(max_norm / (total + 1e-6), 1.0)
     for p in having:
         p.grad = (p.grad * scale).to(p.dtype)

@@ -3,6 +3,7 @@
 Read next: run.py, which tells it each step.
 """
 
+import shutil
 import sys
 import time
 
@@ -22,7 +23,10 @@ class Progress:
         self.shown_part = step * PARTS // total
         self.bar = None
         if sys.stderr.isatty():
-            self.bar = tqdm(total=total, initial=step, unit="step", dynamic_ncols=True, leave=False)
+            # shutil's answer is never 0, as tqdm's own is on terminals that do not tell their size
+            columns, rows = shutil.get_terminal_size()
+            self.bar = tqdm(total=total, initial=step, unit="step", leave=False, ncols=columns,
+                            nrows=rows)
 
     def advance(self):
         """Count a step. True when it is time to call `show`."""

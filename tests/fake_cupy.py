@@ -1,0 +1,373 @@
+"""A stand-in for CuPy, as strict as CuPy, for tests of the seam on machines without a GPU.
+
+Idea: `ndarray` has a NumPy array inside and CuPy's manners outside. It is no numpy.ndarray, it does
+not mix with one, it never turns into one by itself, and what it does is done on the current GPU.
+What CuPy 14 lacks is missing, and so is most of what minigen does not use: add it here when it does.
+The names and parameters are CuPy's; test_seam.py compares them with CuPy's own where that is
+installed (importing it needs no GPU).
+
+Stricter than CuPy: an array of another GPU than the current one is refused (where the hardware
+allows it, CuPy computes, and leaves the result on the wrong GPU), what broadcasting repeats is
+read-only, and ufuncs have no methods (a few of CuPy's have `at` and `reduce`). Looser: an index out
+of range is an error, where CuPy reads another element.
+Read next: test_seam.py.
+"""
+
+import functools
+import sys
+import threading
+from types import ModuleType, SimpleNamespace
+
+import numpy
+from scipy import special
+
+GPUS = 2  # in this machine
+
+# ---- GPUs
+
+
+class _Thread(threading.local):
+    gpu = 0  # the current one
+
+
+_thread = _Thread()
+
+
+class Device:
+    """A GPU; as a context, the current one."""
+
+    def __init__(self, device=None):
+        self.id = _thread.gpu if device is None else int(device)
+        self._before = []
+
+    def use(self):
+        if not 0 <= self.id < GPUS:
+            raise RuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+        _thread.gpu = self.id
+
+    def __enter__(self):
+        self._before.append(_thread.gpu)
+        self.use()
+        return self
+
+    def __exit__(self, *exception):
+        _thread.gpu = self._before.pop()
+
+    def __eq__(self, other):
+        return isinstance(other, Device) and self.id == other.id
+
+    __hash__ = None
+
+
+# ---- from our arrays to NumPy's and back
+
+
+def _inside(value):
+    """What NumPy may compute with: the array inside of ours, also in a tuple or a list."""
+    if isinstance(value, ndarray):
+        if value.device.id != _thread.gpu:
+            raise ValueError(
+                "Array device must be same as the current device: "
+                f"array device = {value.device.id} while current = {_thread.gpu}"
+            )
+        return value._array
+    if isinstance(value, numpy.ndarray):
+        raise TypeError(f"Unsupported type {numpy.ndarray}")
+    return type(value)(map(_inside, value)) if type(value) in (tuple, list) else value
+
+
+def _outside(value, sources=()):
+    """What NumPy made as ours, on the current GPU; a scalar as a 0-d array."""
+    if isinstance(value, tuple):
+        return tuple(_outside(v, sources) for v in value)
+    if not isinstance(value, (numpy.ndarray, numpy.generic)):
+        return value
+    made = ndarray.__new__(ndarray)
+    made._array, made._gpu, made.base = numpy.asarray(value), _thread.gpu, None
+    for source in sources:
+        if isinstance(source, ndarray) and made._array.base is _owner(source._array):
+            made.base = _owner(source)
+    return made
+
+
+def _owner(array):
+    return array if array.base is None else array.base
+
+
+def _run(function, *args, **kwargs):
+    """NumPy's function on what is inside, in silence: CuPy never warns."""
+    out = kwargs.get("out")
+    if not isinstance(out, ndarray | None):
+        raise TypeError(f"out must be a cupy.ndarray, not {type(out)}")
+    kwargs = {name: _inside(value) for name, value in kwargs.items()}
+    with numpy.errstate(all="ignore"):
+        y = function(*map(_inside, args), **kwargs)
+    return _outside(y, args) if out is None else out
+
+
+def _like(name, parameters, function):
+    """NumPy's function with CuPy's parameters; a star marks those that must be arrays of ours."""
+    names = parameters.replace("*", "").split()
+
+    def like(*args, **kwargs):
+        if len(args) > len(names) or not set(names).issuperset(kwargs):
+            raise TypeError(f"{name}() takes {', '.join(names)}; got {len(args)} and {[*kwargs]}")
+        for parameter, a in zip(parameters.split(), args, strict=False):
+            if parameter.endswith("*") and not isinstance(a, ndarray):
+                raise TypeError(f"{name}: {parameter[:-1]} is {type(a)}, not cupy.ndarray")
+        return _run(function, *args, **kwargs)
+
+    like.names = names
+    return like
+
+
+class _Ufunc:
+    """An elementwise function: of arrays and numbers, nothing else."""
+
+    def __init__(self, function):
+        self.__name__, self._function = function.__name__, function
+
+    def __call__(self, *args, out=None, dtype=None, casting="same_kind"):
+        for a in args:
+            if not isinstance(a, (ndarray, bool, int, float, complex, numpy.generic)):
+                raise TypeError(f"Unsupported type {type(a)}")
+        return _run(self._function, *args, out=out, dtype=dtype, casting=casting)
+
+
+# ---- the array
+
+
+class ndarray:
+    """cupy.ndarray; its methods stand in METHODS, its operators in OPERATORS."""
+
+    __array_priority__ = 100
+    __hash__ = None
+
+    dtype = property(lambda self: self._array.dtype)
+    itemsize = property(lambda self: self._array.itemsize)
+    nbytes = property(lambda self: self._array.nbytes)
+    ndim = property(lambda self: self._array.ndim)
+    shape = property(lambda self: self._array.shape)
+    size = property(lambda self: self._array.size)
+    strides = property(lambda self: self._array.strides)
+    data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
+    device = property(lambda self: Device(self._gpu))
+    T = property(lambda self: self.transpose())
+
+    @property
+    def flags(self):
+        names = ("c_contiguous", "f_contiguous", "owndata")
+        return SimpleNamespace(**{name: getattr(self._array.flags, name) for name in names})
+
+    # ---- the ways out
+
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        return self._array.copy(order)
+
+    def item(self):
+        return self._array.item()
+
+    def tolist(self):
+        return self._array.tolist()
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    __bool__ = lambda self: bool(self._array)  # noqa: E731
+    __int__ = lambda self: int(self._array)  # noqa: E731
+    __float__ = lambda self: float(self._array)  # noqa: E731
+    __repr__ = lambda self: repr(self._array)  # noqa: E731
+
+    # ---- NumPy's functions, where one of ours is among the arguments
+
+    def __array_ufunc__(self, function, method, *inputs, **kwargs):
+        if method != "__call__" or not hasattr(cupy, function.__name__):
+            return NotImplemented
+        if "out" in kwargs:
+            (kwargs["out"],) = kwargs["out"]
+        return getattr(cupy, function.__name__)(*inputs, **kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        path = [*function.__module__.split(".")[1:], function.__name__]
+        try:
+            ours = functools.reduce(getattr, path, cupy)
+        except AttributeError:
+            return NotImplemented
+        return ours(*args, **kwargs)
+
+    # ---- elements
+
+    def __len__(self):
+        return len(self._array)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key):
+        return _outside(self._array[_key(self, key)], [self])
+
+    def __setitem__(self, key, value):
+        if isinstance(value, numpy.ndarray):
+            raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        self._array[_key(self, key)] = _inside(value)
+
+    def reshape(self, *shape):
+        return _run(numpy.ndarray.reshape, self, *shape)
+
+    def transpose(self, *axes):
+        return _run(numpy.ndarray.transpose, self, *axes)
+
+
+def _key(array, key):
+    """An index as NumPy wants it. A single element is a 0-d view: there is always an ellipsis."""
+    _inside(array)
+    parts = key if isinstance(key, tuple) else (key,)
+    # lists and NumPy's arrays are fine as indices: CuPy copies them to the GPU
+    parts = [p if isinstance(p, (list, numpy.ndarray)) else _inside(p) for p in parts]
+    return (*parts, *[Ellipsis] * all(p is not Ellipsis for p in parts))
+
+
+METHODS = {
+    "all any max min": "axis out keepdims",
+    "argmax argmin": "axis out dtype keepdims",
+    "astype": "dtype order casting subok copy",
+    "copy flatten ravel": "order",
+    "cumsum": "axis dtype out",
+    "fill": "value",
+    "mean sum": "axis dtype out keepdims",
+    "repeat": "repeats axis",
+    "squeeze": "axis",
+    "std var": "axis dtype out ddof keepdims",
+    "swapaxes": "axis1 axis2",
+    "take": "indices axis out",
+    "view": "dtype type",
+}
+for _names, _parameters in METHODS.items():
+    for _name in _names.split():
+        _method = getattr(numpy.ndarray, _name)
+        setattr(ndarray, _name, _like(_name, f"self* {_parameters}", _method))
+
+# ---- the module
+
+UFUNCS = """
+    absolute add bitwise_and bitwise_or bitwise_xor ceil cos divide equal exp expm1 floor
+    floor_divide greater greater_equal invert isfinite isinf isnan less less_equal log log1p
+    logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply negative
+    not_equal power remainder rint sign sin sqrt square subtract tan tanh true_divide
+"""
+FUNCTIONS = {
+    "all amax amin any": "a* axis out keepdims",
+    "arange": "start stop step dtype",
+    "argmax argmin": "a* axis dtype out keepdims",
+    "ascontiguousarray": "a* dtype",
+    "broadcast_to": "array* shape",
+    "clip": "a* a_min a_max out",
+    "concatenate stack": "tup axis out dtype casting",
+    "cumsum": "a* axis dtype out",
+    "empty ones zeros": "shape dtype order",
+    "empty_like": "prototype* dtype order subok shape",
+    "expand_dims flip": "a* axis",
+    "eye": "N M k dtype order",
+    "full": "shape fill_value dtype order",
+    "full_like": "a* fill_value dtype order subok shape",
+    "linspace": "start stop num endpoint retstep dtype axis",
+    "matmul": "a* b* out",
+    "mean sum": "a* axis dtype out keepdims",
+    "ones_like zeros_like": "a* dtype order subok shape",
+    "pad": "array* pad_width mode constant_values",
+    "put_along_axis": "arr* indices* values axis",
+    "shape": "a*",
+    "take": "a* indices axis out",
+    "take_along_axis": "a* indices* axis",
+    "vdot": "a* b*",
+    "where": "condition* x y",
+}
+CONSTANTS = "bool_ dtype float16 float32 float64 generic inf int32 int64 min_scalar_type nan uint8"
+ARITHMETIC = {
+    "add": "add", "and": "bitwise_and", "floordiv": "floor_divide", "matmul": "matmul",
+    "mod": "remainder", "mul": "multiply", "or": "bitwise_or", "pow": "power", "sub": "subtract",
+    "truediv": "true_divide", "xor": "bitwise_xor",
+}  # fmt: skip
+COMPARISONS = {
+    "eq": "equal", "ge": "greater_equal", "gt": "greater", "le": "less_equal", "lt": "less",
+    "ne": "not_equal",
+}  # fmt: skip
+UNARY = {"abs": "absolute", "invert": "invert", "neg": "negative"}
+
+
+def _asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
+    """The array itself if it is on the current GPU, else a copy there."""
+    if isinstance(a, ndarray) and a._gpu == _thread.gpu and dtype in (None, a.dtype):
+        return a
+    return _outside(numpy.array(a._array if isinstance(a, ndarray) else a, dtype))
+
+
+def _scatter_add(a, slices, value):
+    key = _key(a, slices)
+    atomic = ("int32", "uint32", "uint64", "float16", "float32", "float64")
+    if a.dtype not in atomic and any(isinstance(k, numpy.ndarray) for k in key):
+        raise TypeError(f"scatter_add only supports {', '.join(atomic)}, as data type")
+    numpy.add.at(a._array, key, _inside(value))
+
+
+class _Grid:
+    def __getitem__(self, key):
+        return list(_outside(numpy.ogrid[key]))
+
+
+def _module(name, **contents):
+    module = ModuleType(name)
+    vars(module).update(contents)
+    return module
+
+
+def _cupy():
+    """The module: what stands in the tables, and a few things that are not just functions."""
+    names = {name: getattr(numpy, name) for name in CONSTANTS.split()}
+    names |= {name: _Ufunc(getattr(numpy, name)) for name in UFUNCS.split()}
+    for same, parameters in FUNCTIONS.items():
+        names |= {name: _like(name, parameters, getattr(numpy, name)) for name in same.split()}
+    names |= {"abs": names["absolute"], "asarray": _asarray, "ndarray": ndarray, "ogrid": _Grid()}
+    names["einsum"] = functools.partial(_run, numpy.einsum)
+    strided = _like("as_strided", "x* shape strides", numpy.lib.stride_tricks.as_strided)
+    names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=strided))
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: GPUS,
+        getDeviceProperties=lambda number: {"name": b"stand-in"},
+    )
+    names["cuda"] = SimpleNamespace(Device=Device, is_available=lambda: True, runtime=runtime)
+    return _module("cupy", **names)
+
+
+def _operator(function, turned=False, in_place=False):
+    """x + y, y + x or x += y; a y whose __array_ufunc__ is None does it itself."""
+
+    def operator(x, *y):
+        if any(getattr(other, "__array_ufunc__", "") is None for other in y):
+            return NotImplemented
+        return function(*y, x) if turned else function(x, *y, **{"out": x} if in_place else {})
+
+    return operator
+
+
+cupy = _cupy()
+for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
+    _function = getattr(cupy, _function)
+    setattr(ndarray, f"__{_name}__", _operator(_function))
+    if _name in ARITHMETIC:
+        setattr(ndarray, f"__r{_name}__", _operator(_function, turned=True))
+    if _name in ARITHMETIC and _name != "matmul":
+        setattr(ndarray, f"__i{_name}__", _operator(_function, in_place=True))
+
+
+def install(monkeypatch):
+    """Let `import cupy` find the stand-in, with GPU 0 the current one, until the test ends."""
+    _thread.gpu = 0
+    found = _module("cupyx.scipy.special", erf=_Ufunc(special.erf))
+    scipy = _module("cupyx.scipy", special=found)
+    cupyx = _module("cupyx", scatter_add=_scatter_add, scipy=scipy)
+    for module in (cupy, cupyx, scipy, found):
+        monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -1,0 +1,287 @@
+"""What must be the same on a GPU: every module of nn, and the engine's promises about devices.
+
+The op table runs on the GPU in test_ops.py, the optimizers in test_optim.py; these tests are the
+rest. float32 on both sides; sums in another order differ by rounding, hence 1e-4.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+
+import minigen as mg
+from minigen import nn, ops
+from minigen.backend import array_module
+
+pytestmark = pytest.mark.gpu
+GPU = "gpu"
+
+
+def drawn(*shape, seed=1):
+    return mg.Generator(seed).normal(shape)
+
+
+def close(theirs, ours):
+    """A result on the GPU against one on the CPU."""
+    assert theirs.device == GPU and ours.device == "cpu"
+    theirs, ours = theirs.detach().to("cpu").numpy(), ours.detach().numpy()
+    assert theirs.dtype == ours.dtype and theirs.shape == ours.shape
+    np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-4)
+
+
+# ---- modules
+
+RNG = mg.Generator(2)
+MODULES = [
+    (nn.Linear(6, 3, rng=RNG), (4, 6)),
+    (nn.Conv1d(4, 6, 3, padding=1, groups=2, rng=RNG), (2, 4, 9)),
+    (nn.Conv2d(3, 4, 3, stride=2, padding="valid", dilation=2, rng=RNG), (2, 3, 11, 9)),
+    (nn.Conv2d(4, 4, 3, padding="same", groups=4, rng=RNG), (2, 4, 6, 6)),
+    (nn.Conv3d(2, 3, 2, padding=1, rng=RNG), (2, 2, 3, 4, 5)),
+    (nn.ConvTranspose1d(4, 6, 3, stride=2, groups=2, rng=RNG), (2, 4, 5)),
+    (nn.ConvTranspose2d(8, 2, 4, stride=2, padding=1, rng=RNG), (2, 8, 5, 4)),
+    (nn.ConvTranspose3d(2, 5, 2, stride=2, output_padding=1, rng=RNG), (1, 2, 2, 3, 2)),
+    (nn.BatchNorm1d(5), (7, 5)),
+    (nn.BatchNorm2d(3), (4, 3, 5, 5)),
+    (nn.BatchNorm3d(2), (2, 2, 3, 3, 3)),
+    (nn.ReLU(), (3, 4)),
+    (nn.LeakyReLU(0.2), (3, 4)),
+    (nn.GELU(), (3, 4)),
+    (nn.GELU("tanh"), (3, 4)),
+    (nn.SiLU(), (3, 4)),
+    (nn.Softplus(), (3, 4)),
+    (nn.Sigmoid(), (3, 4)),
+    (nn.Tanh(), (3, 4)),
+    (nn.Softmax(dim=1), (3, 4)),
+    (nn.Flatten(), (2, 3, 4)),
+    (nn.Unflatten(1, (2, 3)), (4, 6)),
+    (nn.Dropout(0.5), (20, 20)),
+    (nn.MaxPool2d(3, 2, 1), (2, 3, 8, 9)),
+    (nn.AvgPool2d(3, 2, 1), (2, 3, 8, 9)),
+    (nn.Identity(), (2, 3)),
+    (nn.Sequential(nn.Linear(4, 5, rng=RNG), nn.Tanh(), nn.Linear(5, 2, rng=RNG)), (3, 4)),
+]
+
+
+def run(module, x):
+    """Output, gradients of input and parameters, and buffers of a call in training."""
+    mg.manual_seed(5)  # dropout draws the same numbers for every device
+    x = x.detach().requires_grad_()
+    y = module(x)
+    weights = drawn(*y.shape, seed=3).to(y.device)
+    (y * weights).sum().backward()
+    return [y, x.grad, *(p.grad for p in module.parameters()), *module.buffers()]
+
+
+@pytest.mark.parametrize(("module", "shape"), MODULES, ids=lambda value: str(value)[:40])
+def test_a_module_gives_what_it_gives_on_the_cpu(module, shape):
+    x, here, there = drawn(*shape), copy.deepcopy(module), copy.deepcopy(module).to(GPU)
+    results = zip(run(there, x.to(GPU)), run(here, x), strict=True)
+    for theirs, ours in results:
+        close(theirs, ours)
+    close(there.eval()(x.to(GPU)), here.eval()(x))
+
+
+def test_every_module_is_in_the_table():
+    classes = {c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.Module)}
+    assert classes - {type(module) for module, _ in MODULES} == {nn.Module, nn.ModuleList}
+
+
+def test_a_training_run_goes_the_same_way():
+    x, target = drawn(16, 1, 8, 8), mg.Generator(4).randint(0, 3, (16,))
+    losses = {}
+    for device in ("cpu", GPU):
+        rng = mg.Generator(6)
+        net = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1, rng=rng), nn.BatchNorm2d(4), nn.GELU(), nn.MaxPool2d(2),
+            nn.Flatten(), nn.Linear(64, 3, rng=rng),
+        ).to(device)  # fmt: skip
+        optimizer = mg.optim.Adam(net.parameters(), lr=1e-2)
+        losses[device] = []
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = ops.cross_entropy(net(x.to(device)), target.to(device))
+            loss.backward()
+            optimizer.step()
+            losses[device].append(loss.item())
+    np.testing.assert_allclose(losses[GPU], losses["cpu"], rtol=1e-3)
+    assert losses[GPU][-1] < losses[GPU][0] / 2
+
+
+# ---- where things are
+
+
+def test_new_tensors_are_made_on_the_device():
+    made = [
+        mg.tensor([1.0, 2.0], device=GPU),
+        mg.zeros(2, device=GPU),
+        mg.full((2,), 3.0, device=GPU),
+        mg.arange(2.0, device=GPU),
+        mg.linspace(0, 1, 3, device=GPU),
+        mg.eye(2, device=GPU),
+        ops.normal((2,), device=GPU),
+        ops.randint(0, 5, (2,), device=GPU).float(),
+    ]
+    made += [ops.zeros_like(made[0]), ops.full_like(made[0], 2.0), *ops.meshgrid(made[0], made[1])]
+    made += [made[0][0], made[0][mg.tensor([1, 0], device=GPU)], made[0].sum(), made[0] > 1]
+    assert {x.device for x in made} == {GPU}
+    with pytest.raises(RuntimeError, match=r'on gpu; use \.to\("cpu"\)\.numpy\(\)'):
+        made[0].numpy()
+
+
+def test_moving_is_differentiable_and_does_nothing_where_nothing_changes():
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to(GPU)
+    assert y.to(GPU) is y and y.to("gpu:0") is y and x.to("cpu") is x
+    (y * y).sum().to("cpu").backward()
+    assert x.grad.device == "cpu" and x.grad.tolist() == [2, 4]
+    z = mg.tensor([3.0], device=GPU, requires_grad=True)
+    (z.to("cpu") * 2).sum().backward()
+    assert z.grad.device == GPU and z.grad.tolist() == [2]
+
+
+def test_numbers_and_repr():
+    x = mg.tensor([[1.5]], device=GPU)
+    assert (x.item(), float(x), bool(x), x.tolist()) == (1.5, 1.5, True, [[1.5]])
+    assert repr(x) == "tensor([[1.5]], device=gpu)" and f"{x:.2f}" == "1.50"
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda a, b: a + b, "add"),
+        (lambda a, b: b * a, "mul"),
+        (lambda a, b: a @ b, "matmul"),
+        (lambda a, b: ops.where(a > 0, a, b), "where"),
+        (lambda a, b: ops.cat([a, b]), "cat"),
+        (lambda a, b: ops.linear(a, b[None]), "linear"),
+        (lambda a, b: ops.mse_loss(a, b), "mse"),
+    ],
+)
+def test_devices_do_not_mix(call, name):
+    here, there = mg.ones(3), mg.ones(3, device=GPU)
+    for a, b in ((here, there), (there, here)):
+        with pytest.raises(RuntimeError, match=rf"{name}: one argument is on \w+, another on \w+;"):
+            call(a, b)
+
+
+def test_a_gpu_that_is_not_there_is_named():
+    with pytest.raises(RuntimeError, match='device "gpu:99": this machine has'):
+        mg.ones(2, device="gpu:99")
+
+
+# ---- the engine
+
+
+def test_the_aliasing_trap_and_higher_orders():
+    x = mg.tensor([1.0, 2.0], device=GPU, requires_grad=True)
+    y = mg.tensor([3.0, 4.0], device=GPU, requires_grad=True)
+    (((x + y) + x) * mg.tensor([5.0, 6.0], device=GPU)).sum().backward()
+    assert y.grad.tolist() == [5, 6] and x.grad.tolist() == [10, 12] and x.grad.device == GPU
+    (first,) = mg.grad((x**3).sum(), x, create_graph=True)
+    assert mg.grad(first.sum(), x)[0].tolist() == [6, 12]
+
+
+def test_upstream_gradients_and_hooks():
+    x, seen = mg.ones(2, device=GPU, requires_grad=True), []
+    x.register_hook(lambda g: seen.append(g.device) or g * 2)
+    (x * 3).backward(mg.tensor([1.0, 10.0], device=GPU))
+    assert x.grad.tolist() == [6, 60] and seen == [GPU]
+
+
+def test_overwritten_memory_is_noticed():
+    whole = mg.ones(4, 3, device=GPU)
+    w = whole[1].requires_grad_()
+    loss = (w * w).sum()
+    mg.assign(whole[2], 0.0)
+    loss.backward(retain_graph=True)
+    mg.assign(whole[1], 5.0)
+    with pytest.raises(RuntimeError, match=r"mul saved a tensor of shape \(3,\) that was overwri"):
+        loss.backward()
+
+
+def test_derivatives_stay_on_the_device():
+    x, v = drawn(3).to(GPU), drawn(3, seed=2).to(GPU)
+    f = lambda x: (ops.gelu(x) * x).sum()  # noqa: E731
+    pairs = [
+        (lambda x, v: mg.jvp(f, x, v)[1]),
+        (lambda x, v: mg.hvp(f, x, v)[1][0]),
+        (lambda x, v: mg.hessian(f, x)),
+        (lambda x, v: mg.jacobian(lambda x: ops.softmax(x, 0), x)),
+        (lambda x, v: mg.vjp(lambda x: x.exp(), x)[1](v)[0]),
+    ]
+    for derivative in pairs:
+        close(derivative(x, v), derivative(x.to("cpu"), v.to("cpu")))
+
+
+def test_generators_give_every_device_the_same_numbers():
+    for draw in (
+        lambda rng: rng.normal((3, 4)),
+        lambda rng: rng.uniform((3, 4), -1.0, 1.0),
+        lambda rng: rng.randint(0, 100, (3, 4)),
+        lambda rng: rng.permutation(9),
+    ):
+        close(draw(mg.Generator(3, GPU)), draw(mg.Generator(3)))
+    assert mg.Generator(3, GPU).spawn("a").device == GPU
+
+
+def test_checkpoint_draws_the_same_numbers_again():
+    x = drawn(50).to(GPU).requires_grad_()
+    mg.manual_seed(1)
+    y = mg.checkpoint(lambda x: ops.dropout(x * x, 0.5), x)
+    ops.dropout(x)  # moves the generator on
+    y.sum().backward()
+    expected = y.detach() * 2 / x.detach()
+    close(x.grad, expected.to("cpu"))
+
+
+def test_anomaly_mode_and_the_profile():
+    x = mg.tensor([0.0, 4.0], device=GPU, requires_grad=True)
+    text = r"the gradient of sqrt is inf for its input x"
+    with pytest.raises(FloatingPointError, match=text), mg.anomaly():
+        x.sqrt().sum().backward()
+    with pytest.raises(FloatingPointError, match=r"log made inf(.|\n)*from 0 to 4"), mg.anomaly():
+        x.log()
+    with mg.profile() as p:
+        (x * x).sum().backward()
+    assert {name: row[0] for name, row in p.rows.items()} == {"mul": 1, "sum": 1}
+
+
+def test_indices_may_be_tensors_lists_and_masks():
+    x = drawn(4, 5)
+    for key in (
+        (mg.tensor([0, 2, 0]),),
+        (slice(None), mg.tensor([[1], [3]])),
+        (mg.tensor([0, 1]), mg.tensor([4, 4])),
+        ([0, 2],),
+        (x > 0,),
+        (slice(1, None, 2), 3),
+    ):
+        results = []
+        for device in (GPU, "cpu"):
+            there = tuple(k.to(device) if isinstance(k, mg.Tensor) else k for k in key)
+            z = x.detach().to(device).requires_grad_()
+            y = z[there]
+            (y * y).sum().backward()
+            results.append((y, z.grad))
+        for theirs, ours in zip(*results, strict=True):
+            close(theirs, ours)
+
+
+def test_float16_with_float32_gradients_of_a_float32_leaf():
+    w = mg.ones(4, 4, device=GPU, requires_grad=True)
+    y = (w.to("float16") @ mg.ones(4, 2, dtype="float16", device=GPU)).float().sum()
+    y.backward()
+    assert w.grad.dtype == np.float32 and w.grad.device == GPU and w.grad.tolist() == [[2] * 4] * 4
+
+
+def test_a_users_op_runs_where_its_arrays_are():
+    @mg.primitive(lambda g, y: g * y)
+    def grown(x):
+        return array_module(x).exp(x)
+
+    x = drawn(5)
+    there, here = x.to(GPU).requires_grad_(), x.detach().requires_grad_()
+    for z in (there, here):
+        grown(z).sum().backward()
+    close(there.grad, here.grad)

@@ -1,0 +1,574 @@
+"""What the numeric gradient check catches, and what it must not call wrong.
+
+Right gradients pass and wrong ones fail over scales, offsets, dtypes, kinks and edges of domains;
+where f is too noisy the answer is "undecided". The oracles are derivatives written by hand.
+"""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minigen.gradcheck import (
+    UndecidedGradient,
+    assert_gradients,
+    check,
+    derivative,
+    upstream_like,
+)
+
+
+def rng(seed=0):
+    return np.random.default_rng([2024, seed])
+
+
+def verdicts(f, inputs, backward, seed=0, **options):
+    """Verdicts on backward(*inputs, upstream), one per gradient."""
+    upstream = upstream_like(f(*inputs), seed)
+    results = check(f, inputs, backward(*inputs, upstream), upstream, seed=seed, **options)
+    return [r.verdict for r in results]
+
+
+# ---- functions with their gradients ---------------------------------------------------------
+
+
+def elementwise(function, slope):
+    return function, lambda x, v: (v * slope(x),)
+
+
+def batch_norm(x, weight, bias):
+    centred = x - x.mean(0)
+    return centred / np.sqrt((centred * centred).mean(0) + 1e-5) * weight + bias
+
+
+def batch_norm_backward(x, weight, bias, v, variance_term=1.0):
+    centred = x - x.mean(0)
+    inverse = 1 / np.sqrt((centred * centred).mean(0) + 1e-5)
+    unit, g = centred * inverse, v * weight
+    dx = (g - g.mean(0) - variance_term * unit * (g * unit).mean(0)) * inverse
+    return dx, (v * unit).sum(0), v.sum(0)
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def softmax_backward(x, v):
+    y = softmax(x)
+    return (y * (v - (v * y).sum(-1, keepdims=True)),)
+
+
+def matmul_backward(x, w, v):
+    return v @ w.T, x.T @ v
+
+
+def max_backward(x, v):
+    """Ties share the gradient."""
+    ties = x == x.max(1, keepdims=True)
+    return (v[:, None] * ties / ties.sum(1, keepdims=True),)
+
+
+def logistic(x):
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+TANH = elementwise(np.tanh, lambda x: 1 - np.tanh(x) ** 2)
+RELU = elementwise(lambda x: np.maximum(x, 0), lambda x: x > 0)
+
+# name -> function, backward, draw(rng) of the inputs
+CASES = {
+    "tanh": (*TANH, lambda r: [r.normal(size=(3, 4))]),
+    "tanh with zeros": (*TANH, lambda r: [r.normal(size=(3, 4)) * r.integers(0, 2, (3, 4))]),
+    "tanh with 1e-17": (*TANH, lambda r: [np.where(r.random((3, 4)) < 0.5, 1e-17, 1.0)]),
+    "exp over 1e±130": (*elementwise(np.exp, np.exp), lambda r: [r.uniform(-300, 300, (3, 4))]),
+    "sin at 1e4": (*elementwise(np.sin, np.cos), lambda r: [1e4 * r.normal(size=(3, 4))]),
+    "sin + 1e4": (*elementwise(lambda x: np.sin(x) + 1e4, np.cos), lambda r: [r.normal(size=4)]),
+    "x² at 0": (*elementwise(np.square, lambda x: 2 * x), lambda r: [np.array([0.0, 1.0, -2.0])]),
+    "transposed, strided": (
+        lambda x: np.tanh(x).T,
+        lambda x, v: (v.T * (1 - np.tanh(x) ** 2),),
+        lambda r: [r.normal(size=(8, 6))[::2, ::-1].T],
+    ),
+    "log near 0": (
+        *elementwise(np.log, lambda x: 1 / x),
+        lambda r: [10 ** r.uniform(-12, 3, (3, 4))],
+    ),
+    "log of 1e-12 among 1": (
+        *elementwise(np.log, lambda x: 1 / x),
+        lambda r: [np.where(r.random((3, 4)) < 0.4, 1e-12, 1.0 + r.random((3, 4)))],
+    ),
+    "sqrt at tiny x": (
+        *elementwise(np.sqrt, lambda x: 0.5 / np.sqrt(x)),
+        lambda r: [10 ** r.uniform(-290, 0, (3, 4))],
+    ),
+    "arcsin near 1": (
+        *elementwise(np.arcsin, lambda x: 1 / np.sqrt((1 - x) * (1 + x))),
+        lambda r: [1 - 10 ** r.uniform(-8, 0, (3, 4))],
+    ),
+    "x^2.5 at the edge": (
+        *elementwise(lambda x: x**2.5, lambda x: 2.5 * x**1.5),
+        lambda r: [np.abs(r.normal(size=6)) * [0, 1, 0, 1, 1, 1]],
+    ),
+    "matmul": (
+        np.matmul,
+        matmul_backward,
+        lambda r: [r.normal(size=(4, 3)), r.normal(size=(3, 5))],
+    ),
+    "matmul of zeros": (
+        np.matmul,
+        matmul_backward,
+        lambda r: [np.zeros((4, 3)), r.normal(size=(3, 5))],
+    ),
+    "softmax": (softmax, softmax_backward, lambda r: [r.normal(size=(3, 5))]),
+    "saturated softmax": (softmax, softmax_backward, lambda r: [10 * r.normal(size=(3, 5))]),
+    "variance at 1e4": (
+        lambda x: x.var(-1),
+        lambda x, v: (v[:, None] * 2 / 5 * (x - x.mean(-1, keepdims=True)),),
+        lambda r: [1e4 + r.normal(size=(3, 5))],
+    ),
+    "two outputs, 1e6 and 1e-9": (
+        lambda x: (1e6 * np.exp(x[:3]), 1e-9 * np.sin(x[3:])),
+        lambda x, v: (np.append(v[0] * 1e6 * np.exp(x[:3]), v[1] * 1e-9 * np.cos(x[3:])),),
+        lambda r: [r.normal(size=6)],
+    ),
+    "1e-9 beside a constant 1e6": (
+        lambda x: np.stack([1e6 + 0 * x, 1e-9 * np.sin(x)]),
+        lambda x, v: (v[1] * 1e-9 * np.cos(x),),
+        lambda r: [r.normal(size=4)],
+    ),
+    "0-d": (*elementwise(np.sin, np.cos), lambda r: [np.asarray(r.normal())]),
+    "scalar loss": (
+        lambda x: np.sin(x).sum(),
+        lambda x, v: (v * np.cos(x),),
+        lambda r: [r.normal(size=(2, 3))],
+    ),
+}
+for k in (-8, -4, 4, 8):
+    CASES[f"tanh(x / 1e{k})"] = (
+        lambda x, s=10.0**k: np.tanh(x / s),
+        lambda x, v, s=10.0**k: (v * (1 - np.tanh(x / s) ** 2) / s,),
+        lambda r, s=10.0**k: [s * r.normal(size=(3, 4))],
+    )
+    CASES[f"1e{k} exp(x)"] = (
+        *elementwise(lambda x, s=10.0**k: s * np.exp(x), lambda x, s=10.0**k: s * np.exp(x)),
+        lambda r: [r.normal(size=(3, 4))],
+    )
+
+MUTANTS = {
+    "sign": lambda g: -g,
+    "factor 2": lambda g: 2 * g,
+    "factor 1 + 1e-4": lambda g: (1 + 1e-4) * g,
+    "relative 1e-7": lambda g: (1 + 1e-7) * g,
+    "one entry": lambda g: g + np.eye(1, g.size, g.size // 2).reshape(g.shape) * np.abs(g).max(),
+    "a constant": lambda g: g + 1e-3 * np.abs(g).max(),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_right_gradients_pass(name):
+    function, backward, draw = CASES[name]
+    for seed in range(4):
+        inputs = draw(rng(seed))
+        assert set(verdicts(function, inputs, backward, seed)) == {"pass"}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+@pytest.mark.parametrize("name", CASES)
+def test_wrong_gradients_fail(name, mutant):
+    function, backward, draw = CASES[name]
+    inputs = draw(rng())
+    upstream = upstream_like(function(*inputs))
+    for k, g in enumerate(backward(*inputs, upstream)):
+        if g.any():
+            (result,) = check(function, inputs, [MUTANTS[mutant](g)], upstream, wrt=[k])
+            assert result.verdict == "fail", result
+
+
+def test_other_wrong_gradients_fail():
+    x, w = rng().normal(size=(4, 4)), rng(1).normal(size=(4, 4))
+    assert verdicts(np.matmul, [x, w], lambda x, w, v: (v @ w, x.T @ v)) == ["fail", "pass"]
+    # the variance's own gradient is forgotten
+    inputs = [rng().normal(size=(8, 3)), np.ones(3), np.zeros(3)]
+    for term, expected in ((1.0, "pass"), (0.0, "fail"), (1 + 1e-6, "fail")):
+        found = verdicts(batch_norm, inputs, lambda *a, t=term: batch_norm_backward(*a, t))
+        assert found == [expected, "pass", "pass"]
+    # the upstream gradient is ignored
+    assert verdicts(np.sin, [x], lambda x, v: (np.cos(x),)) == ["fail"]
+    # not a number, infinite
+    assert verdicts(np.sin, [x], lambda x, v: (v * np.cos(x) * np.nan,)) == ["fail"]
+    assert verdicts(np.sin, [x], lambda x, v: (v * np.inf,)) == ["fail"]
+
+
+# ---- noise ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, 1e8])
+def test_batch_norm_far_from_zero(offset):
+    for seed in range(3):
+        r = rng(seed)
+        inputs = [offset + r.normal(size=(8, 3)), r.normal(size=3), r.normal(size=3)]
+        assert verdicts(batch_norm, inputs, batch_norm_backward, seed) == ["pass"] * 3
+        wrong = verdicts(batch_norm, inputs, lambda *a: batch_norm_backward(*a, 0.99), seed)
+        assert wrong == ["fail", "pass", "pass"]
+
+
+@pytest.mark.parametrize("name", ["tanh", "tanh with zeros", "matmul", "softmax", "0-d"])
+def test_float32(name):
+    function, backward, draw = CASES[name]
+    for seed in range(4):
+        inputs = [x.astype(np.float32) for x in draw(rng(seed))]
+        assert function(*inputs).dtype == np.float32
+        assert set(verdicts(function, inputs, backward, seed)) == {"pass"}
+        found = verdicts(function, inputs, lambda *a: [1.02 * g for g in backward(*a)], seed)
+        assert set(found) == {"fail"}
+
+
+def test_float32_hidden_inside():
+    def f(x):
+        return np.tanh(x.astype(np.float32)).astype(np.float64)
+
+    for seed in range(10):
+        x = rng(seed).normal(size=(3, 4))
+        assert verdicts(f, [x], TANH[1], seed) == ["pass"]
+        assert verdicts(f, [x], lambda x, v: (1.05 * TANH[1](x, v)[0],), seed) == ["fail"]
+
+
+def test_zero_against_rounding():
+    """Gradients that vanish identically are rounding in the claim and noise in the difference."""
+    x = rng().normal(size=(4, 6))
+    claim = lambda x, v: softmax_backward(x, np.broadcast_to(v[:, None], x.shape))  # noqa: E731
+    assert verdicts(lambda x: softmax(x).sum(-1), [x], claim) == ["pass"]
+    assert verdicts(lambda x: softmax(x).sum(-1), [x], lambda x, v: (0 * x,)) == ["pass"]
+    assert verdicts(lambda x: softmax(x).sum(-1), [x], lambda x, v: (0 * x + 1e-9,)) == ["fail"]
+    for constant in (0.0, 1.0, 1e8):
+        f = lambda x, c=constant: np.full(3, c)  # noqa: E731
+        assert verdicts(f, [x], lambda x, v: (0 * x,)) == ["pass"]
+        assert verdicts(f, [x], lambda x, v: (0 * x + 1e-3,)) == ["fail"]
+
+
+@pytest.mark.parametrize("level", [1e-12, 1e-9, 1e-6, 1e-3])
+def test_jitter_is_never_a_failure(level):
+    r = rng()
+    for seed in range(20):
+        f = lambda x: np.tanh(x) + level * r.normal(size=x.shape)  # noqa: E731
+        (found,) = verdicts(f, [rng(seed).normal(size=(3, 4))], TANH[1], seed)
+        assert found == "pass" if level < 1e-4 else found in ("pass", "undecided")
+
+
+def test_noise_of_the_gradient_widens_the_tolerance():
+    x, r = rng().normal(size=(3, 4)), rng(1)
+    upstream = upstream_like(x)
+
+    def noisy(x, v):
+        return (v * (1 - np.tanh(x) ** 2) * (1 + 1e-7 * r.normal(size=x.shape)),)
+
+    claim = noisy(x, upstream)
+    assert check(np.tanh, [x], claim, upstream)[0].verdict == "fail"
+    assert check(np.tanh, [x], claim, upstream, gradient=noisy)[0].verdict == "pass"
+    wrong = [1.01 * g for g in claim]
+    assert check(np.tanh, [x], wrong, upstream, gradient=noisy)[0].verdict == "fail"
+
+
+def test_undecided_is_said():
+    x, r = rng().normal(size=(3, 4)), rng(1)
+    f = lambda x: np.tanh(x) + 0.1 * r.normal(size=x.shape)  # noqa: E731
+    upstream = upstream_like(x)
+    claim = TANH[1](x, upstream)
+    assert check(f, [x], claim, upstream)[0].verdict == "undecided"
+    with pytest.raises(UndecidedGradient, match=r"(?s)undecided: .*argument 0 \(3, 4\): UNDECIDED"):
+        assert_gradients(f, [x], claim, upstream)
+
+
+# ---- kinks, jumps, edges --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("function", "low", "high"),
+    [
+        (lambda x: np.maximum(x, 0), 0.0, 1.0),
+        (np.abs, -1.0, 1.0),
+        (lambda x: np.where(x > 0, x, 0.01 * x), 0.01, 1.0),
+        (lambda x: np.clip(x, 0, 1), 0.0, 1.0),
+        (lambda x: np.exp(np.abs(x)), -1.0, 1.0),
+    ],
+    ids=["relu", "abs", "leaky relu", "clamp", "exp(abs)"],
+)
+def test_every_value_between_the_slopes_of_a_kink_passes(function, low, high, dtype):
+    x = np.array([0.0, 0.5, -0.5, 0.0], dtype)
+    upstream = np.array([1.0, 1.0, 1.0, -2.0], dtype)
+    smooth = (function(x + dtype(0.125)) - function(x - dtype(0.125))) / 0.25   # not of exp(abs)
+    if function(dtype(0.0)):
+        smooth = np.sign(x) * np.exp(np.abs(x))
+    for share in np.linspace(0, 1, 5):
+        at_kink = low + share * (high - low)
+        claim = np.where(x == 0, at_kink, smooth) * upstream
+        (result,) = check(function, [x], [claim], upstream)
+        assert result.verdict == "pass", result
+        assert result.kinks == [(0,), (3,)]
+    margin = 0.02 if dtype == np.float64 else 0.2
+    for outside in (low - margin, high + margin):
+        claim = np.where(x == 0, outside, smooth) * upstream
+        assert check(function, [x], [claim], upstream)[0].verdict == "fail"
+
+
+def test_ties_of_max():
+    first = lambda x, v: (np.eye(6)[x.argmax(1)] * v[:, None],)  # noqa: E731
+    every = lambda x, v: (v[:, None] * (x == x.max(1, keepdims=True)) * 1.5,)  # noqa: E731
+    for seed in range(5):
+        x = rng(seed).integers(0, 3, (5, 6)).astype(float)
+        assert verdicts(lambda x: x.max(1), [x], max_backward, seed) == ["pass"]
+        assert verdicts(lambda x: x.max(1), [x], first, seed) == ["pass"]
+        assert verdicts(lambda x: x.max(1), [x], every, seed) == ["fail"]
+
+
+@pytest.mark.parametrize("distance", [1e-1, 1e-3, 1e-5, 1e-7])
+def test_a_kink_beside_x_is_no_kink(distance):
+    x = np.array([1 - distance, 1 + distance])
+    clip, upstream = lambda x: np.minimum(x, 1), np.ones(2)
+    assert check(clip, [x], [np.array([1.0, 0.0])], upstream)[0].verdict == "pass"
+    for wrong in ([0.5, 0.0], [1.0, 0.5], [0.0, 1.0], [1.0, 1e-5]):
+        assert check(clip, [x], [np.array(wrong)], upstream)[0].verdict == "fail"
+
+
+def test_hidden_kinks():
+    def f(x, w, u):
+        return np.maximum(x @ w, 0) @ u
+
+    def backward(x, w, u, v):
+        h = x @ w
+        g = (v @ u.T) * (h > 0)
+        return g @ w.T, x.T @ g, np.maximum(h, 0).T @ v
+
+    for seed in range(5):
+        r = rng(seed)
+        inputs = [r.normal(size=s) for s in ((4, 5), (5, 16), (16, 3))]
+        assert verdicts(f, inputs, backward, seed) == ["pass"] * 3
+
+
+def test_jumps_are_reported():
+    ones = np.ones(3)
+    for f in (np.sign, lambda x: (x >= 0) * 1.0, lambda x: np.sqrt(np.abs(x)) * np.sign(x)):
+        (result,) = check(f, [np.zeros(3)], [np.zeros(3)], ones)
+        assert result.verdict == "undecided"
+        assert "f jumps" in str(result)
+    # beside the jump there is a derivative
+    for x in (1e-5, 0.3, 2.001):
+        x = np.array([x, -x, x + 1])
+        assert check(np.sign, [x], [0 * x], ones)[0].verdict == "pass"
+        assert check(np.floor, [x], [0 * x], ones)[0].verdict == "pass"
+        assert check(np.floor, [x], [0 * x + 1], ones)[0].verdict == "fail"
+
+
+def test_a_vertical_edge_is_undecided():
+    for claim in (0.0, 1.0, np.inf):
+        (result,) = check(np.sqrt, [np.zeros(1)], [np.array([claim])], np.ones(1))
+        assert result.verdict == "undecided"
+
+
+# ---- shapes, sizes, mistakes ----------------------------------------------------------------
+
+
+def test_empty_inputs_and_outputs():
+    assert verdicts(np.sin, [np.zeros((0, 3))], lambda x, v: (v,)) == ["pass"]
+    assert verdicts(lambda x: x[:0], [np.ones(3)], lambda x, v: (0 * x,)) == ["pass"]
+    assert verdicts(lambda x: x[:0], [np.ones(3)], lambda x, v: (x,)) == ["fail"]
+
+
+def test_integers_are_not_differentiated():
+    def take(x, index):
+        return x[index]
+
+    def backward(x, index, v):
+        g = np.zeros_like(x)
+        np.add.at(g, index, v)
+        return (g,)
+
+    inputs = [rng().normal(size=(5, 2)), np.array([0, 3, 3, 1])]
+    assert verdicts(take, inputs, backward) == ["pass"]
+    upstream = upstream_like(take(*inputs))
+    with pytest.raises(ValueError, match=r"argument 1, int64 \(4,\), has no gradient"):
+        check(take, inputs, [np.zeros(4)], upstream, wrt=[1])
+
+
+def test_outputs_with_upstream_zero_have_no_say():
+    x = np.array([0.0, 1.0])
+    f = lambda x: np.stack([np.sign(x), x * x])  # noqa: E731
+    upstream = np.array([[0.0, 0.0], [1.0, 1.0]])
+    assert check(f, [x], [2 * x], upstream)[0].verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("gradients", "upstream", "message"),
+    [
+        ([np.ones(3)], np.ones((3, 1)), r"argument 0 has shape \(3, 1\), its gradient \(3,\)"),
+        ([np.ones((3, 1))] * 2, np.ones((3, 1)), r"2 gradients claimed for 1 arguments: \[0\]"),
+        ([np.ones((3, 1))], np.ones(3), r"upstream has shapes \[\(3,\)\], the outputs .*\(3, 1\)"),
+    ],
+)
+def test_mistakes_of_the_caller(gradients, upstream, message):
+    with pytest.raises(ValueError, match=message):
+        check(np.sin, [np.ones((3, 1))], gradients, upstream)
+
+
+def test_f_has_to_be_finite_and_floating():
+    with pytest.raises(ValueError, match=r"output 0 of f, \(1,\), is not finite at the inputs"):
+        check(lambda x: x / 0 * np.inf, [np.ones(1)], [np.ones(1)], np.ones(1))
+    with pytest.raises(ValueError, match=r"output 1 of f, int64 \(2,\), is not floating"):
+        check(lambda x: (x, np.argsort(x)), [np.ones(2)], [np.ones(2)], (np.ones(2),) * 2)
+
+
+def test_the_message_is_a_table():
+    x = rng().normal(size=(2, 3))
+    upstream = upstream_like(x)
+    claim = upstream * np.cos(x)
+    assert_gradients(np.sin, [x], [claim], upstream)
+    claim[1, 2] *= -1
+    with pytest.raises(AssertionError) as error:
+        assert_gradients(np.sin, [x], [claim], upstream)
+    text = str(error.value)
+    assert "argument 0 (2, 3): FAIL; 6 of 6 entries checked one by one" in text
+    worst = next(line for line in text.splitlines() if line.endswith("fail"))
+    assert "[1, 2]" in worst and f"{claim[1, 2]:.9e}" in worst and "±" in worst
+    claim = upstream * np.cos(x) * (1 + 1e-8)
+    assert "slightly wrong" in str(check(np.sin, [x], [claim], upstream)[0])
+
+
+def test_upstream_has_a_stream_of_its_own():
+    y = np.zeros((50, 4)), np.float32(0.0)
+    v = upstream_like(y, seed=3)
+    assert v[0].shape == (50, 4) and v[1].shape == () and v[1].dtype == np.float32
+    assert np.array_equal(v[0], upstream_like(y, seed=3)[0])
+    assert not np.array_equal(v[0], upstream_like(y, seed=4)[0])
+    assert abs(np.corrcoef(v[0].ravel(), np.random.default_rng(3).normal(size=200))[0, 1]) < 0.3
+
+
+def test_derivative_along_a_direction():
+    x, u = rng().normal(size=(3, 4)), rng(1).normal(size=(3, 4))
+    for scale in (1e-8, 1.0, 1e8):
+        v = upstream_like(x)
+        slope = derivative(lambda x: np.tanh(x / scale), scale * x, u, v)   # noqa: B023
+        exact = (v * (1 - np.tanh(x) ** 2) * u / scale).sum()
+        assert abs(slope.value - exact) <= slope.tolerance <= 1e-7 * abs(exact)
+    assert derivative(np.tanh, x, 0 * x, v).value == 0
+    with pytest.raises(ValueError, match=r"direction \(4,\) must have x's shape \(3, 4\)"):
+        derivative(np.tanh, x, np.ones(4), v)
+
+
+# ---- many entries ---------------------------------------------------------------------------
+
+
+def test_many_entries_are_checked_along_directions():
+    x = rng().normal(size=(50, 100))
+    upstream = upstream_like(x)
+    claim = TANH[1](x, upstream)[0]
+    (result,) = check(np.tanh, [x], [claim], upstream)
+    assert result.verdict == "pass" and result.checked == 50 and result.skipped == 0
+    # one wrong entry of 5000 is found, and named
+    wrong = claim.copy()
+    wrong[17, 3] *= 1.001
+    (result,) = check(np.tanh, [x], [wrong], upstream)
+    assert result.verdict == "fail"
+    assert result.worst[0].index == (17, 3)
+    assert check(np.tanh, [x], [(1 + 1e-6) * claim], upstream)[0].verdict == "fail"
+
+
+def test_many_zeros_after_a_relu():
+    x = np.maximum(rng().normal(size=(20, 50)), 0)
+    upstream = upstream_like(x)
+    claim = RELU[1](x, upstream)[0]
+    (result,) = check(RELU[0], [x], [claim], upstream)
+    assert result.verdict == "pass" and result.skipped > 300 and result.kinks
+    claim[np.unravel_index(x.argmax(), x.shape)] *= 1.01     # not on a kink: has to be found
+    assert check(RELU[0], [x], [claim], upstream)[0].verdict == "fail"
+
+
+def test_a_check_is_cheap():
+    """30 entries of a smooth function: 6 calls an entry and a few for the noise."""
+    calls = 0
+
+    def f(x):
+        nonlocal calls
+        calls += 1
+        return np.tanh(x)
+
+    x = rng().normal(size=(5, 6))
+    upstream = upstream_like(x)
+    claim = TANH[1](x, upstream)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        check(f, [x], claim, upstream)
+        seconds.append(time.perf_counter() - start)
+    assert calls / 5 <= 30 * 6 + 40
+    assert min(seconds) < 0.03
+
+
+# ---- random compositions --------------------------------------------------------------------
+
+# function, and its vjp (x, y, g) -> gradient with respect to x; smooth, bounded for bounded x
+LAYERS = {
+    "tanh": (np.tanh, lambda x, y, g: g * (1 - y * y)),
+    "sin": (np.sin, lambda x, y, g: g * np.cos(x)),
+    "logistic": (logistic, lambda x, y, g: g * y * (1 - y)),
+    "softplus": (lambda x: np.logaddexp(0, x), lambda x, y, g: g * logistic(x)),
+    "log(1 + x²)": (lambda x: np.log1p(x * x), lambda x, y, g: g * 2 * x / (1 + x * x)),
+    "exp(sin)": (lambda x: np.exp(np.sin(x)), lambda x, y, g: g * y * np.cos(x)),
+    "x²/2": (lambda x: x * x / 2, lambda x, y, g: g * x),
+    "softmax": (softmax, lambda x, y, g: y * (g - (g * y).sum(-1, keepdims=True))),
+    "centre": (
+        lambda x: x - x.mean(0),
+        lambda x, y, g: g - g.mean(0),
+    ),
+    "unit length": (
+        lambda x: x / np.sqrt(1 + (x * x).sum(-1, keepdims=True)),
+        lambda x, y, g: (g - y * (g * y).sum(-1, keepdims=True))
+        / np.sqrt(1 + (x * x).sum(-1, keepdims=True)),
+    ),
+    "product of neighbours": (
+        lambda x: x * np.roll(x, 1, -1),
+        lambda x, y, g: g * np.roll(x, 1, -1) + np.roll(g * x, -1, -1),
+    ),
+}
+
+
+def composition(names, scale, mixing):
+    """layers(x / scale @ mixing), and the gradient of <v, .> by the chain rule."""
+
+    def forward(x):
+        values = [x / scale @ mixing]
+        for name in names:
+            values.append(LAYERS[name][0](values[-1]))
+        return values
+
+    def backward(x, v):
+        values = forward(x)
+        for name, before, after in zip(names[::-1], values[-2::-1], values[:0:-1], strict=True):
+            v = LAYERS[name][1](before, after, v)
+        return (v @ mixing.T / scale,)
+
+    return lambda x: forward(x)[-1], backward
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=5),
+    exponent=st.integers(-8, 8),
+    seed=st.integers(0, 2**32 - 1),
+    zeros=st.booleans(),
+)
+def test_random_compositions(names, exponent, seed, zeros):
+    r = rng(seed)
+    x = 10.0**exponent * r.normal(size=(3, 4))
+    if zeros:
+        x[r.random(x.shape) < 0.3] = 0
+    f, backward = composition(names, 10.0**exponent, r.normal(size=(4, 4)))
+    upstream = upstream_like(f(x), seed)
+    (claim,) = backward(x, upstream)
+    (right,) = check(f, [x], [claim], upstream, seed=seed)
+    assert right.verdict != "fail", right
+    (wrong,) = check(f, [x], [claim * (1 + 1e-5)], upstream, seed=seed)
+    assert wrong.verdict == "fail", wrong
