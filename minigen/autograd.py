@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from minigen import errors, ops
-from minigen.backend import array_module, as_array, byte_range, follow, is_repeated, quiet
+from minigen.backend import array_module, as_array, byte_range, follow, is_array, is_repeated, quiet
 from minigen.tensor import Tensor, wrap
 
 
@@ -45,17 +45,8 @@ class Node:
     """
 
     __slots__ = (
-        "__weakref__",
-        "dtype",
-        "edges",
-        "hooks",
-        "number",
-        "op",
-        "plan",
-        "saved",
-        "shape",
-        "where",
-    )
+        "__weakref__", "dtype", "edges", "hooks", "number", "op", "plan", "saved", "shape", "where"
+    )  # fmt: skip
 
     def __init__(self, op, plan, saved, edges, y):
         self.number = next(ticks)
@@ -262,9 +253,11 @@ def _seeds(name, outputs, gradients):
                 )
             g = wrap(array_module(y._data).ones_like(y._data))
         elif not isinstance(g, Tensor):
-            g = wrap(array_module(y._data).asarray(g))
+            g = wrap(g if is_array(g) else array_module(y._data).asarray(g))
         if g.shape != y.shape:
             raise ValueError(f"{name}: gradient of shape {g.shape} for an output of {y.shape}")
+        if g.device != y.device:
+            raise RuntimeError(f"{name}: gradient on {g.device} for an output on {y.device}")
         seeds.append((y.node or y, g.to(y.dtype)))
     return seeds
 
@@ -376,7 +369,7 @@ def _give(edge, g, pending, owned, heap, create_graph):
 
 def _through_hooks(edge, g):
     """What the edge's hooks make of its gradient; they get and return tensors."""
-    tensor = g if isinstance(g, Tensor) else wrap(g)
+    tensor = g if isinstance(g, Tensor) else wrap(as_array(g))
     for hook in edge.hooks or ():
         changed = hook(tensor)
         if changed is None:

@@ -39,8 +39,8 @@ class Plan(NamedTuple):
 
     inputs: tuple  # positions of these inputs among the arguments
     needs: tuple = ()  # of a fused op: per differentiable input, whether it requires grad
+    record: object = None  # (arguments, y, or a fused op's backward) -> (saved, edges)
     # of a primitive:
-    record: object = None  # (arguments, y) -> (what backward needs, edges)
     output: bool = False  # whether the last saved value is y, an array
     pull_arrays: object = None  # (g, saved) -> gradients of the inputs, as arrays
     pull_tensors: object = None  # the same as tensors; y must be one
@@ -227,7 +227,11 @@ class Fused(Op):
         """The plan for the inputs whose bits are set in key."""
         inputs = tuple(i for bit, i in self.inputs if key & bit)
         needs = self.needs(*(bool(key & bit) for bit, _ in self.inputs))
-        made = self.plans[key] = Plan(inputs, needs)
+
+        def record(args, back):
+            return (*args, back), [args[i].node or args[i] for i in inputs]
+
+        made = self.plans[key] = Plan(inputs, needs, record)
         return made
 
     def pull(self, node, g, create_graph, wanted):
@@ -306,7 +310,6 @@ def _op(op, settles):
     """The public function of an op: unwrap, compute, wrap, record. Microseconds count here."""
     forward, count, inputs, plans = op.forward, len(op.parameters), op.inputs, op.plans
     variadic, fusing, get_mode = op.variadic, isinstance(op, Fused), mode.get
-    translated = (ValueError, TypeError, IndexError, AttributeError)
 
     @functools.wraps(forward)
     def call(*args, **kwargs):
@@ -315,24 +318,22 @@ def _op(op, settles):
         if not fusing and args and args[0].__class__ is ndarray and _no_tensor(args):
             try:
                 y = forward(*args)  # arrays alone: nothing to unwrap, wrap or record
-            except translated as error:
+            except _TRANSLATED as error:
                 raise errors.explain(op.name, args, error) from error
             return y if y.__class__ is ndarray and y.dtype is FLOAT32 else _settle(y, args, settles)
-        now = get_mode()
-        if now.watchers:
+        if (now := get_mode()).watchers:
             return _watched(call, op, args, now)
         key = 0
         if now.grad:
             for bit, i in op.variadic_inputs(args) if variadic else inputs:
-                a = args[i]
-                if isinstance(a, Tensor) and a._requires_grad:
+                if isinstance(args[i], Tensor) and args[i]._requires_grad:
                     key |= bit
         arrays = [a._data if isinstance(a, Tensor) else a for a in args]
         try:
             if "cupy" in modules:
                 follow(*arrays)
             y, back = op.run(key, args, arrays) if fusing else (forward(*arrays), None)
-        except translated as error:
+        except _TRANSLATED as error:
             raise errors.explain(op.name, args, error) from error
         if y.__class__ is not ndarray or y.dtype is not FLOAT32:
             y = _settle(y, args, settles)
@@ -340,15 +341,14 @@ def _op(op, settles):
         if not key:
             return y if _no_tensor(args) else wrap(y)
         plan = plans.get((key, len(args)) if variadic else key) or op.plan(key, args)
-        if fusing:
-            saved, edges = (*args, back), [args[i].node or args[i] for i in plan.inputs]
-        else:
-            saved, edges = plan.record(args, y)
+        saved, edges = plan.record(args, back if fusing else y)
         return wrap(y, Node(op, plan, saved, edges, y))
 
-    call.op = op
-    call.__name__ = op.name
+    call.op, call.__name__ = op, op.name
     return call
+
+
+_TRANSLATED = (ValueError, TypeError, IndexError, AttributeError)  # see errors.py
 
 
 def _no_tensor(args):

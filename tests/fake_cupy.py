@@ -2,9 +2,8 @@
 
 Idea: `ndarray` has a NumPy array inside and CuPy's manners outside. It is no numpy.ndarray, it does
 not mix with one, it never turns into one by itself, and what it does is done on the current GPU.
-What CuPy 14 lacks is missing, and so is most of what minigen does not use: add it here when it does.
-The names and parameters are CuPy's; test_seam.py compares them with CuPy's own where that is
-installed (importing it needs no GPU).
+The tables hold what minigen uses, with the names and parameters of CuPy 14; the rest is missing, as
+is what CuPy lacks. test_fake_cupy.py compares them with CuPy's own where that is installed.
 
 Stricter than CuPy: an array of another GPU than the current one is refused (where the hardware
 allows it, CuPy computes, and leaves the result on the wrong GPU), what broadcasting repeats is
@@ -14,6 +13,7 @@ Read next: test_seam.py.
 """
 
 import functools
+import operator
 import sys
 import threading
 from types import ModuleType, SimpleNamespace
@@ -117,7 +117,6 @@ def _like(name, parameters, function):
                 raise TypeError(f"{name}: {parameter[:-1]} is {type(a)}, not cupy.ndarray")
         return _run(function, *args, **kwargs)
 
-    like.names = names
     return like
 
 
@@ -138,18 +137,11 @@ class _Ufunc:
 
 
 class ndarray:
-    """cupy.ndarray; its methods stand in METHODS, its operators in OPERATORS."""
+    """cupy.ndarray; most of its methods and all of its operators come from tables, below."""
 
     __array_priority__ = 100
     __hash__ = None
 
-    dtype = property(lambda self: self._array.dtype)
-    itemsize = property(lambda self: self._array.itemsize)
-    nbytes = property(lambda self: self._array.nbytes)
-    ndim = property(lambda self: self._array.ndim)
-    shape = property(lambda self: self._array.shape)
-    size = property(lambda self: self._array.size)
-    strides = property(lambda self: self._array.strides)
     data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
     device = property(lambda self: Device(self._gpu))
     T = property(lambda self: self.transpose())
@@ -159,16 +151,8 @@ class ndarray:
         names = ("c_contiguous", "f_contiguous", "owndata")
         return SimpleNamespace(**{name: getattr(self._array.flags, name) for name in names})
 
-    # ---- the ways out
-
     def get(self, stream=None, order="C", out=None, blocking=True):
         return self._array.copy(order)
-
-    def item(self):
-        return self._array.item()
-
-    def tolist(self):
-        return self._array.tolist()
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError(
@@ -176,29 +160,24 @@ class ndarray:
             "Please use `.get()` to construct a NumPy array explicitly."
         )
 
-    __bool__ = lambda self: bool(self._array)  # noqa: E731
-    __int__ = lambda self: int(self._array)  # noqa: E731
-    __float__ = lambda self: float(self._array)  # noqa: E731
-    __repr__ = lambda self: repr(self._array)  # noqa: E731
-
-    # ---- NumPy's functions, where one of ours is among the arguments
-
     def __array_ufunc__(self, function, method, *inputs, **kwargs):
+        """What numpy.exp(x) and the like do with one of ours among the arguments."""
         if method != "__call__" or not hasattr(cupy, function.__name__):
             return NotImplemented
         if "out" in kwargs:
             (kwargs["out"],) = kwargs["out"]
+        if function.__name__ in COMPARISONS.values():  # NumPy makes 0-d arrays of scalars there
+            inputs = [x[()] if type(x) is numpy.ndarray else x for x in inputs]
         return getattr(cupy, function.__name__)(*inputs, **kwargs)
 
     def __array_function__(self, function, types, args, kwargs):
+        """The same for other functions, such as numpy.concatenate."""
         path = [*function.__module__.split(".")[1:], function.__name__]
         try:
             ours = functools.reduce(getattr, path, cupy)
         except AttributeError:
             return NotImplemented
         return ours(*args, **kwargs)
-
-    # ---- elements
 
     def __len__(self):
         return len(self._array)
@@ -230,17 +209,20 @@ def _key(array, key):
     return (*parts, *[Ellipsis] * all(p is not Ellipsis for p in parts))
 
 
+ATTRIBUTES = ("dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
+for _name in ATTRIBUTES:
+    setattr(ndarray, _name, property(operator.attrgetter(f"_array.{_name}")))
+for _name in ("item", "tolist", "__bool__", "__float__", "__int__", "__repr__"):
+    setattr(ndarray, _name, lambda self, name=_name: getattr(self._array, name)())
+
 METHODS = {
     "all any max min": "axis out keepdims",
     "argmax argmin": "axis out dtype keepdims",
     "astype": "dtype order casting subok copy",
-    "copy flatten ravel": "order",
-    "cumsum": "axis dtype out",
-    "fill": "value",
+    "copy": "order",
     "mean sum": "axis dtype out keepdims",
     "repeat": "repeats axis",
     "squeeze": "axis",
-    "std var": "axis dtype out ddof keepdims",
     "swapaxes": "axis1 axis2",
     "take": "indices axis out",
     "view": "dtype type",
@@ -253,20 +235,17 @@ for _names, _parameters in METHODS.items():
 # ---- the module
 
 UFUNCS = """
-    absolute add bitwise_and bitwise_or bitwise_xor ceil cos divide equal exp expm1 floor
-    floor_divide greater greater_equal invert isfinite isinf isnan less less_equal log log1p
-    logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply negative
-    not_equal power remainder rint sign sin sqrt square subtract tan tanh true_divide
+    absolute add bitwise_and bitwise_or bitwise_xor cos divide equal exp floor_divide greater
+    greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not
+    logical_or maximum minimum multiply negative not_equal power remainder sign sin sqrt subtract
+    tanh true_divide
 """
 FUNCTIONS = {
-    "all amax amin any": "a* axis out keepdims",
     "arange": "start stop step dtype",
-    "argmax argmin": "a* axis dtype out keepdims",
     "ascontiguousarray": "a* dtype",
     "broadcast_to": "array* shape",
     "clip": "a* a_min a_max out",
     "concatenate stack": "tup axis out dtype casting",
-    "cumsum": "a* axis dtype out",
     "empty ones zeros": "shape dtype order",
     "empty_like": "prototype* dtype order subok shape",
     "expand_dims flip": "a* axis",
@@ -274,13 +253,12 @@ FUNCTIONS = {
     "full": "shape fill_value dtype order",
     "full_like": "a* fill_value dtype order subok shape",
     "linspace": "start stop num endpoint retstep dtype axis",
-    "matmul": "a* b* out",
+    "matmul": "x1* x2* out",
     "mean sum": "a* axis dtype out keepdims",
     "ones_like zeros_like": "a* dtype order subok shape",
     "pad": "array* pad_width mode constant_values",
     "put_along_axis": "arr* indices* values axis",
     "shape": "a*",
-    "take": "a* indices axis out",
     "take_along_axis": "a* indices* axis",
     "vdot": "a* b*",
     "where": "condition* x y",
@@ -334,10 +312,8 @@ def _cupy():
     names["einsum"] = functools.partial(_run, numpy.einsum)
     strided = _like("as_strided", "x* shape strides", numpy.lib.stride_tricks.as_strided)
     names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=strided))
-    runtime = SimpleNamespace(
-        getDeviceCount=lambda: GPUS,
-        getDeviceProperties=lambda number: {"name": b"stand-in"},
-    )
+    described = {"name": b"stand-in"}
+    runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
     names["cuda"] = SimpleNamespace(Device=Device, is_available=lambda: True, runtime=runtime)
     return _module("cupy", **names)
 
@@ -345,12 +321,12 @@ def _cupy():
 def _operator(function, turned=False, in_place=False):
     """x + y, y + x or x += y; a y whose __array_ufunc__ is None does it itself."""
 
-    def operator(x, *y):
+    def method(x, *y):
         if any(getattr(other, "__array_ufunc__", "") is None for other in y):
             return NotImplemented
         return function(*y, x) if turned else function(x, *y, **{"out": x} if in_place else {})
 
-    return operator
+    return method
 
 
 cupy = _cupy()

@@ -81,14 +81,14 @@ def test_a_gradient_is_added_to_what_is_there_and_the_old_one_is_left_alone():
 
 
 def test_leaves_get_gradients_that_can_be_written_into():
-    x = leaf(1.0, 2.0, 3.0)
-    x.sum().backward()  # the VJP of sum is a broadcast view
-    mg.assign(x.grad, 7.0)
-    assert x.grad.tolist() == [7, 7, 7]
-    h = x * 2
-    (g,) = mg.grad(h.sum(), h)
-    mg.assign(g, 7.0)
-    assert g.tolist() == [7, 7, 7]
+    for n in (3, 5000):  # the VJP of a mean over many elements is a broadcast view
+        x = mg.ones(n, requires_grad=True)
+        x.mean().backward()
+        mg.assign(x.grad, 7.0)
+        h = x * 2
+        (g,) = mg.grad(h.mean(), h)
+        mg.assign(g, 7.0)
+        assert x.grad.tolist() == g.tolist() == [7] * n
 
 
 def test_backward_on_a_leaf():
@@ -360,6 +360,29 @@ def test_a_hook_must_keep_the_shape():
     y.register_hook(lambda g: 3)
     with pytest.raises(RuntimeError, match="must return None or a tensor of that shape, not 3"):
         y.sum().backward()
+
+
+def test_hooks_and_vjps_compute_without_recording_unless_a_graph_is_wanted():
+    seen = []
+
+    @mg.primitive(lambda g: seen.append(mg.is_grad_enabled()) or g)
+    def passed(x):
+        return x * 1
+
+    x = leaf(1.0)
+    x.register_hook(lambda g: seen.append((g * x).requires_grad))
+    passed(x).sum().backward()
+    mg.grad(passed(x).sum(), x, create_graph=True)
+    assert seen == [False, False, True, True]
+
+
+def test_hooks_get_tensors_around_arrays_also_for_single_numbers():
+    x, kinds = mg.tensor(2.0, requires_grad=True), []
+    h = x * 1
+    for t in (x, h):
+        t.register_hook(lambda g: kinds.append(type(g.data)))
+    (h * h + h * 3 + x).backward()
+    assert kinds == [np.ndarray] * 2 and x.grad.item() == 8
 
 
 def test_a_failing_hook_does_not_leave_the_engine_in_another_mode():

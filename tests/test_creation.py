@@ -2,7 +2,7 @@
 
 Idea: values and dtypes are written down; random numbers have the promised moments (within four
 standard errors, at a fixed seed) and limits, and are decided by the seed alone.
-Read next: test_ops.py.
+Read next: test_random.py (generators), test_ops.py.
 """
 
 import numpy as np
@@ -60,15 +60,3 @@ def test_random_numbers_are_decided_by_the_seed(row):
     minigen.manual_seed(3)
     np.testing.assert_array_equal(row.fn(*row.args).numpy(), default)
     assert (draw(4) != default).any() and (following != default).any()
-
-
-def test_permutation_is_one():
-    assert sorted(ops.permutation(50).tolist()) == list(range(50))
-
-
-def test_dropout_keeps_the_promised_share_and_the_mean():
-    x = ops.ones(200, 200)
-    for p in (0.1, 0.5, 0.9):
-        y = ops.dropout(x, p, rng=minigen.Generator(2)).numpy()
-        assert set(np.unique(y)) == {0, np.float32(1 / (1 - p))}
-        assert abs((y == 0).mean() - p) < 4 * (p * (1 - p) / y.size) ** 0.5

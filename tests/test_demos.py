@@ -106,7 +106,7 @@ def test_list_shows_names_presets_and_results(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     (line,) = [x for x in lines if "conv-autoencoder" in x]
     for word in ("autoencoders", "convolutional auto-encoder", "auto-encodeur convolutionnel",
-                 "tiny", "mse_vs_pca recorded 0.7 ± 0.01 over 3 seeds", "2 min"):
+                 "tiny", "mse_vs_pca 0.7 ± 0.01, bar ≤ 0.95", "2 min"):
         assert word in line
     assert listing.catalogue()[1]["recorded"] == {"tiny": result}
 

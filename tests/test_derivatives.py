@@ -230,6 +230,13 @@ def test_checkpoint_passes_on_gradients_to_all_that_its_function_uses():
     assert x.grad.tolist() == [27] and w.grad.tolist() == [3 * 2 * 9 + 6]
 
 
+def test_an_input_may_be_used_from_outside_too():
+    x = mg.tensor([3.0], requires_grad=True)
+    h = x * 1
+    (mg.checkpoint(lambda a: a * x, x) + mg.checkpoint(lambda a: a * h, h)).sum().backward()
+    assert x.grad.tolist() == [12]
+
+
 def test_checkpoint_takes_inputs_that_are_constant_or_no_tensors():
     x, c = mg.ones(2, requires_grad=True), mg.tensor([3.0, 4.0])
     y = mg.checkpoint(lambda c, n, x: (c * x) ** n, c, 2, x)

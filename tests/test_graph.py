@@ -164,6 +164,25 @@ def test_the_main_line_of_a_chain_is_straight():
     assert len(curves) == 5 and len({x for points in curves for x, _ in points}) == 1
 
 
+def test_chains_that_need_not_cross_do_not():
+    a, b, c = (mg.ones(2, requires_grad=True) for _ in range(3))
+    q = b.tanh()
+    r = c.exp()
+    p = a.exp()
+    p, r, q = p.tanh(), r.tanh(), q.exp()
+    q, p, r = q * q, p * p, r * r
+    curves = [
+        points for points in curves_of(graph(ops.cat([p, q, r])))
+        if len(points) == 3  # start, end of the shape, arrow: no bend
+    ]  # fmt: skip
+    crossings = 0
+    for i, ((x, y), _, (to_x, _)) in enumerate(curves):
+        for (other_x, other_y), _, (other_to_x, _) in curves[:i]:
+            if abs(y - other_y) < 1:
+                crossings += (x - other_x) * (to_x - other_to_x) < 0
+    assert len(curves) == 12 and crossings == 0
+
+
 def test_names_are_escaped():
     x = mg.ones(2, requires_grad=True)
     drawing = graph(x.exp(), [("a<b> & c", x)])

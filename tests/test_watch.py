@@ -60,17 +60,20 @@ def test_backward_names_the_line_that_called_the_op():
 
 
 def test_backward_names_the_argument_even_if_others_need_no_gradient():
+    # startswith: the code of the line, and so the expected text, stands in the message too
     x = mg.tensor([0.0], requires_grad=True)
-    assert "pow is inf for its input a;" in anomaly_in(lambda: (x**0.5).sum().backward())
+    text = anomaly_in(lambda: (x**0.5).sum().backward())
+    assert text.startswith("the gradient of pow is inf for its input a;")
     c, w = mg.tensor([1e30]), mg.tensor([1e3], requires_grad=True)
-    assert "mul is inf for its input b;" in anomaly_in(lambda: (c * w).backward(c))
+    text = anomaly_in(lambda: (c * w).backward(c))
+    assert text.startswith("the gradient of mul is inf for its input b;")
 
 
 def test_a_forward_outside_of_anomaly_mode_leaves_no_line():
     x = mg.tensor([0.0], requires_grad=True)
     y = x.sqrt()
-    text = "called at a line unknown: run the forward pass in anomaly mode too"
-    assert text in anomaly_in(lambda: y.sum().backward())
+    text = anomaly_in(lambda: y.sum().backward())
+    assert "called at a line unknown: run the forward pass in anomaly mode too" in text
 
 
 def test_the_line_is_the_users_also_below_modules_and_composites():
@@ -112,7 +115,7 @@ def test_off_it_costs_nothing():
     x = mg.tensor([0.0], requires_grad=True)
     y = x.log()
     assert y.node.where is None and np.isneginf(y.item())
-    assert "log made inf" in anomaly_in(x.log)
+    assert anomaly_in(x.log).startswith("log made inf")
     assert mode.get().watchers == ()
 
 
@@ -149,9 +152,9 @@ def test_a_profile_prints_a_table_with_the_slowest_first():
     lines = str(p).splitlines()
     head = "op                         calls        ms       MB   backward        ms       MB"
     assert lines[0] == head and {line.split()[0] for line in lines[1:]} == set(p.rows)
-    assert lines[1].startswith("matmul ") and len({len(line) for line in lines}) == 1
-    times = [float(line.split()[2]) + float(line.split()[5]) for line in lines[1:]]
-    assert times == sorted(times, reverse=True)
+    assert len({len(line) for line in lines}) == 1
+    order = [line.split()[0] for line in lines[1:]]
+    assert order == sorted(order, key=lambda name: -p.rows[name][1] - p.rows[name][4])
 
 
 def test_an_op_hook_is_told_names_arguments_and_results():

@@ -28,7 +28,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line argv (default: the process's own) and return its exit code."""
-    argv = sys.argv[1:] if argv is None else list(argv)
+    argv = sys.argv[1:] if argv is None else [*argv]  # `list` is a module here
     # No option before the command takes a value, so the first word is the command.
     chosen = next((word for word in argv if not word.startswith("-")), None)
     parser, run = _parser(chosen)

@@ -8,7 +8,6 @@ import importlib
 import json
 
 from minigen.cli.demo import duration, load, table
-from minigen.train.verdict import recorded_words
 
 HELP = """Show every demo: chapter, English and French name, presets, recorded result and time."""
 
@@ -55,7 +54,8 @@ def as_table(entries):
             result = entry["recorded"].get(preset)
             words, took = "-", ""
             if result:
-                words = f"{result['metric']} {recorded_words(result)}"
+                words = f"{result['metric']} {result['value']:.3g} ± {result['sd']:.2g}"
+                words += f", bar {load(entry['demo']).ABOUT.bar(preset)}"
                 took = duration(result["seconds"])
             rows.append([*about, preset, words, took])
             about = [""] * 4

@@ -18,7 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.gradcheck.slopes import Point, Slope, as_tuple, jiggle, measure, stream
+from minigen.gradcheck.slopes import (
+    Point,
+    Slope,
+    as_tuple,
+    measure,
+    power_of_two,
+    scales,
+    stream,
+)
 
 DIRECTIONS = 3          # random directions through an argument with too many entries
 BLOCKS = 64             # blocks of entries that bisecting one direction may look at
@@ -164,7 +172,7 @@ def derivative(f, x, direction, upstream, *, seed=0) -> Slope:
     with np.errstate(all="ignore"):
         point = Point(f, [x], upstream, seed)
         length = np.linalg.norm(direction)
-        unit = _power_of_two(np.linalg.norm(_scales(x)) / length) if length else 1.0
+        unit = power_of_two(np.linalg.norm(scales(x)) / length) if length else 1.0
         return measure(point, point.along(0, unit * direction)) / unit
 
 
@@ -174,7 +182,7 @@ class _Argument:
     def __init__(self, point, k, claim, noise, rng):
         self.point, self.k, self.rng = point, k, rng
         self.x, self.claim, self.noise = point.inputs[k], claim, noise
-        self.scales = _scales(self.x)
+        self.scales = scales(self.x)
 
     def check(self, entries):
         size = self.x.size
@@ -285,8 +293,8 @@ def _noise_of_claims(gradient, point, upstream, claims, seed):
     rng = stream(seed, "noise of claims")
     unchanged = as_tuple(gradient(*point.inputs, upstream))
     for _ in range(4):
-        inputs = [jiggle(x, point.eps, rng) for x in point.inputs]
-        v = tuple(jiggle(np.asarray(v), point.eps, rng) for v in as_tuple(upstream))
+        inputs = [_jiggle(x, point.eps, rng) for x in point.inputs]
+        v = tuple(_jiggle(np.asarray(v), point.eps, rng) for v in as_tuple(upstream))
         v = v if isinstance(upstream, (tuple, list)) else v[0]
         for total, g, new in zip(square, unchanged, as_tuple(gradient(*inputs, v)), strict=True):
             total += (new - g) ** 2 / 4
@@ -298,18 +306,8 @@ def _noise_of_claims(gradient, point, upstream, claims, seed):
     ]
 
 
-def _scales(x):
-    """The unit of the steps of each entry: its size, or if it is 0 the median of the others.
-
-    Rounded down to a power of two, so that steps add to x exactly. Not less than 2^-16 of the
-    median: an entry of 1e-17 among others of 1 is a 0.
-    """
-    size = np.abs(x, dtype=np.float64)
-    zero = size < np.finfo(x.dtype).tiny        # or so small that steps would vanish
-    typical = 1.0 if zero.all() else np.median(size[~zero])
-    return _power_of_two(np.where(zero, typical, np.maximum(size, 2.0**-16 * typical)))
-
-
-def _power_of_two(x):
-    """The largest power of two not above x."""
-    return np.ldexp(1.0, np.frexp(x)[1] - 1)
+def _jiggle(x, eps, rng):
+    """x with every entry changed in its last bit, up or down; integers as they are."""
+    if not np.issubdtype(x.dtype, np.floating):
+        return x
+    return np.asarray(x * (1 + eps * rng.choice([-1.0, 1.0], x.shape))).astype(x.dtype, copy=False)

@@ -2,7 +2,7 @@
 
 Idea: no step suits every function, so a ladder of steps is tried, with Richardson extrapolation
 between its rungs. The change from cell to cell of that table estimates the truncation error; the
-rounding noise is measured, by running f on inputs changed in their last bit. While truncation
+rounding noise is measured, by third differences of f over a few last bits. While truncation
 dominates the next ladder is narrower, while noise does it is wider.
 
 Invariants: every output is differenced on its own before the upstream gradient weighs it, so an
@@ -10,7 +10,8 @@ output of 1e6 can not drown one of 1e-9; steps are powers of two, so that x + h 
 from wider steps counts only where it agrees with the one from narrower steps.
 
 Sources: Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982 (the table and its error);
-Parker, Monte Carlo arithmetic, 1997 (the noise); Lepski, 1991 (wide only where it agrees).
+Moré & Wild, Estimating computational noise, 2011 (the third differences); Lepski, On a problem of
+adaptive estimation in Gaussian white noise, 1991 (wide steps only where they agree).
 Read next: numeric.py, which compares claimed gradients with these slopes.
 """
 
@@ -75,27 +76,31 @@ class Point:
         self._measure_noise(stream(seed, "noise"))
 
     def _measure_noise(self, rng):
-        """sigma (m,), rounding noise of f: its spread when the inputs change in their last bit.
+        """sigma (m,), rounding noise of f: third differences of f over a few hundred last bits.
 
-        If no output notices, f may have a coarser grain inside (float32, a large offset): the
-        change grows until they all do. `grainy` (m,): such outputs are staircases.
+        Over such steps a smooth f is straight, and what its third difference leaves is noise. If no
+        output changes at all, f may have a coarser grain inside (float32, a large offset): the
+        steps grow until they all do. `grainy` (m,): such outputs are staircases.
         """
+        units = [scales(x, least=0.0) * rng.choice([-1.0, 1.0], x.shape) for x in self.inputs]
         self.sigma = np.zeros(self.value.shape)
         self.grainy = self.sigma > 0
-        level = self.eps
-        while level <= max(self.eps, 2.0**-10 if self.grainy.any() else 2.0**-20):
-            square = 0.0
-            for _ in range(6):
-                outputs = as_tuple(self.f(*[jiggle(x, level, rng) for x in self.inputs]))
-                change = _flat(outputs)[self.heard] - self.value
-                square += np.nan_to_num(change, nan=0.0, posinf=0.0, neginf=0.0) ** 2 / 6
-            new = (self.sigma == 0) & (square > 0)
-            self.sigma[new] = np.sqrt(square[new])
+        step = first = 2.0**8 * self.eps
+        while step <= max(first, 2.0**-10 if self.grainy.any() else 2.0**-20):
+            values = []
+            for t in step * np.arange(1, 10):       # not 0, for f may jump there
+                moved = [_moved(x, t * u) for x, u in zip(self.inputs, units, strict=True)]
+                values.append(_flat(as_tuple(self.f(*moved)))[self.heard])
+            third = np.nan_to_num(np.diff(values, 3, axis=0), nan=0.0, posinf=0.0, neginf=0.0)
+            # four independent noises with weights 1, 3, 3, 1: variance 20 sigma²
+            new = (self.sigma == 0) & third.any(0)
+            self.sigma[new] = np.sqrt((third * third).mean(0) / 20)[new]
             jumps = self.sigma > 1e3 * self.eps * np.abs(self.value)
-            self.grainy |= new & jumps & (level > self.eps)
-            if self.sigma[self.value != 0].all() or (level == self.eps and new.any()):
+            self.grainy = self.grainy | (new & jumps & (step > first))
+            changed = np.diff(values, axis=0).any()
+            if (changed and step == first) or self.sigma[self.value != 0].all():
                 break
-            level *= 64
+            step *= 53                      # no power of two: it could be in step with the grain
         self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
     def _at(self, k, x):
@@ -105,7 +110,7 @@ class Point:
     def along(self, k, direction):
         """The function t -> outputs (m,) at x_k + t direction."""
         x = self.inputs[k]
-        return lambda t: self._at(k, np.asarray(x + t * direction).astype(x.dtype, copy=False))
+        return lambda t: self._at(k, _moved(x, t * direction))
 
     def along_entry(self, k, i, scale):
         """The same for entry i (a flat index) of x_k alone, in units of scale."""
@@ -123,8 +128,8 @@ class Point:
 def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
     """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
 
-    slack: tolerance for the noise of the claim; near, far: a small step if 1 leaves the domain
-    of f, and a step large enough to move whatever depends on t.
+    slack: tolerance for the noise of the claim; near: the size of x in units of the line; far: a
+    step large enough to move whatever depends on t.
     """
     line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
@@ -160,25 +165,28 @@ class _Line:
     """The slopes at t = 0 of all outputs along one line, each with the best estimate so far."""
 
     def __init__(self, point, at, near):
-        self.point, self.at = point, at
+        self.point, self.at, self.near = point, at, near
         self.sides = (1, -1)
         self.moved = np.zeros(point.value.shape, dtype=bool)    # outputs that ever changed
         self.best = None                # slope, truncation, noise of each output, (3, m)
         self.bent = False               # do the slopes on the two sides of 0 seem to differ?
-        self.curvature = 0.0            # sum of |upstream| |f''|
+        self.curvature = 0.0            # sum of |upstream| |f''| |x|
         self.reach = FIRST              # top of the narrowest ladder that `best` rests on
         self.wide = WIDE                # tops of the next ladders; 0: of no use
         self.narrow = NARROW if 4 * point.eps <= NARROW * STRIDE else 0.0
-        self._start(near)
+        self._start()
 
-    def _start(self, near):
+    def _start(self):
         values = self._ladder(FIRST, ratio=2, rungs=3)
         self.change = np.abs(values[:, 0] - self.point.value).max(0)    # of f in a large step
         if np.isfinite(values).all():
-            self._bend(values)
+            bends = self._bends(values, FIRST / 2.0 ** np.arange(3))
+            noise = np.abs(self.point.weights * self.moved) @ self.point.sigma
+            # at a kink they fall like h, elsewhere like h²
+            self.bent = bends[-1] > 0.1 * bends[0] and bends[-1] > 20 * noise
             return
         self.wide = 0.0
-        for h in (FIRST * near, *FIRST / 8.0 ** np.arange(1, 15)):
+        for h in (FIRST * self.near, *FIRST / 8.0 ** np.arange(1, 15)):
             if np.isfinite(self.at(h)).all() and np.isfinite(self.at(-h)).all():
                 self._ladder(h, ratio=2, rungs=3)
                 self.reach, self.narrow = h, h * self.narrow
@@ -187,13 +195,12 @@ class _Line:
         self.sides = (1,) if np.isfinite(self.at(h)).all() else (-1,)
         self._ladder(FIRST)
 
-    def _bend(self, values):
-        """Second differences fall like h² where f is smooth, like h at a kink."""
-        weights = np.abs(self.point.weights)
-        bend = np.abs(values[0] + values[1] - 2 * self.point.value) @ weights           # (rungs,)
-        noise = (weights * self.moved) @ self.point.sigma
-        self.bent = bend[-1] > 0.1 * bend[0] and bend[-1] > 20 * noise
-        self.curvature = bend[0] / FIRST**2
+    def _bends(self, values, steps):
+        """Sum of |upstream| |second difference| at every step, and from them the curvature."""
+        second = sum(values) - len(values) * self.point.value
+        bends = np.abs(second) @ np.abs(self.point.weights)
+        self.curvature = sorted(bends / steps * (self.near / steps))[len(steps) // 2]
+        return bends
 
     def refine(self, narrower):
         """One more ladder, of smaller or of larger steps."""
@@ -219,9 +226,6 @@ class _Line:
         else:
             slopes, power = (values[0] - point.value) / (self.sides[0] * h), 1
         noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0))
-        if self.best is not None and top < self.reach:
-            # in small steps the slopes scatter by the noise, if sigma should have missed any
-            noise = np.fmax(noise, (np.abs(np.diff(slopes, axis=0)) * h[1:])[-2:].max(0))
         new = _richardson(slopes, noise / h, ratio, power)
         if self.best is None:
             self.best = new
@@ -232,6 +236,7 @@ class _Line:
             kept, self.best = self.best, _sharper(new, self.best)
             if (self.best[0] != kept[0]).any():
                 self.reach = top
+                self._bends(values, steps)
         return values
 
     def values(self, steps):
@@ -276,14 +281,18 @@ def _examine(line, slope, slack):
     slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
     noise = point.sigma / h
     # a finite slope stops growing as the step shrinks; 1/sqrt(h) and 1/h go on, and so does noise,
-    # but the change in f is then small
+    # but that changes f by less than sqrt(h)
     size = np.abs(slopes).sum(0)
     grows = (size[-1] > 1.5 * size[-2]) & (size[-2] > 1.5 * size[-3])
-    if (grows & (size[-1] > np.maximum(40 * noise[-1], 2.0**-13 * line.change / h[-1]))).any():
+    steep = size[-1] > 0.2 * line.change / np.sqrt(FIRST * steps[-1])
+    if (grows & steep & (size[-1] > 40 * noise[-1])).any():
         return replace(slope, kind="jump")
     ends = np.array([_richardson(side, noise, 4, 1) for side in slopes])    # (sides, 3, m)
     error = (np.abs(ends[:, 1]) + 2 * ends[:, 2]).sum(0)
+    # at a kink the two slopes differ, and do so at every step; noise differs from step to step
+    differ = slopes[0] - slopes[-1]
     kink = np.abs(ends[0, 0] - ends[-1, 0]) > 20 * error
+    kink &= np.abs(differ[2] - differ[0]) < 0.2 * np.abs(differ[0])
     if not kink.any():
         return slope
     v, (value, gap, noise) = point.weights, line.best
@@ -333,12 +342,27 @@ def _sharper(fine, coarse):
     return np.where((error_coarse < error_fine) & agrees, coarse, fine)
 
 
-def jiggle(x, level, rng):
-    """x with every entry changed by about `level` times itself; integers as they are."""
+def scales(x, least=2.0**-16):
+    """The unit of the steps of each entry: its size, or if it is 0 the median of the others.
+
+    Rounded down to a power of two, so that steps add to x exactly. Not less than `least` times
+    the median: an entry of 1e-17 among others of 1 is a 0. Integers do not move: 0.
+    """
     if not np.issubdtype(x.dtype, np.floating):
-        return x
-    change = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.5, x.shape)
-    return np.asarray(x * (1.0 + level * change)).astype(x.dtype, copy=False)
+        return np.zeros(x.shape)
+    size = np.abs(x, dtype=np.float64)
+    zero = size < np.finfo(x.dtype).tiny        # or so small that steps would vanish
+    typical = 1.0 if zero.all() else np.median(size[~zero])
+    return power_of_two(np.where(zero, typical, np.maximum(size, least * typical)))
+
+
+def power_of_two(x):
+    """The largest power of two not above x."""
+    return np.ldexp(1.0, np.frexp(x)[1] - 1)
+
+
+def _moved(x, change):
+    return np.asarray(x + change).astype(x.dtype, copy=False)
 
 
 def stream(seed, name):

@@ -1,0 +1,96 @@
+"""The stand-in for CuPy: it refuses what CuPy refuses, and has nothing that CuPy lacks.
+
+Read next: fake_cupy.py, test_seam.py (what it is for).
+"""
+
+import inspect
+import re
+
+import fake_cupy
+import numpy as np
+import pytest
+from fake_cupy import Device, cupy
+
+X = cupy.asarray([[1.0, 2.0], [3.0, 4.0]])
+HOST = np.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: X + HOST,
+        lambda: HOST + X,
+        lambda: X == HOST,
+        lambda: X @ HOST,
+        lambda: X * [1, 2],
+        lambda: X == None,  # noqa: E711
+        lambda: np.multiply(HOST, X),
+        lambda: cupy.exp(HOST),
+        lambda: cupy.sum(HOST),
+        lambda: cupy.add(X, 1, out=HOST),
+        lambda: cupy.where(True, X, X),
+        lambda: np.concatenate([X, HOST]),
+        lambda: np.asarray(X),
+        lambda: np.array([X]),
+        lambda: np.linalg.norm(X),
+        lambda: np.add.reduce(X),
+        lambda: X.sum(initial=0),
+        lambda: X.max(where=X > 0),
+        lambda: X[0, 0].__index__(),
+        lambda: cupy.errstate(),
+        lambda: cupy.maximum.at(X, 0, 1),
+        lambda: X.flags.writeable,
+        lambda: X.__setitem__(..., HOST),
+        lambda: hash(X),
+    ],
+    ids=lambda call: inspect.getsource(call).partition(": ")[2].split(",  #")[0].strip(" ,\n"),
+)
+def test_refused(call):
+    with pytest.raises((TypeError, AttributeError, ValueError)):
+        call()
+
+
+def test_what_comes_out():
+    assert not isinstance(X, np.ndarray)
+    single = X.astype("float32")
+    for y in (np.exp(X), np.float64(2) * single, 1 - X, X.T, X.sum(), X[0, 0], X[X > 1], -X):
+        assert isinstance(y, cupy.ndarray)
+    assert X.sum().shape == () and float(X.sum()) == 10 and X.get().tolist() == X.tolist()
+    assert (single * 2.5).dtype == np.float32 and (single * np.float64(2.5)).dtype == np.float64
+    assert (single + X.sum()).dtype == np.float64
+    assert X[0].base is X and X.T[1:].base is X and (X + 1).base is None
+    first = (X + 0)[0, 0]  # a view, where NumPy copies
+    first += 7
+    assert first.base[0, 0].item() == 8
+
+
+def test_what_is_done_is_done_on_the_current_gpu():
+    with Device(1):
+        there = cupy.zeros_like(cupy.zeros(2)) + 1
+        assert there.device.id == cupy.asarray(X).device.id == Device().id == 1
+        with pytest.raises(ValueError, match="array device = 0 while current = 1"):
+            X.sum()
+    with pytest.raises(ValueError, match="array device = 1 while current = 0"):
+        there + 1
+    assert there.get().tolist() == [1, 1] and X.device == Device() and cupy.asarray(X) is X
+
+
+def known(function):
+    """The names of a function's parameters: from its signature, where that says it all, else all
+    words of its docstring."""
+    try:
+        text = str(inspect.signature(function))
+    except (TypeError, ValueError):
+        text = function.__doc__.splitlines()[0]
+    return set(re.findall(r"\w+", function.__doc__ if "*args" in text or "**" in text else text))
+
+
+def test_cupy_has_the_same_names_and_parameters():
+    real = pytest.importorskip("cupy", reason="CuPy is not installed (importing it needs no GPU)")
+    for table, place in ((fake_cupy.METHODS, real.ndarray), (fake_cupy.FUNCTIONS, real)):
+        for names, parameters in table.items():
+            for name in names.split():
+                assert set(parameters.replace("*", "").split()) <= known(getattr(place, name)), name
+    for name in (*vars(cupy), *fake_cupy.ATTRIBUTES):
+        if not name.startswith("__"):
+            assert hasattr(real.ndarray if name in fake_cupy.ATTRIBUTES else real, name), name
