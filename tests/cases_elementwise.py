@@ -65,7 +65,7 @@ ARITHMETIC = [
     *with_numbers("sub", ops.sub, np.subtract),
     *with_numbers("mul", ops.mul, np.multiply, linear=(0,)),
     *with_numbers("div", ops.div, np.true_divide, positive, gives="float"),
-    *with_numbers("pow", ops.pow, np.power, positive, gives="float"),
+    elementwise("pow", lambda x: ops.pow(x, 2.5), lambda x: x**2.5, positive),
     elementwise(
         "pow",
         lambda x, exponent: ops.pow(x, exponent),
@@ -77,6 +77,17 @@ ARITHMETIC = [
             at([0.0], exponent=1, y=[0], grads=([1],), second=[0]),
             at([0.0, 3.0], exponent=0, y=[1, 1], grads=([0, 0],), second=[0, 0]),
             at([0.0], exponent=0.5, y=[0], grads=([inf],)),
+        ],
+    ),
+    elementwise(
+        "pow",
+        lambda x, base: ops.pow(base, x),
+        lambda x, base: base**x,
+        positive,
+        options=[dict(base=0.7), dict(base=0.0), dict(base=3)],
+        kinks=[
+            at([0.0, 2.0, -1.0], base=0.0, y=[1, 0, inf], grads=([0, 0, -inf],)),
+            at([2.0, 3.0], base=-2.0, y=[4, -8], grads=([nan, nan],)),
         ],
     ),
     elementwise("neg", ops.neg, np.negative, linear=(0,)),

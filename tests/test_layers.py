@@ -298,5 +298,18 @@ def test_gains():
         init.calculate_gain("swish")
     with pytest.raises(ValueError, match=r"kaiming_normal_: expected a weight of 2 .*\(5,\)"):
         init.kaiming_normal_(mg.zeros(5))
+    with pytest.raises(ValueError, match=r"orthogonal_: expected a weight of 2 .*\(5,\)"):
+        init.orthogonal_(mg.zeros(5))
     with pytest.raises(ValueError, match='mode must be "fan_in" or "fan_out"'):
         init.kaiming_normal_(mg.zeros(5, 5), mode="in")
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6), (5, 5), (4, 3, 3, 3), (32, 2, 2)])
+def test_orthogonal_rows_or_columns(shape):
+    weight = mg.zeros(*shape)
+    assert init.orthogonal_(weight, gain=2.0, rng=Generator(3)) is weight
+    w = weight.numpy().reshape(shape[0], -1)
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, 4 * np.eye(min(w.shape)), atol=1e-5)
+    again = init.orthogonal_(mg.zeros(*shape), gain=2.0, rng=Generator(3))
+    assert (again.numpy() == weight.numpy()).all()

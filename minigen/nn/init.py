@@ -11,7 +11,10 @@ Read next: linear.py, conv.py (which start by `default_`).
 
 import math
 
+import numpy
+
 from minigen.autograd import assign
+from minigen.backend import to_device, to_numpy
 from minigen.ops import normal, uniform
 
 
@@ -67,6 +70,21 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", *, rn
     """N(0, gain² / fan); arguments as `kaiming_uniform_`."""
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
     return normal_(tensor, 0.0, std, rng=rng)
+
+
+def orthogonal_(tensor, gain=1.0, *, rng=None):
+    """gain times an orthogonal matrix: W Wᵀ = I or Wᵀ W = I, as the shape allows.
+
+    No direction of a signal or of its gradient shrinks or grows more than another. More than two
+    dimensions: the first against all others. Source: Saxe, McClelland & Ganguli, Exact Solutions to
+    the Nonlinear Dynamics of Learning in Deep Linear Neural Networks, ICLR 2014.
+    """
+    _fans("orthogonal_", tensor)
+    rows = tensor.shape[0]
+    drawn = normal((rows, tensor.numel() // max(rows, 1)), rng=rng, device=tensor.device)
+    left, _, right = numpy.linalg.svd(to_numpy(drawn.data), full_matrices=False)
+    turned = (gain * (left @ right)).reshape(tensor.shape)
+    return _fill(tensor, to_device(turned.astype(tensor.dtype), tensor.device))
 
 
 def default_(weight, bias=None, *, rng=None):

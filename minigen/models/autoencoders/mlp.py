@@ -23,9 +23,7 @@ Read next: conv.py (the same idea for images, with fewer parameters).
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-
-from minigen import assign, nn
+from minigen import nn
 
 
 @dataclass
@@ -47,7 +45,10 @@ class AutoEncoder(nn.Module):
         self.sizes = (c.pixels, *c.hidden, c.latent)                    # (784, 128, 32)
         self.encoder = stack(self.sizes, rng)
         self.decoder = stack(self.sizes[::-1], rng)
-        orthogonal_start(self, rng)
+        # No direction of a signal may shrink on its way (Saxe et al., ICLR 2014): from the layers'
+        # own start, where most do, the demo's error after 10 epochs is 14 % higher (seed 0)
+        for p in self.parameters():
+            nn.init.zeros_(p) if p.ndim == 1 else nn.init.orthogonal_(p, rng=rng)
 
     def encode(self, x):
         """z = f(x).   (B, D) -> (B, K)"""
@@ -64,24 +65,6 @@ class AutoEncoder(nn.Module):
     def loss(self, x):
         """J/n: squared error, summed over the pixels, mean over the images.   (B, D) -> scalar"""
         return ((x - self(x)) ** 2).sum(-1).mean()
-
-
-def orthogonal_start(model, rng):
-    """Make every weight orthogonal, W Wᵀ = I or Wᵀ W = I as its shape allows, and every bias 0.
-
-    No direction of a signal or a gradient then shrinks or grows at the start. From the layers' own
-    start (PyTorch's), in which most shrink, the demos' training (seed 0) ends with an error 14 %
-    higher here, and 78 % higher in conv.py.
-    Source: Saxe, McClelland & Ganguli, Exact Solutions to the Nonlinear Dynamics of Learning in
-    Deep Linear Neural Networks, ICLR 2014.
-    """
-    for p in model.parameters():
-        if p.ndim == 1:
-            nn.init.zeros_(p)
-        else:
-            gaussian = rng.normal((p.shape[0], p.numel() // p.shape[0])).numpy()
-            left, _, right = np.linalg.svd(gaussian, full_matrices=False)
-            assign(p, (left @ right).reshape(p.shape))
 
 
 def stack(sizes, rng):
