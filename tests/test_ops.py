@@ -439,3 +439,12 @@ def test_gpu_gives_what_the_cpu_gives(case):
             results.append([y.detach().to("cpu").numpy() for y in found])
         for a, b in zip(*results, strict=True):
             close(b, a, scale=4)
+
+
+def test_float16_means_do_not_overflow():
+    """70,000 elements: neither their sum nor their count is a float16."""
+    x = minigen.ones(70_000, dtype="float16").requires_grad_()
+    loss = ops.mean(x) + ops.mse_loss(x, 3 * minigen.ones_like(x))
+    assert loss.item() == 5 and loss.dtype == "float16"
+    loss.backward()
+    np.testing.assert_allclose(x.grad.numpy(), (1 - 4) / 70_000, rtol=5e-3)

@@ -80,13 +80,13 @@ class Point:
 
         Over such steps a smooth f is straight, and what its third difference leaves is noise. If no
         output changes at all, f may have a coarser grain inside (float32, a large offset): the
-        steps grow until they all do. `grainy` (m,): such outputs are staircases.
+        steps grow until they do. `grainy` (m,): such outputs are staircases.
         """
         units = [scales(x, least=0.0) * rng.choice([-1.0, 1.0], x.shape) for x in self.inputs]
         self.sigma = np.zeros(self.value.shape)
         self.grainy = self.sigma > 0
         step = first = 2.0**8 * self.eps
-        while step <= max(first, 2.0**-10 if self.grainy.any() else 2.0**-20):
+        while step <= max(first, 2.0**-20):
             values = []
             for t in step * np.arange(1, 10):       # not 0, for f may jump there
                 moved = [_moved(x, t * u) for x, u in zip(self.inputs, units, strict=True)]
@@ -101,6 +101,10 @@ class Point:
             if (changed and step == first) or self.sigma[self.value != 0].all():
                 break
             step *= 53                      # no power of two: it could be in step with the grain
+        if self.grainy.any():
+            unseen = self.sigma == 0
+            self.sigma[unseen] = np.median(self.sigma[self.grainy])
+            self.grainy |= unseen
         self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
     def _at(self, k, x):

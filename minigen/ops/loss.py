@@ -52,9 +52,11 @@ def _mse(x, target, reduction):
     d = x - target
     if reduction == "none":
         return d * d, _scaled(d, 2)
-    total = array_module(d).vdot(d, d)
+    wide = d.astype("float32") if d.dtype == "float16" else d  # a sum of squares overflows early
+    total = array_module(d).vdot(wide, wide)
     count = d.size if reduction == "mean" else 1
-    return total / count if count else d.mean(), _scaled(d, 2 / max(count, 1))
+    loss = total / count if count else d.mean()
+    return loss if wide is d else loss.astype(d.dtype), _scaled(d, 2 / max(count, 1))
 
 
 def mse_loss(x, target, reduction="mean"):

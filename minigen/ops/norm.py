@@ -48,22 +48,21 @@ def _normalise(x, weight, bias, eps, mu, variance):
     axes = (0, *range(2, x.ndim))
     inverse_std = 1 / xp.sqrt(variance + eps)
     scale = inverse_std if weight is None else inverse_std * weight
-    shift = -mu * scale if bias is None else bias - mu * scale
-    y = x * scale.reshape(shape)
-    y += shift.reshape(shape)
+    centred = x - mu.reshape(shape)  # first: a mean far from 0 would cost digits later
+    y = centred * scale.reshape(shape)
+    if bias is not None:
+        y += bias.reshape(shape)
 
     def backward(g, needs):
-        # x̂ = (x - mu)·inverse_std: two sums per channel give all three gradients
+        # x̂ = centred·inverse_std: two sums per channel give all three gradients
         #     dx = scale·(g - E[g] - x̂·E[g·x̂])
         count = x.size // x.shape[1]
-        sum_g = g.sum(axes)
-        sum_gx = ((g * x).sum(axes) - mu * sum_g) * inverse_std  # Σ g·x̂
+        sum_g, sum_gx = g.sum(axes), (g * centred).sum(axes) * inverse_std
         dx = None
         if needs.x:
-            along = scale * inverse_std * sum_gx / count
-            dx = g * scale.reshape(shape)
-            dx -= x * along.reshape(shape)
-            dx += (along * mu - scale * sum_g / count).reshape(shape)
+            dx = g - (sum_g / count).reshape(shape)
+            dx -= centred * (inverse_std * sum_gx / count).reshape(shape)
+            dx *= scale.reshape(shape)
         return dx, sum_gx, sum_g
 
     return y, backward

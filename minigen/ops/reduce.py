@@ -57,13 +57,18 @@ def sum(x, dim=None, keepdim=False):
     return y.astype("int64") if y.dtype.kind == "u" else y
 
 
-@primitive(lambda g, x_shape, dim: _spread(g / builtins.max(_count(x_shape, dim), 1), x_shape, dim))
+def _mean_vjp(g, x_shape, dim):
+    return _spread(g * (1 / builtins.max(_count(x_shape, dim), 1)), x_shape, dim)
+
+
+@primitive(_mean_vjp)
 def mean(x, dim=None, keepdim=False):
-    """Arithmetic mean over dim; nan over nothing."""
+    """Arithmetic mean over dim; nan over nothing. float16 is summed in float32."""
+    wide = "float32" if x.dtype == "float16" else None
+    total = x.sum(_axis(x, dim), dtype=wide, keepdims=keepdim)
     with quiet():
-        return array_module(x).true_divide(
-            x.sum(_axis(x, dim), keepdims=keepdim), _count(x.shape, dim)
-        )
+        y = array_module(x).true_divide(total, _count(x.shape, dim))
+    return y.astype(x.dtype) if wide else y
 
 
 def _var_vjp(g, x, dim, correction):
@@ -175,7 +180,13 @@ def min(x, dim=None, keepdim=False):
 # ---- exponentials
 
 
-@primitive(lambda g, y, x, dim: _spread(g, x.shape, dim) * exp(x - _kept(y, x.shape, dim)))
+def _logsumexp_vjp(g, y, x, dim):
+    p = exp(x - _kept(y, x.shape, dim))
+    # Σp is 1 but for y's rounding, which counts when y is large
+    return _spread(g, x.shape, dim) * (p / sum(p, dim, True))
+
+
+@primitive(_logsumexp_vjp)
 def logsumexp(x, dim=None, keepdim=False):
     """log Σ exp(x) over dim, without overflow."""
     xp, axes = array_module(x), _not_empty("logsumexp", x, dim)
