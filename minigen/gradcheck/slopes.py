@@ -172,6 +172,8 @@ class _Line:
         self.point, self.at, self.near = point, at, near
         self.sides = (1, -1)
         self.moved = np.zeros(point.value.shape, dtype=bool)    # outputs that ever changed
+        self.ways = np.zeros((2, *point.value.shape), dtype=bool)   # ... towards t > 0, t < 0
+        self.least = np.full(point.value.shape, np.inf)             # ... by that much at least
         self.best = None                # slope, truncation, noise of each output, (3, m)
         self.bent = False               # do the slopes on the two sides of 0 seem to differ?
         self.curvature = 0.0            # sum of |upstream| |f''| |x|
@@ -224,12 +226,12 @@ class _Line:
         steps = top / float(ratio) ** np.arange(rungs)
         values = self.values(steps)
         point, h = self.point, steps[:, None]
-        self.moved |= (values != point.value).any((0, 1))
+        noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0))
+        noise = np.maximum(noise, self._grain(values - point.value))
         if len(self.sides) == 2:
             slopes, power = (values[0] - values[1]) / (2 * h), 2
         else:
             slopes, power = (values[0] - point.value) / (self.sides[0] * h), 1
-        noise = np.maximum(point.sigma, point.eps * np.abs(values).max(0))
         new = _richardson(slopes, noise / h, ratio, power)
         if self.best is None:
             self.best = new
@@ -242,6 +244,19 @@ class _Line:
                 self.reach = top
                 self._bends(values, steps)
         return values
+
+    def _grain(self, changes):
+        """Noise of the outputs that are flat at the smallest step though wider ones moved them both
+        ways: their least change. (An output that moved one way only has a kink.)
+
+        changes: (sides, rungs, m)
+        """
+        changed = changes != 0
+        self.moved |= changed.any((0, 1))
+        self.ways |= changed.any(1)
+        self.least = np.fmin(self.least, np.where(changed, np.abs(changes), np.inf).min((0, 1)))
+        staircase = self.ways.all(0) & ~changed[:, -1].any(0)
+        return np.where(staircase, self.least, 0.0)
 
     def values(self, steps):
         """f at t = h, and at -h if both sides are open: (sides, rungs, m)."""

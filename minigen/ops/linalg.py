@@ -18,7 +18,7 @@ def _mT(x):
 
 def _left(g, a_shape, b):
     if b.ndim == 1:
-        return unsqueeze(g, -1) * b
+        return g[..., None] * b
     if len(a_shape) == 1:
         return squeeze(matmul(unsqueeze(g, -2), _mT(b)), -2)
     return matmul(g, _mT(b))
@@ -26,7 +26,9 @@ def _left(g, a_shape, b):
 
 def _right(g, a, b_shape):
     if len(b_shape) == 1:
-        return g * a if a.ndim == 1 else matmul(reshape(g, (-1,)), reshape(a, (-1, a.shape[-1])))
+        if a.ndim > 2:
+            g, a = reshape(g, (-1,)), reshape(a, (-1, a.shape[-1]))
+        return g * a if a.ndim == 1 else matmul(g, a)
     if a.ndim == 1:
         return unsqueeze(a, -1) * unsqueeze(g, -2)
     if len(b_shape) == 2 and a.ndim > 2:  # one product instead of a sum over the stack

@@ -52,7 +52,7 @@ def _mse(x, target, reduction):
     d = x - target
     if reduction == "none":
         return d * d, _scaled(d, 2)
-    wide = d.astype("float32") if d.dtype == "float16" else d  # a sum of squares overflows early
+    wide = d.astype("float32") if d.dtype.char == "e" else d  # a sum of squares overflows early
     total = array_module(d).vdot(wide, wide)
     count = d.size if reduction == "mean" else 1
     loss = total / count if count else d.mean()

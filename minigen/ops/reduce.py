@@ -58,16 +58,20 @@ def sum(x, dim=None, keepdim=False):
 
 
 def _mean_vjp(g, x_shape, dim):
-    return _spread(g * (1 / builtins.max(_count(x_shape, dim), 1)), x_shape, dim)
+    count = math.prod(x_shape) // builtins.max(math.prod(g.shape), 1)
+    return _spread(g * (1 / builtins.max(count, 1)), x_shape, dim)
 
 
 @primitive(_mean_vjp)
 def mean(x, dim=None, keepdim=False):
     """Arithmetic mean over dim; nan over nothing. float16 is summed in float32."""
-    wide = "float32" if x.dtype == "float16" else None
-    total = x.sum(_axis(x, dim), dtype=wide, keepdims=keepdim)
-    with quiet():
-        y = array_module(x).true_divide(total, _count(x.shape, dim))
+    wide = "float32" if x.dtype.char == "e" else None
+    total = x.sum(_axis(x, dim), wide, keepdims=keepdim)
+    if x.size:
+        y = total / (x.size // total.size)
+    else:
+        with quiet():  # nothing over nothing
+            y = array_module(x).true_divide(total, _count(x.shape, dim))
     return y.astype(x.dtype) if wide else y
 
 
