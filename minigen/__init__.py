@@ -97,6 +97,11 @@ __all__ = [
 ]
 
 
+def __dir__():
+    """Everything, with what is not loaded yet."""
+    return sorted({*globals(), *_LAZY})
+
+
 def __getattr__(name):
     """Load a subpackage on first use: `minigen.data` needs Pillow, `minigen.draw` matplotlib."""
     if name in _LAZY:

@@ -44,6 +44,14 @@ def _zeros_for_none(grads, xs):
     return tuple(ops.zeros_like(x) if g is None else g for g, x in zip(grads, xs, strict=True))
 
 
+def _value(function, f, *xs):
+    """f(*xs). TypeError if it is not one tensor."""
+    y = f(*xs)
+    if not isinstance(y, Tensor):
+        raise TypeError(f"{function}: f must return one tensor, got {type(y).__name__}")
+    return y
+
+
 def _check_scalar(function, y):
     if y.numel() != 1:
         raise ValueError(f"{function}: f must return one number, got shape {y.shape}")
@@ -57,7 +65,7 @@ def vjp(f, *inputs):
     """
     xs = _leaves("vjp", inputs)
     with enable_grad():
-        y = f(*xs)
+        y = _value("vjp", f, *xs)
 
     def pull(v):
         return _zeros_for_none(_grads(y, xs, v, retain_graph=True), xs)
@@ -74,7 +82,7 @@ def jvp(f, inputs, tangents):
     inputs, tangents = _pairs("jvp", inputs, tangents)
     xs = _leaves("jvp", inputs)
     with enable_grad():
-        y = f(*xs)
+        y = _value("jvp", f, *xs)
         v = ops.zeros_like(y).requires_grad_()
         pulled = _grads(y, xs, v, create_graph=True)
         along = [(g * t).sum() for g, t in zip(pulled, tangents, strict=True) if g is not None]
@@ -90,7 +98,7 @@ def hvp(f, inputs, vectors):
     inputs, vectors = _pairs("hvp", inputs, vectors)
     xs = _leaves("hvp", inputs)
     with enable_grad():
-        y = f(*xs)
+        y = _value("hvp", f, *xs)
         _check_scalar("hvp", y)
         first = _zeros_for_none(_grads(y, xs, create_graph=True), xs)
         total = sum((g * v).sum() for g, v in zip(first, vectors, strict=True))
@@ -105,7 +113,7 @@ def jacobian(f, x, create_graph=False):
     leaf = _leaves("jacobian", [x])[0]
     x = x if create_graph and x.requires_grad else leaf
     with enable_grad():
-        y = f(x)
+        y = _value("jacobian", f, x)
     rows = []
     for at in numpy.ndindex(y.shape):
         one = ops.zeros_like(y)
@@ -122,7 +130,7 @@ def hessian(f, x):
     """d²y/dx² of a scalar f for one input.   x (n...) -> (n..., n...)"""
 
     def gradient(x):
-        y = f(x)
+        y = _value("hessian", f, x)
         _check_scalar("hessian", y)
         return _zeros_for_none(_grads(y, [x], create_graph=True), [x])[0]
 
@@ -177,9 +185,7 @@ def checkpoint(f, *inputs, rng=None):
     rng = rng or default_generator(device)
     state, start = rng.state_dict(), next(ticks)
     xs = [_fresh(x) if _tracked(x) else x for x in inputs]
-    y = f(*xs)
-    if not isinstance(y, Tensor):
-        raise TypeError(f"checkpoint: f must return one tensor, got {type(y).__name__}")
+    y = _value("checkpoint", f, *xs)
     if not y.requires_grad:
         return y
     own = {x for x in xs if _tracked(x)}

@@ -33,8 +33,12 @@ class Methods:
     def __rtruediv__(self, other) -> Tensor: return ops.div(other, self)
     def __rpow__(self, other) -> Tensor: return ops.pow(other, self)
     def __rmatmul__(self, other) -> Tensor: return ops.matmul(other, self)
-    def __eq__(self, other) -> Tensor: return ops.eq(self, other)
-    def __ne__(self, other) -> Tensor: return ops.ne(self, other)
+    def __iadd__(self, other) -> Tensor: return ops.add(self._rebound("+="), other)
+    def __isub__(self, other) -> Tensor: return ops.sub(self._rebound("-="), other)
+    def __imul__(self, other) -> Tensor: return ops.mul(self._rebound("*="), other)
+    def __itruediv__(self, other) -> Tensor: return ops.div(self._rebound("/="), other)
+    def __eq__(self, other) -> Tensor: return ops.eq(self, other)  # type: ignore[override]
+    def __ne__(self, other) -> Tensor: return ops.ne(self, other)  # type: ignore[override]
     def __lt__(self, other) -> Tensor: return ops.lt(self, other)
     def __le__(self, other) -> Tensor: return ops.le(self, other)
     def __gt__(self, other) -> Tensor: return ops.gt(self, other)
@@ -130,3 +134,12 @@ class Methods:
 
     def gather(self, dim, index) -> Tensor: return ops.gather(self, dim, index)
     def scatter_add(self, dim, index, src) -> Tensor: return ops.scatter_add(self, dim, index, src)
+
+    def _rebound(self, operator):
+        """The tensor, if `x += y` may make a new x: a parameter would silently not be updated."""
+        if self._requires_grad and self.node is None:
+            raise TypeError(
+                f"x {operator} y would make a new tensor and leave this leaf, which requires "
+                f"grad, as it is; write minigen.assign(x, x {operator[0]} y), or use an optimizer"
+            )
+        return self

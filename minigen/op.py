@@ -50,6 +50,8 @@ class Plan(NamedTuple):
 class Op:
     """Name, signature and plans of an op; `primitive` and `fused` say how it is differentiated."""
 
+    settles = True  # whether the result's dtype follows the table in tensor.py
+
     def __init__(self, forward):
         self.forward = forward
         self.name = forward.__name__.strip("_")
@@ -97,8 +99,9 @@ class Op:
 class Primitive(Op):
     """An op with one VJP on tensors per input; see the file's docstring."""
 
-    def __init__(self, forward, vjps, polymorphic):
+    def __init__(self, forward, vjps, polymorphic, settles):
         super().__init__(forward)
+        self.settles = settles
         if len(vjps) > (1 if self.variadic else len(self.parameters)):
             raise TypeError(
                 f"{self.name}: {len(vjps)} VJPs for the parameters {', '.join(self.parameters)}"
@@ -219,9 +222,15 @@ class Fused(Op):
 
     def run(self, key, args, arrays):
         """(y, backward) from the forward, told what will be needed if it wants to know."""
-        if not self.tells:
-            return self.forward(*arrays)
-        return self.forward(*arrays, needs=(self.plans.get(key) or self.plan(key, args)).needs)
+        if self.tells:
+            plan = self.plans.get(key) or self.plan(key, args)
+            made = self.forward(*arrays, needs=plan.needs)
+        else:
+            made = self.forward(*arrays)
+        pair = made.__class__ is tuple and len(made) == 2
+        if not pair or not (made[1] is None or callable(made[1])):
+            raise TypeError(f"{self.name}: the forward of a fused op returns (y, backward)")
+        return made
 
     def plan(self, key, args):
         """The plan for the inputs whose bits are set in key."""
@@ -278,7 +287,13 @@ def primitive(*vjps, settles=True, polymorphic=False):
     operators and ops only, no methods, so a plain backward may call them with arrays: half the time
     on small tensors. Every op of minigen is.
     """
-    return lambda forward: _op(Primitive(forward, vjps, polymorphic), settles)
+    bare = len(vjps) == 1 and getattr(vjps[0], "__name__", "<lambda>") != "<lambda>"
+    if bare and next(iter(inspect.signature(vjps[0]).parameters), None) != "g":
+        raise TypeError(
+            f"primitive: {vjps[0].__name__} is no VJP, which takes g first; above the forward "
+            "of an op write @primitive(vjp, ...), or @primitive() if it has no derivative"
+        )
+    return lambda forward: _op(Primitive(forward, vjps, polymorphic, settles))
 
 
 def fused(*names, reference):
@@ -288,7 +303,7 @@ def fused(*names, reference):
     where `needs.<name>` is false. reference: the same function made of other ops, with the same
     parameters. A forward with a keyword `needs` is told already what will be asked.
     """
-    return lambda forward: _op(Fused(forward, names, reference), True)
+    return lambda forward: _op(Fused(forward, names, reference))
 
 
 def composite(function):
@@ -306,7 +321,7 @@ def composite(function):
     return call
 
 
-def _op(op, settles):
+def _op(op):
     """The public function of an op: unwrap, compute, wrap, record. Microseconds count here."""
     forward, count, inputs, plans = op.forward, len(op.parameters), op.inputs, op.plans
     variadic, fusing, get_mode = op.variadic, isinstance(op, Fused), mode.get
@@ -320,7 +335,7 @@ def _op(op, settles):
                 y = forward(*args)  # arrays alone: nothing to unwrap, wrap or record
             except _TRANSLATED as error:
                 raise errors.explain(op.name, args, error) from error
-            return y if y.__class__ is ndarray and y.dtype is FLOAT32 else _settle(y, args, settles)
+            return y if y.__class__ is ndarray and y.dtype is FLOAT32 else _settle(op, y, args)
         if (now := get_mode()).watchers:
             return _watched(call, op, args, now)
         key = 0
@@ -336,7 +351,7 @@ def _op(op, settles):
         except _TRANSLATED as error:
             raise errors.explain(op.name, args, error) from error
         if y.__class__ is not ndarray or y.dtype is not FLOAT32:
-            y = _settle(y, args, settles)
+            y = _settle(op, y, args)
             key = key if y.dtype.kind in "fV" else 0  # integers have no gradient
         if not key:
             return y if _no_tensor(args) else wrap(y)
@@ -358,10 +373,12 @@ def _no_tensor(args):
     return True
 
 
-def _settle(y, args, settles):
+def _settle(op, y, args):
     """y as an array, its dtype by the policy: the widest float among the inputs, else float32."""
+    if isinstance(y, (tuple, list)):
+        raise TypeError(f"{op.name}: the forward of an op returns one array, not {_described(y)}")
     y = as_array(y)
-    if settles and y.dtype.kind == "f":
+    if op.settles and y.dtype.kind == "f":
         floats = [a.dtype for a in args if isinstance(a, Tensor) or is_array(a)]
         if _no_tensor(args):  # in a VJP on arrays, where NumPy makes 0-d results scalars
             floats += [a.dtype for a in args if isinstance(a, numpy.floating)]

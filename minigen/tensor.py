@@ -236,6 +236,7 @@ class Tensor(Methods):
                     g = g if g.node is not None else wrap(g._data.copy())  # memory of its own
                     t.grad = g if t.grad is None else t.grad + g
 
+            keep.runs_last = True  # it keeps what the other hooks made of the gradient
             self.register_hook(keep)
 
     def register_hook(self, hook):
@@ -244,7 +245,8 @@ class Tensor(Methods):
         if not self._requires_grad:
             raise RuntimeError("register_hook: this tensor does not require grad")
         owner = self.node or self
-        owner.hooks = [*(owner.hooks or ()), hook]
+        hooks = [*(owner.hooks or ()), hook]
+        owner.hooks = sorted(hooks, key=lambda hook: getattr(hook, "runs_last", False))
         return _HookHandle(owner, hook)
 
     @property

@@ -145,10 +145,20 @@ def test_binary_digits_are_the_digits_at_one_half():
     assert (binary.rotation == grey.rotation).all()
 
 
+def test_a_size_too_small_for_digits_is_refused():
+    with pytest.raises(DataError, match="size 7 is too small"):
+        load("digits", size=7)
+
+
+def test_pictures_all_the_same_are_refused(tmp_path):
+    np.save(tmp_path / "p.npy", np.tile([[0.0, 1.0], [1.0, 1.0]], (20, 1, 1)))
+    with pytest.raises(DataError, match=r"p\.npy: all pictures are the same"):
+        load(tmp_path / "p.npy")
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (dict(size=7), "size 7 is too small"),
         (dict(rotations=0), "no factor 'rotations'; the factors are labels, rotation"),
         (dict(scale=[1, 1]), r"scale has shape \(2,\), not \(\) or \(5,\)"),
         (dict(labels=10), "labels is 10; it must be int64, 0 to 9"),

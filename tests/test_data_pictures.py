@@ -107,7 +107,7 @@ def test_a_jpeg_is_never_decoded_smaller_than_asked(tmp_path):
 
 def test_a_folder_is_walked_hidden_files_are_not_and_others_are_counted(tmp_path):
     root = folder(tmp_path / "set", 3)
-    folder(root / "deep", 2)
+    folder(root / "deep", 2, image=Image.new("L", (12, 9), 102))
     folder(root / ".cache", 4)
     (root / ".DS_Store.png").write_bytes(b"hidden")
     (root / "notes.txt").write_bytes(b"not a picture")
@@ -118,7 +118,7 @@ def test_a_folder_is_walked_hidden_files_are_not_and_others_are_counted(tmp_path
     line = images.describe()
     assert "5 pictures, shorter side 9 pixels; other files skipped: 2" in line
     assert "1 .txt" in line and "1 without suffix" in line and "\n" not in line
-    assert "-> 4 to train and 1 to test, each 1x9x9, values 0.20 to 0.20" in line
+    assert "-> 4 to train and 1 to test, each 1x9x9, values 0.20 to 0.40" in line
 
 
 def test_sub_folders_name_the_classes(tmp_path):
@@ -143,7 +143,7 @@ def test_the_usual_size_and_mode_are_kept_unless_others_are_asked_for(tmp_path):
 
 
 def test_nothing_is_written(tmp_path):
-    root = folder(tmp_path / "set", 4)
+    root = folder(tmp_path / "set")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     load(root)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -144,6 +144,9 @@ def test_help_explains_every_setting(capsys):
     (["autoencoder", "--set", "epochs=x"], "--set epochs=x: 'x' is not a whole number"),
     (["autoencoder", "--set", "latent=0"], "latent must be at least 1"),
     (["autoencoder", "--preset", "tini"], "no such preset; did you mean 'tiny'? (tiny, gpu)"),
+    (["conv-autoencoder", "--set", "size=4"], "digits: size 4 is too small to tell digits apart"),
+    (["autoencoder", "--set", "size=8", "--set", "latent=64"],
+     "--set latent=64: with 64 numbers, PCA copies digits without error"),
     (["autoencoder", "--device", "tpu"], "device 'tpu' is not known: use \"cpu\", \"gpu\""),
     (["autoencoder", "--seed", "-3"], "--seed -3: it must be at least 0"),
     (["autoencoder", "--data", "no-such-folder"], "no-such-folder: no such file or folder"),
@@ -163,6 +166,31 @@ def test_mistakes_are_explained_in_one_line(arguments, message, capsys, tmp_path
     assert line.startswith("minigen demo: ")
     assert message in line
     assert list(tmp_path.iterdir()) == []       # nothing half-written
+
+
+def test_an_unknown_option_shows_the_usage_of_the_demo(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["demo", "autoencoder", "--foo"])
+    assert end.value.code == 2
+    usage, error = capsys.readouterr().err.split("minigen demo autoencoder: error: ")
+    assert usage.startswith("usage: minigen demo autoencoder [-h]")
+    assert "--resume RUN" in usage and "NAME" not in usage
+    assert error == "unrecognized arguments: --foo\n"
+
+
+@pytest.mark.parametrize(("shades", "message"), [
+    ([0] * 40, "all pictures are the same"),                # nothing to learn
+    (range(40), "PCA copies flat.npz without error"),       # one direction: no error to divide by
+])
+def test_pictures_that_vary_too_little_are_refused_before_training(
+        shades, message, capsys, tmp_path):
+    path = tmp_path / "flat.npz"
+    np.savez(path, images=np.array(shades, np.uint8)[:, None, None] * np.ones((8, 8), np.uint8))
+    for name in MODULES:
+        assert main(["demo", name, "--data", str(path), "--out", str(tmp_path / "out")]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line and "flat.npz" in line
+    assert not (tmp_path / "out").exists()
 
 
 def test_gpu_preset_without_a_gpu_says_what_to_install(capsys, monkeypatch, tmp_path):
@@ -387,3 +415,9 @@ def test_bars_shows_what_a_failed_run_said_and_records_nothing(tmp_path, capsys,
     assert path.read_text() == "{}"
     assert main(["bars", "--only", "autoencode"]) == 2
     assert "did you mean 'autoencoder'?" in capsys.readouterr().err
+
+
+def test_bars_refuses_a_preset_that_no_demo_has(capsys):
+    assert main(["bars", "--preset", "tinny"]) == 2
+    assert capsys.readouterr().err == ("minigen bars: --preset tinny: there is no such preset; did "
+                                       "you mean 'tiny'? (tiny, gpu)\n")

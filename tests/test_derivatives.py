@@ -303,3 +303,18 @@ def test_a_failing_function_leaves_the_generator_where_it_was():
     with pytest.raises(KeyError):
         y.sum().backward()
     assert rng.state_dict() == state
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: mg.vjp(f, x),
+        lambda f, x: mg.jvp(f, x, x),
+        lambda f, x: mg.hvp(f, x, x),
+        lambda f, x: mg.jacobian(f, x),
+        lambda f, x: mg.hessian(f, x),
+    ],
+)
+def test_functions_return_one_tensor(call):
+    with pytest.raises(TypeError, match=r"\w+: f must return one tensor, got tuple"):
+        call(lambda x: (x, x), mg.ones(2))

@@ -382,3 +382,8 @@ def test_closed_forms_and_saving_on_the_gpu(optimizer, formula, settings):
     expected = formula(start, grads, **{"lr": 1e-3, **settings})
     actual = parameter.detach().to("cpu").numpy()
     np.testing.assert_allclose(actual, expected, rtol=1e-11, atol=1e-14)
+
+
+def test_a_model_is_no_list_of_parameters():
+    with pytest.raises(TypeError, match=r"SGD: expected a list .* did you mean .parameters\(\)\?"):
+        optim.SGD(nn.Linear(2, 3))

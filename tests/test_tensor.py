@@ -145,10 +145,21 @@ def test_numpy_arrays_and_scalars_meet_tensors():
 
 
 def test_augmented_assignment_makes_a_new_tensor():
-    x = kept = mg.ones(2, requires_grad=True)
-    x += 1
-    x *= 3
-    assert x.tolist() == [6, 6] and kept.tolist() == [1, 1] and x.requires_grad
+    leaf = mg.ones(2, requires_grad=True)
+    x = kept = leaf * 1
+    x += 2
+    x *= 4
+    x -= 2
+    x /= 5
+    assert x.tolist() == [2, 2] and kept.tolist() == [1, 1] and x.requires_grad
+
+
+@pytest.mark.parametrize("operator", ["+=", "-=", "*=", "/="])
+def test_augmented_assignment_of_a_parameter_is_refused(operator):
+    """It would train nothing: the loop's variable is a new tensor, the parameter stays."""
+    names = {"p": mg.ones(2, requires_grad=True)}
+    with mg.no_grad(), pytest.raises(TypeError, match=r"minigen\.assign\(x, x . y\)"):
+        exec(f"p {operator} 0.1", names)
 
 
 # ---- shape, length, iteration, indexing

@@ -305,3 +305,42 @@ MISTAKES = [
 def test_mistakes_are_named(mistake, error, text):
     with pytest.raises(error, match=re.escape(text)):
         mistake()
+
+
+# ---- mistakes that would be silent
+
+
+def test_a_fused_forward_without_its_backward_is_refused():
+    @fused("x", reference=lambda x: ops.exp(x))
+    def forgetful(x):
+        return np.exp(x)
+
+    for size in (2, 3):  # two elements could be taken for (y, backward)
+        with pytest.raises(TypeError, match=r"forgetful: the forward of a fused op returns"):
+            forgetful(mg.ones(size))
+
+
+def test_a_primitive_of_two_results_is_refused():
+    @primitive(lambda g: g)
+    def twice(x):
+        return x, 2 * x
+
+    with pytest.raises(TypeError, match="twice: the forward of an op returns one array, not 2"):
+        twice(mg.ones(3))
+
+
+def test_primitive_without_parentheses_is_refused():
+    with pytest.raises(TypeError, match=r"cube is no VJP.*write @primitive\(vjp, ...\), or @prim"):
+
+        @primitive
+        def cube(x):
+            return x**3
+
+
+def test_retain_grad_keeps_what_the_hooks_made():
+    x = mg.ones(2, requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    y.register_hook(lambda g: g * 10)
+    y.sum().backward()
+    assert y.grad.tolist() == [10, 10] and x.grad.tolist() == [20, 20]

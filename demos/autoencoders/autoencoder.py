@@ -44,6 +44,7 @@ PRESETS = {
 def main(config: Config) -> int:
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
     print(images.describe())
+    pca = demos.autoencoders.pca_to_beat(images, config.latent)
     model = AutoEncoder(
         Model(pixels=images.pixels, hidden=config.hidden, latent=config.latent),
         rng=config.rng("weights"),
@@ -73,7 +74,6 @@ def main(config: Config) -> int:
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
         mse = run.mean(lambda x: model.loss(x.flatten(1)), images.test)
-        pca = metrics.pca_mse(images.train, images.test, config.latent)
         psnr = metrics.psnr(mse, images.pixels)
         return run.report(mse=mse, psnr=psnr, pca_mse=pca, mse_vs_pca=mse / pca)
 

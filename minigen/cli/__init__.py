@@ -31,8 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else [*argv]  # `list` is a module here
     # No option before the command takes a value, so the first word is the command.
     chosen = next((word for word in argv if not word.startswith("-")), None)
-    parser, run = _parser(chosen)
-    args = parser.parse_args(argv)
+    parser, command, run = _parser(chosen)
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:  # the usage to show is the command's
+        (command or parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     if run is None:  # no command at all
         parser.print_help()
         return 2
@@ -46,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(chosen):
-    """The parser with every command's name, the chosen one's options, and its run function."""
+    """The parser with every command's name, the chosen command's own, and its run function."""
     parser = argparse.ArgumentParser(
         prog="minigen",
         description="Learn generative and self-supervised deep learning on an engine one can read.",
@@ -54,7 +56,7 @@ def _parser(chosen):
     )
     parser.add_argument("--version", action="version", version=f"minigen {minigen.__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND")
-    run = None
+    command = run = None
     for name, line in COMMANDS.items():
         if name == chosen:
             module = importlib.import_module(f"minigen.cli.{name}")
@@ -68,4 +70,4 @@ def _parser(chosen):
             run = module.run
         else:
             subparsers.add_parser(name, help=line)
-    return parser, run
+    return parser, command, run

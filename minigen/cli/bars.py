@@ -20,6 +20,7 @@ from pathlib import Path
 from minigen.cli.demo import duration, load
 from minigen.train import UsageError
 from minigen.train.files import write_json
+from minigen.train.settings import nearest
 
 HELP = """Run presets for several seeds, record mean, deviation and time in demos/recorded.json, and
 print the table of bars (Markdown). Exit code 1 if a run failed or a mean misses its bar."""
@@ -42,6 +43,10 @@ def run(args: argparse.Namespace) -> int:
         chosen = {name: load(name) for name in names}
         if args.seeds < 1:
             raise UsageError(f"--seeds {args.seeds}: it must be at least 1")
+        presets = dict.fromkeys(p for module in chosen.values() for p in module.PRESETS)
+        if args.preset not in presets:
+            raise UsageError(f"--preset {args.preset}: there is no such preset"
+                             f"{nearest(args.preset, presets)}")
     except UsageError as error:
         print(f"minigen bars: {error}", file=sys.stderr)
         return 2

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Name(argparse.Action):
-    """Stores NAME; a --help behind it explains that demo."""
+    """Stores NAME; a --help or a mistake behind it explains that demo."""
 
     def __call__(self, parser, namespace, name, option=None):
         setattr(namespace, self.dest, name)
@@ -54,6 +54,8 @@ class _Name(argparse.Action):
         except UsageError as error:
             parser.exit(2, f"minigen demo: {error}\n")
         parser.format_help = lambda: f"{explain(name, module)}\n"
+        parser.prog += f" {name}"               # the usage that a mistake shows is this demo's
+        self.help = argparse.SUPPRESS           # and has no other NAME
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
+from minigen.data.source import DataError
+
 FONT = """
 .###. .##.. .###. .###. ...## ##### ..##. ##### .###. .###.
 #...# #.#.. #...# #...# ..#.# #.... .#... ....# #...# #...#
@@ -56,10 +58,11 @@ def digits(n, seed=0, size=28, **factors):
     size: pixels a side, at least 8. factors: labels, rotation, scale, shear, shift, dilation, blur;
     one value for all images or one each, in the units of `Digits`; those not given are drawn.
     Same arguments, same bytes. Greys are multiples of 1/255, as in a picture file.
-    Raises ValueError for a size below 8, and for a factor unknown, mis-shaped or out of bounds.
+    Raises DataError for a size below 8, ValueError for a factor unknown, mis-shaped or out of
+    bounds.
     """
     if size < 8:
-        raise ValueError(f"digits: size {size} is too small to tell digits apart; the least is 8")
+        raise DataError(f"digits: size {size} is too small to tell digits apart; the least is 8")
     made = _factors(n, seed, factors)
     images = np.empty((n, 1, size, size), np.float32)
     for start in range(0, n, CHUNK):

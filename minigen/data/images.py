@@ -67,7 +67,7 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
     size: S; None keeps the pictures' own (the median), 64 at most. A picture is cropped to its
     middle square, then resized. channels: 1 or 3; None is what most pictures have.
     train, test: at most so many. A source without a test set of its own gives a seventh, by seed.
-    Raises DataError, which names the file, for what cannot be read or is not pictures.
+    Raises DataError, which names the file, for what is unreadable, not pictures, or all the same.
     """
     if channels not in (None, 1, 3) or min(train, test, 1 if size is None else size) < 1:
         raise ValueError(
@@ -82,12 +82,14 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
     except OSError as error:
         raise DataError(f"{error.filename or path}: {error.strerror or error}") from error
     size, channels = size or min(found.side, LARGEST), channels or found.channels
-    (trained, order), (held_out, order_test) = _split(found, seed, path)
-    chosen = (trained, order[:train]), (held_out, order_test[:test])
+    chosen = _split(found, seed, path, train, test)
     known = [part.labels for part, _ in chosen if part.labels is not None]
     classes = np.unique(np.concatenate(known)) if known else ()
+    pictures = [_gather(part, order, size, channels) for part, order in chosen]
+    if len(pictures[0]) > 1 and all(np.array_equal(x, pictures[0][0]) for x in pictures[0]):
+        raise DataError(f"{path}: all pictures are the same: there is nothing to learn from them")
     return Images(
-        *(_gather(part, order, size, channels) for part, order in chosen),
+        *pictures,
         *(
             None if part.labels is None else np.searchsorted(classes, part.labels[order])
             for part, order in chosen
@@ -98,16 +100,16 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
     )
 
 
-def _split(found, seed, path):
-    """The train pictures and the test pictures, shuffled.   -> two pairs of a Source and indices"""
+def _split(found, seed, path, train, test):
+    """At most so many pictures to train and to test, shuffled.   -> two of (Source, indices)"""
     rng = np.random.Generator(np.random.PCG64(seed))
     order = rng.permutation(found.count)
     if found.test is not None:
-        return (found, order), (found.test, rng.permutation(found.test.count))
+        return (found, order[:train]), (found.test, rng.permutation(found.test.count)[:test])
     if found.count < 2:
         raise DataError(f"{path}: one picture only; it takes at least two, to train and to test")
     cut = max(1, found.count // 7)
-    return (found, order[cut:]), (found, order[:cut])
+    return (found, order[cut:][:train]), (found, order[:cut][:test])
 
 
 def _gather(part, order, size, channels):

@@ -16,7 +16,7 @@ from PIL import Image
 
 
 class DataError(ValueError):
-    """A file or folder that cannot be read as pictures. The message names it and says why."""
+    """Pictures that cannot be had, or not be learnt from. The message names them and says why."""
 
 
 @contextmanager

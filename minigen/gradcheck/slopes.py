@@ -82,7 +82,9 @@ class Point:
         output changes at all, f may have a coarser grain inside (float32, a large offset): the
         steps grow until they do. `grainy` (m,): such outputs are staircases.
         """
-        units = [scales(x, least=0.0) * rng.choice([-1.0, 1.0], x.shape) for x in self.inputs]
+        # odd numbers of last bits: exact, and never in step with the grid that f rounds to
+        odd = [(2 * rng.integers(-256, 256, x.shape) + 1) / 256 for x in self.inputs]
+        units = [scales(x, least=0.0) * n for x, n in zip(self.inputs, odd, strict=True)]
         self.sigma = np.zeros(self.value.shape)
         self.grainy = self.sigma > 0
         step = first = 2.0**8 * self.eps
@@ -100,7 +102,7 @@ class Point:
             changed = np.diff(values, axis=0).any()
             if (changed and step == first) or self.sigma[self.value != 0].all():
                 break
-            step *= 53                      # no power of two: it could be in step with the grain
+            step *= 53
         if self.grainy.any():
             unseen = self.sigma == 0
             self.sigma[unseen] = np.median(self.sigma[self.grainy])
@@ -141,17 +143,21 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
         slope = _examine(line, line.slope(target, slack), slack)
         if slope.kind == "kink" and slope.distance(target) <= slope.tolerance:
             return slope
+    error = np.inf
     while True:
         value, truncation, noise, size = line.project()
+        before, error = error, truncation + noise
         slope = line.slope(target, slack)
         inside = claimed is None or abs(claimed - value) <= slope.tolerance
         narrower = truncation > 4 * noise
-        done = slope.error <= point.sharp * max(abs(target), 1e-3 * size)
-        still = claimed == 0 and not line.moved.any()
-        done = done or (still and slope.tolerance <= slope.resolution)
-        done = done or not (line.narrow if narrower else line.wide)
+        settled = (
+            error <= point.sharp * max(abs(target), 1e-3 * size)
+            or (line.quiet and before / 2 < error < 1e-3 * size)    # narrower brings nothing new
+            or (claimed == 0 and not line.moved.any() and slope.tolerance <= slope.resolution)
+            or not (line.narrow if narrower else line.wide)
+        )
         # a claim is called wrong only after every ladder
-        if (inside and done) or not (line.narrow or line.wide):
+        if (inside and settled) or not (line.narrow or line.wide):
             break
         line.refine(line.narrow and (narrower or not line.wide))
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
@@ -175,6 +181,7 @@ class _Line:
         self.ways = np.zeros((2, *point.value.shape), dtype=bool)   # ... towards t > 0, t < 0
         self.least = np.full(point.value.shape, np.inf)             # ... by that much at least
         self.best = None                # slope, truncation, noise of each output, (3, m)
+        self.quiet = True               # did the narrowest steps show no more than noise?
         self.bent = False               # do the slopes on the two sides of 0 seem to differ?
         self.curvature = 0.0            # sum of |upstream| |f''| |x|
         self.reach = FIRST              # top of the narrowest ladder that `best` rests on
@@ -243,6 +250,9 @@ class _Line:
             if (self.best[0] != kept[0]).any():
                 self.reach = top
                 self._bends(values, steps)
+            news = point.weights * self.moved * (slopes[-1] - self.best[0])
+            scatter = np.linalg.norm(point.weights * self.moved * noise[-1] / steps[-1])
+            self.quiet = abs(news.sum()) <= 4 * scatter
         return values
 
     def _grain(self, changes):

@@ -6,6 +6,8 @@ convolution's weight, so input and output channels change places in it.
 Read next: ../ops/conv.py (the mathematics), init.py.
 """
 
+from typing import Any
+
 from minigen import ops
 from minigen.nn import init
 from minigen.nn.module import Module, Parameter
@@ -15,7 +17,7 @@ from minigen.ops import zeros
 class _Conv(Module):
     """What all convolutions share; a subclass says `op` and `dims`."""
 
-    op = None  # the function of ops
+    op: Any = None  # the function of ops
     dims = 0  # number of spatial dimensions
     transposed = False
 

@@ -15,7 +15,7 @@ from minigen.ops import ones, zeros
 class _BatchNorm(Module):
     """What the three share; a subclass says for which inputs."""
 
-    ndims = ()  # numbers of dimensions that an input may have
+    ndims: tuple[int, ...] = ()  # numbers of dimensions that an input may have
 
     def __init__(
         self,

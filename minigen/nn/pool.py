@@ -3,6 +3,8 @@
 Read next: ../ops/pool.py.
 """
 
+from typing import Any
+
 from minigen import ops
 from minigen.nn.module import Module
 
@@ -10,7 +12,7 @@ from minigen.nn.module import Module
 class _Pool2d(Module):
     """What both poolings share; a subclass says `op`."""
 
-    op = None
+    op: Any = None
 
     def __init__(self, kernel_size, stride=None, padding=0):
         super().__init__()

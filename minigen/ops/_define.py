@@ -5,9 +5,10 @@ tensors. A plain backward calls them with arrays, create_graph=True with tensors
 """
 
 import functools
+from typing import Any
 
 from minigen import op
 
 composite = op.composite
 fused = op.fused
-primitive = functools.partial(op.primitive, polymorphic=True)
+primitive: Any = functools.partial(op.primitive, polymorphic=True)

@@ -28,8 +28,9 @@ class Optimizer:
     """
 
     def __init__(self, params, defaults):
-        if isinstance(params, (Tensor, dict)):
-            raise TypeError(f"{self._name}: expected a list of parameters; did you mean [...]?")
+        if isinstance(params, (Tensor, dict)) or hasattr(params, "parameters"):
+            meant = ".parameters()" if hasattr(params, "parameters") else "[...]"
+            raise TypeError(f"{self._name}: expected a list of parameters; did you mean {meant}?")
         self.defaults = defaults
         self.param_groups = []
         self.state = {}  # {parameter: {"step": int, slot: array, ...}}, from its first step on

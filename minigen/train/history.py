@@ -22,7 +22,7 @@ class DivergenceError(ArithmeticError):
 class History:
     """The open metrics.jsonl of a run.
 
-    keep: bytes of an earlier session to keep, what follows them is cut off; 0 starts anew.
+    keep: bytes of an earlier start to keep, what follows them is cut off; 0 starts anew.
     """
 
     def __init__(self, path, keep=0):

@@ -237,7 +237,7 @@ class Run:
             self._save()
 
     def _seconds(self):
-        """How long the run has taken, earlier sessions included."""
+        """How long the run has taken, earlier starts included."""
         return time.monotonic() - self._began
 
     def _save(self):
