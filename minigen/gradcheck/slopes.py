@@ -400,6 +400,7 @@ def stream(seed, name):
 
 
 def as_tuple(x):
+    """Several outputs or gradients as they are, one as a tuple of one."""
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
