@@ -186,6 +186,10 @@ LOGIC = [
     elementwise("logical_not", ops.logical_not, np.logical_not, mask, gives="bool"),
     elementwise("logical_and", ops.logical_and, np.logical_and, mask, mask, gives="bool"),
     elementwise("logical_or", ops.logical_or, np.logical_or, mask, mask, gives="bool"),
+    elementwise("bitwise_not", ops.bitwise_not, np.invert, mask, gives="bool"),
+    elementwise("bitwise_and", ops.bitwise_and, np.bitwise_and, mask, mask, gives="bool"),
+    elementwise("bitwise_or", ops.bitwise_or, np.bitwise_or, mask, mask, gives="bool"),
+    elementwise("bitwise_xor", ops.bitwise_xor, np.bitwise_xor, mask, mask, gives="bool"),
     elementwise(
         "isnan", ops.isnan, np.isnan, gives="bool",
         kinks=[at([0.0, nan, inf], y=[False, True, False])],

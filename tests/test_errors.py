@@ -216,7 +216,7 @@ CONVOLUTION = [
     (lambda: ops.conv_transpose2d(one(2, 3, 8, 8), one(4, 3, 3, 3)), ValueError,
      "conv_transpose2d: x (2, 3, 8, 8) has 3 channels, weight (4, 3, 3, 3) with groups=1 expects"),
     (lambda: ops.conv_transpose1d(one(1, 1, 8), one(1, 1, 3), output_padding=1), ValueError,
-     "conv_transpose1d: output_padding (1,) must be below stride (1,), from 0"),
+     "conv_transpose1d: output_padding (1,) must be below stride (1,) or dilation (1,), from 0"),
     (lambda: ops.conv(one(3), one(3)), ValueError, "conv: weight (3,) must have 3 or more"),
     (lambda: ops.max_pool2d(one(3, 8, 8), 2), ValueError,
      "max_pool2d: x (3, 8, 8) must have 4 dimensions, (N, C, H, W)"),

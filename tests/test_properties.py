@@ -25,7 +25,7 @@ from hypothesis.extra import numpy as arrays
 import minigen
 from minigen import ops
 from minigen.autograd import grad
-from minigen.gradcheck import assert_gradients, upstream_like
+from minigen.gradcheck import check, upstream_like
 from minigen.tensor import Tensor
 
 SEEDS = st.integers(0, 2**32)
@@ -387,5 +387,13 @@ def test_gradients_of_random_graphs(graph):
     first = pull(nodes, leaves, vs)
     us = upstream_like(first, seed=1)
     second = pull(nodes, leaves, vs, us)
-    assert_gradients(lambda *xs: evaluate(nodes, xs), leaves, first, vs)
-    assert_gradients(lambda *xs: pull(nodes, xs, vs), leaves, second, us)
+    agree(lambda *xs: evaluate(nodes, xs), leaves, first, vs)
+    agree(lambda *xs: pull(nodes, xs, vs), leaves, second, us)
+
+
+def agree(f, leaves, claimed, upstream):
+    """No gradient is wrong. Where values of a deep graph cancel, differences have a wide error bar
+    and the verdict is "undecided": then their best estimate has to agree."""
+    for result in check(f, leaves, claimed, upstream):
+        assert result.verdict != "fail", result
+        assert result.verdict == "pass" or result.relative_error < 1e-6, result

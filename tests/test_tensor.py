@@ -260,3 +260,35 @@ def test_format():
     assert f"{x}" == str(x)
     with pytest.raises(ValueError, match=r"item\(\): a tensor of shape \(2,\) is not a single"):
         f"{mg.zeros(2):.2f}"
+
+
+# ---- as in PyTorch
+
+
+def test_integers_have_bitwise_operators():
+    a, b = mg.tensor([6, 3]), mg.tensor([2, 1])
+    assert (a & b).tolist() == [2, 1] and (a | b).tolist() == [6, 3]
+    assert (a ^ b).tolist() == [4, 2] and (~a).tolist() == [-7, -4]
+    with pytest.raises(TypeError, match="bitwise_and: "):
+        mg.tensor([1.0]) & mg.tensor([2.0])
+
+
+def test_dims_of_a_number_and_of_nothing():
+    x = mg.tensor(2.0)
+    assert x.sum(0).item() == x.sum(-1).item() == 2
+    with pytest.raises(IndexError, match="sum: dim 5 is out of range for a tensor of 0 dimensions"):
+        x.sum(5)
+    y = mg.tensor([[1.0, 2.0], [3.0, 6.0]], requires_grad=True)
+    for name in ("sum", "mean", "amax", "var", "logsumexp"):
+        assert getattr(y, name)(()).item() == getattr(y, name)().item()
+    y.mean(()).backward()
+    assert y.grad.tolist() == [[0.25, 0.25], [0.25, 0.25]]
+
+
+def test_an_empty_list_picks_nothing():
+    assert mg.ones(3, 2)[[]].shape == (0, 2)
+
+
+def test_evaluation_needs_running_statistics():
+    with pytest.raises(ValueError, match="batch_norm: without running statistics there is only"):
+        mg.ops.batch_norm(mg.ones(4, 2), None, None)

@@ -4,6 +4,8 @@ Idea: a file a family; what is not here with an underscore is public, and has a 
 tests/cases.py. Read next: elementwise.py.
 """
 
+from types import ModuleType as _ModuleType
+
 from minigen.ops.activations import gelu, leaky_relu, relu, silu, softplus
 from minigen.ops.conv import (
     conv,
@@ -34,6 +36,10 @@ from minigen.ops.elementwise import (
     abs,
     add,
     alias,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
     cast,
     clamp,
     cos,
@@ -117,4 +123,7 @@ from minigen.ops.shape import (
     view,
 )
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+# the submodules have names too (random, norm ...): those are not for `import *`
+__all__ = [
+    name for name in dir() if name[0] != "_" and not isinstance(globals()[name], _ModuleType)
+]

@@ -17,6 +17,7 @@ from numbers import Integral
 from minigen.backend import conv as arrays
 from minigen.ops._define import primitive
 from minigen.ops.reduce import sum
+from minigen.ops.shape import pad, reshape
 
 
 def _bias_grad(g):
@@ -178,7 +179,8 @@ def conv_transpose(
 
     x (N, C, *size), weight (C, O/groups, *kernel), bias (O,) or None -> (N, O, *out) with
     out = (size - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1. padding may
-    be n (low, high) pairs. ValueError if output_padding is not below stride.
+    be n (low, high) pairs. ValueError if output_padding is not below stride or
+    dilation.
     """
     n = _dimensions("conv_transpose", weight)
     return _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -193,10 +195,14 @@ def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dil
     dilation = _at_least(function, "dilation", _tuple(function, "dilation", dilation, n), 1)
     extra = _tuple(function, "output_padding", output_padding, n)
     padding = _padding(function, padding, kernel, (1,) * n, dilation)
-    if any(not 0 <= e < s for e, s in zip(extra, stride, strict=True)):
+    if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ValueError(
-            f"{function}: output_padding {extra} must be below stride {stride}, from 0"
+            f"{function}: output_padding {extra} must be below stride {stride} or dilation "
+            f"{dilation}, from 0"
         )
+    # where the stride's last position is passed, nothing arrives but the bias
+    beyond = [max(0, e - s + 1) for e, s in zip(extra, stride, strict=True)]
+    extra = [e - b for e, b in zip(extra, beyond, strict=True)]
     out = tuple(
         (size - 1) * s - low - high + d * (k - 1) + e + 1
         for size, s, (low, high), d, k, e in zip(
@@ -205,7 +211,11 @@ def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dil
     )
     if min(out) < 1:
         raise ValueError(f"{function}: padding {padding} leaves nothing of x {tuple(x.shape)}")
-    return _conv_transpose(x, weight, bias, stride, padding, dilation, groups, out)
+    if not any(beyond):
+        return _conv_transpose(x, weight, bias, stride, padding, dilation, groups, out)
+    y = _conv_transpose(x, weight, None, stride, padding, dilation, groups, out)
+    y = pad(y, [width for b in reversed(beyond) for width in (0, b)])
+    return y if bias is None else y + reshape(bias, (1, -1) + (1,) * n)
 
 
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):

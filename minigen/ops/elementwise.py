@@ -264,6 +264,30 @@ def logical_or(a, b):
 
 
 @primitive()
+def bitwise_and(a, b):
+    """a & b: bit by bit for integers, and for booleans.   TypeError for floats"""
+    return a & b
+
+
+@primitive()
+def bitwise_or(a, b):
+    """a | b: bit by bit for integers, or for booleans.   TypeError for floats"""
+    return a | b
+
+
+@primitive()
+def bitwise_xor(a, b):
+    """a ^ b: bit by bit for integers, either-or for booleans.   TypeError for floats"""
+    return a ^ b
+
+
+@primitive()
+def bitwise_not(x):
+    """~x: every bit for integers (-x - 1), not for booleans.   TypeError for floats"""
+    return ~x
+
+
+@primitive()
 def isnan(x):
     """Whether each element is not a number."""
     return array_module(x).isnan(x)

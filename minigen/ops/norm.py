@@ -82,15 +82,17 @@ def batch_norm(
 
         y = (x - E[x]) / sqrt(Var[x] + eps) · weight + bias
 
-    x (N, C, ...); running_mean, running_var, weight, bias: (C,) or None. In training (or without
-    running statistics) mean and biased variance are the batch's, and the running ones move by
-    `momentum` towards the batch's (the variance unbiased); else the running ones are used.
-    ValueError if a channel has only one value in training, or a size is not C; RuntimeError for
-    tensors on different devices.
+    x (N, C, ...); running_mean, running_var, weight, bias: (C,) or None. In training mean and
+    biased variance are the batch's, and the running ones move by `momentum` towards the batch's
+    (the variance unbiased); else the running ones are used. ValueError if a channel has only one
+    value in training, if there are no running statistics to use, or if a size is not C;
+    RuntimeError for tensors on different devices.
     Source: Ioffe & Szegedy, Batch Normalization, 2015.
     """
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    if not training and running_mean is not None:
+    if not training and running_mean is None:
+        raise ValueError("batch_norm: without running statistics there is only training=True")
+    if not training:
         scale = rsqrt(running_var + eps)
         centred = x - _per_channel(running_mean, x.ndim)
         return _affine(centred * _per_channel(scale, x.ndim), weight, bias)

@@ -1,11 +1,9 @@
 """Random numbers: explicit generators.
 
 Idea: randomness is an argument. A `Generator` belongs to a device, starts at a seed, and its state
-can
-be saved and restored; `spawn` derives independent streams by name, so that a change in one part of
-a
-program does not shift the numbers of another. Functions take `rng=`; without it they draw from the
-one default generator of the device, which `manual_seed` restarts.
+can be saved and restored; `spawn` derives independent streams by name, so that a change in one part
+of a program does not shift the numbers of another. Functions take `rng=`; without it they draw from
+the one default generator of the device, which `manual_seed` restarts.
 Read next: creation.py; nn/init.py (initial weights).
 """
 

@@ -9,6 +9,8 @@ import builtins
 import math
 from typing import NamedTuple
 
+from numpy.exceptions import AxisError
+
 from minigen.backend import array_module, quiet
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
@@ -18,15 +20,20 @@ from minigen.tensor import Tensor
 
 
 def _axis(x, dim):
-    """dim as NumPy's axis. NumPy checks it, and errors.explain translates what it says."""
-    if dim is None or not x.ndim:
+    """dim as NumPy's axis; () means all, as in PyTorch. errors.explain translates the errors."""
+    if dim is None or dim in ((), []):
+        return None
+    if not x.ndim:  # a number has the dims 0 and -1, as in PyTorch
+        for d in dim if isinstance(dim, (tuple, list)) else (dim,):
+            if d not in (0, -1):
+                raise AxisError(d, 0)
         return None
     return tuple(dim) if isinstance(dim, list) else dim
 
 
 def _axes(dim, ndim):
     """dim as a set of numbers in [0, ndim)."""
-    if dim is None:
+    if dim is None or dim in ((), []):
         return set(range(ndim))
     return {d % (ndim or 1) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))}
 

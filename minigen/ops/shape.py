@@ -280,7 +280,8 @@ def _array_key(function, key):
     if isinstance(key, tuple):
         return tuple(_array_key(function, k) for k in key)
     key = key._data if isinstance(key, Tensor) else key
-    key = numpy.asarray(key) if isinstance(key, list) else key
+    if isinstance(key, list):
+        key = numpy.asarray(key) if key else numpy.zeros(0, numpy.int64)
     dtype = getattr(key, "dtype", None)
     if isinstance(key, float) or (dtype is not None and dtype.kind not in "iub"):
         raise IndexError(
