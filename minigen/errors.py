@@ -36,6 +36,11 @@ def explain(name, args, error):
     if strange and (not tensors or any(hint in str(error) for hint in _STRANGE)):
         kinds = "a tensor" if isinstance(error, AttributeError) else "a tensor, array or number"
         return TypeError(f"{name}: {strange[0]} is not {kinds}")
+    if name.startswith("bitwise_") and isinstance(error, TypeError):
+        return TypeError(
+            f"{name}: only integers and booleans have bits; logical_and, logical_or and "
+            "logical_not ask whether numbers are 0"
+        )
     given = f" (shapes {', '.join(map(str, shapes))})" if shapes else ""
     words = re.sub(r"\baxis\b", "dim", str(error))
     return type(error)(f"{name}: {words}{given}")
@@ -77,6 +82,7 @@ _NUMPY_NAMES = {
     "a_min": ("min",),
     "a_max": ("max",),
 }
+_OTHER_NAMES = {"input": "x", "unbiased": "correction"}  # PyTorch's, but not ours
 
 
 def unknown_argument(function, name, known):
@@ -84,6 +90,8 @@ def unknown_argument(function, name, known):
     for usual in _NUMPY_NAMES.get(name, ()):
         if usual in known:
             return f"{function}: the argument is called {usual} here, not {name} (as in PyTorch)"
+    if _OTHER_NAMES.get(name) in known:
+        return f"{function}: the argument is called {_OTHER_NAMES[name]} here, not {name}"
     if name in known:  # *dims
         return f"{function}: give {name} by position, not as a keyword"
     near = difflib.get_close_matches(name, known, 1)

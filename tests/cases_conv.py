@@ -180,6 +180,7 @@ CONVOLUTIONS += [
             run((1, 4, 2), (4, 1, 2), (2,), groups=2),
             run((1, 1, 2), (1, 1, 1), (1,), stride=3, output_padding=2),
             run((1, 1, 3), (1, 1, 2), (1,), dilation=2, output_padding=1),
+            run((1, 1, 3), (1, 1, 2), (1,), padding=1, dilation=3, output_padding=2),
             run((1, 1, 1), (1, 1, 1)),
             run((0, 1, 2), (1, 1, 2)),
         ],

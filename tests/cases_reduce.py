@@ -18,6 +18,7 @@ DIMS = [
     run((2, 3), dim=-1, keepdim=True),
     run((2, 1, 3), dim=(0, -1)),
     run((2, 3, 2), dim=(2, 1), keepdim=True),
+    run((2, 3), dim=()),
     run((2, 3), dim=None, keepdim=True),
     run(()),
     run((), dim=0),
@@ -33,7 +34,7 @@ def reduced(numpy):
     """A reduction of NumPy under PyTorch's names; a number has the one dimension 0."""
 
     def function(x, dim=None, keepdim=False, **options):
-        axis = tuple(dim) if isinstance(dim, (tuple, list)) else dim
+        axis = (tuple(dim) or None) if isinstance(dim, (tuple, list)) else dim
         return numpy(x, axis=axis if x.ndim else None, keepdims=keepdim, **options)
 
     return function
@@ -67,6 +68,7 @@ SPREADS = [
     *[run((2, 3), **o) for o in (dict(), dict(dim=1), dict(dim=1, correction=0, keepdim=True))],
     run((2, 3, 2), dim=(0, 2)),
     run((2, 3), dim=(0, 1), correction=2),
+    run((2, 3), dim=()),
     run((2,), dim=0),
     run((3, 0), dim=0),
 ]

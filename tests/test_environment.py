@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-FLAGS = "flags : fpu sse2 avx2 avx512f avx512dq avx512cd avx512bw avx512vl"
-
 
 def test_the_user_decides():
     code = "import os, minigen; print(os.environ['OPENBLAS_THREAD_TIMEOUT'])"

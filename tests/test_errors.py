@@ -71,6 +71,9 @@ ELEMENTWISE = [
     (lambda: ops.gelu(one(2), "fast"), ValueError,
      "gelu: approximate must be \"none\" or \"tanh\", not 'fast'"),
     (lambda: ops.tanh(one(2), 3), TypeError, "tanh: takes 1 arguments (x), got 2"),
+    (lambda: one(2) & T([1, 2]), TypeError,
+     "bitwise_and: only integers and booleans have bits; logical_and, logical_or and logical_not"),
+    (lambda: ~one(2), TypeError, "bitwise_not: only integers and booleans have bits; logical_and"),
     (lambda: ops.add(one(2)), TypeError, "add: argument b is missing (a, b)"),
     (lambda: ops.add(one(2), a=one(2)), TypeError, "add: argument a was given twice"),
     (lambda: ops.leaky_relu(one(2), negative_slop=1), TypeError,
@@ -109,6 +112,15 @@ KEYWORDS = [
     (lambda: ops.cat([one(2)], dims=0), TypeError,
      "cat: no argument dims (it takes tensors, dim); did you mean dim?"),
     (lambda: one(2).permute(dims=(0,)), TypeError, "permute: give dims by position"),
+    (lambda: one(2).var(unbiased=False), TypeError,
+     "var: the argument is called correction here, not unbiased"),
+    (lambda: ops.l1_loss(input=one(2), target=one(2)), TypeError,
+     "l1_loss: the argument is called x here, not input"),
+    (lambda: ops.conv2d(one(1, 1, 3, 3), one(1, 1, 3, 3), strides=2), TypeError,
+     "conv2d: no argument strides (it takes x, weight, bias, stride, padding, dilation, groups); "
+     "did you mean stride?"),
+    (lambda: ops.avg_pool2d(one(1, 1, 2, 2), kernel=2), TypeError, "did you mean kernel_size?"),
+    (lambda: ops.dropout(one(2), inplace=True), TypeError, "dropout: no argument inplace"),
 ]  # fmt: skip
 
 DIMENSIONS = [
@@ -119,6 +131,8 @@ DIMENSIONS = [
         (lambda: one(2, 3).mean((0, -3)), "mean", -3, "tensor", 2, "expected -2 to 1"),
         (lambda: one(2, 3).max(2), "max", 2, "tensor", 2, "expected -2 to 1"),
         (lambda: one(2, 3).argmax(5), "argmax", 5, "tensor", 2, "expected -2 to 1"),
+        (lambda: T(2.0).sum(5), "sum", 5, "tensor", 0, "expected -1 to 0"),
+        (lambda: T(2.0).var((0, 1)), "var", 1, "tensor", 0, "expected -1 to 0"),
         (lambda: one(2).softmax(1), "softmax", 1, "tensor", 1, "expected -1 to 0"),
         (lambda: ops.cat([one(2)], 1), "cat", 1, "tensor", 1, "expected -1 to 0"),
         (lambda: ops.stack([one(2)], 2), "stack", 2, "result", 2, "expected -2 to 1"),
@@ -154,6 +168,12 @@ SHAPES = [
     (lambda: ops.cat([one(2, 3), one(2, 4)]), ValueError,
      "cat: (2, 3) and (2, 4) differ outside of dim 0"),
     (lambda: ops.cat([]), ValueError, "cat: no tensors to join"),
+    (lambda: ops.cat(one(2), one(2)), TypeError, "cat: give the tensors in one list, cat([a, b])"),
+    (lambda: ops.stack([1, 2]), TypeError, "stack: int 1 is not a tensor"),
+    (lambda: ops.meshgrid([one(2), one(2)]), TypeError,
+     "meshgrid: list is not a tensor; give them one by one, meshgrid(a, b)"),
+    (lambda: ops.pad(one(2), 1), TypeError,
+     "pad: the widths are a tuple, (left, right, ...), not 1"),
     (lambda: ops.stack([one(2), one(3)]), ValueError,
      "stack: all shapes must be the same, got [(2,), (3,)]"),
     (lambda: one(5).split([2, 2]), ValueError, "split: sizes [2, 2] do not add up to 5 in dim 0"),
@@ -230,6 +250,8 @@ CONVOLUTION = [
      "batch_norm: running_mean (2,) must have x's channels, (3,)"),
     (lambda: ops.batch_norm(one(1, 3), None, None, training=True), ValueError,
      "batch_norm: x (1, 3) has 1 value per channel; training needs two"),
+    (lambda: ops.batch_norm(one(2, 3), None, None), ValueError,
+     "batch_norm: without running statistics there is only training=True"),
     (lambda: ops.batch_norm(one(3), one(3), one(3)), ValueError,
      "batch_norm: x (3,) must have its channels in dimension 1"),
 ]  # fmt: skip
@@ -296,6 +318,7 @@ MAKING = [
     (lambda: mg.Tensor([1.0]), TypeError,
      "Tensor: expected an array, got list; minigen.tensor() makes tensors from numbers and lists"),
     (lambda: T([[1], [1, 2]]), ValueError, "tensor: the nested lists do not form a box"),
+    (lambda: T(1j), TypeError, "tensor: complex is not supported; keep real and imaginary part"),
     (lambda: T("text"), TypeError, "tensor: <U4 elements are not numbers"),
     (lambda: mg.from_numpy([1]), TypeError, "from_numpy: expected a NumPy array, got list"),
     (lambda: mg.arange(3, step=0), ValueError, "arange: step must not be 0"),
@@ -308,6 +331,8 @@ MAKING = [
     (lambda: ops.randint(3, 3, (2,)), ValueError, "randint: [3, 3) is empty"),
     (lambda: ops.dropout(one(2), 1.5), ValueError,
      "dropout: p is a probability, 1.5 is not in [0, 1]"),
+    (lambda: ops.dropout(one(2), rng=0), TypeError,
+     "dropout: rng must be a generator, such as minigen.Generator(0), not 0"),
 ]  # fmt: skip
 
 DEVICES = [

@@ -1,5 +1,8 @@
 """The Tensor itself: dtypes, numbers, repr, indexing, what leaves the engine."""
 
+import math
+import warnings
+
 import numpy as np
 import pytest
 
@@ -292,3 +295,12 @@ def test_an_empty_list_picks_nothing():
 def test_evaluation_needs_running_statistics():
     with pytest.raises(ValueError, match="batch_norm: without running statistics there is only"):
         mg.ops.batch_norm(mg.ones(4, 2), None, None)
+
+
+def test_statistics_of_nothing_are_nan_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        x = mg.zeros(2, 0, requires_grad=True)
+        for y in (x.mean(), x.var(), x.std(), mg.ops.mse_loss(x, x.detach())):
+            assert math.isnan(y.item())
+        assert x.var(0).shape == (0,)

@@ -15,7 +15,7 @@ Read next: pool.py, backend/conv.py.
 from numbers import Integral
 
 from minigen.backend import conv as arrays
-from minigen.ops._define import primitive
+from minigen.ops._define import composite, primitive
 from minigen.ops.reduce import sum
 from minigen.ops.shape import pad, reshape
 
@@ -131,6 +131,7 @@ def _padding(function, padding, kernel, stride, dilation):
     return pairs
 
 
+@composite
 def conv(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Convolution (as in networks: no flip) over the n = x.ndim - 2 trailing dimensions.
 
@@ -165,6 +166,7 @@ def _convolve(n, x, weight, bias, stride, padding, dilation, groups):
     return _conv(x, weight, bias, stride, padding, dilation, groups)
 
 
+@composite
 def conv_transpose(
     x,
     weight,
@@ -179,8 +181,7 @@ def conv_transpose(
 
     x (N, C, *size), weight (C, O/groups, *kernel), bias (O,) or None -> (N, O, *out) with
     out = (size - 1)·stride - 2·padding + dilation·(kernel - 1) + output_padding + 1. padding may
-    be n (low, high) pairs. ValueError if output_padding is not below stride or
-    dilation.
+    be n (low, high) pairs. ValueError if output_padding is not below stride or dilation.
     """
     n = _dimensions("conv_transpose", weight)
     return _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -200,9 +201,13 @@ def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dil
             f"{function}: output_padding {extra} must be below stride {stride} or dilation "
             f"{dilation}, from 0"
         )
-    # where the stride's last position is passed, nothing arrives but the bias
+    # From `stride` extra positions on, one more window would fit. Those positions are what the
+    # high padding cut off, and past it nothing arrives but the bias.
     beyond = [max(0, e - s + 1) for e, s in zip(extra, stride, strict=True)]
     extra = [e - b for e, b in zip(extra, beyond, strict=True)]
+    uncut = [min(b, high) for b, (_, high) in zip(beyond, padding, strict=True)]
+    padding = tuple((low, high - u) for (low, high), u in zip(padding, uncut, strict=True))
+    beyond = [b - u for b, u in zip(beyond, uncut, strict=True)]
     out = tuple(
         (size - 1) * s - low - high + d * (k - 1) + e + 1
         for size, s, (low, high), d, k, e in zip(
@@ -218,21 +223,25 @@ def _transposed(n, x, weight, bias, stride, padding, output_padding, groups, dil
     return y if bias is None else y + reshape(bias, (1, -1) + (1,) * n)
 
 
+@composite
 def conv1d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv` over one dimension.   x (N, C, L), weight (O, C/groups, K) -> (N, O, L')"""
     return _convolve(1, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composite
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv` over two dimensions.   x (N, C, H, W), weight (O, C/groups, K, K) -> (N, O, H', W')"""
     return _convolve(2, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composite
 def conv3d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """`conv` over three dimensions.   x (N, C, D, H, W) -> (N, O, D', H', W')"""
     return _convolve(3, x, weight, bias, stride, padding, dilation, groups)
 
 
+@composite
 def conv_transpose1d(
     x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
@@ -240,6 +249,7 @@ def conv_transpose1d(
     return _transposed(1, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@composite
 def conv_transpose2d(
     x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
@@ -247,6 +257,7 @@ def conv_transpose2d(
     return _transposed(2, x, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@composite
 def conv_transpose3d(
     x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):

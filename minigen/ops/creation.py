@@ -41,6 +41,10 @@ def tensor(data, dtype=None, device="cpu", requires_grad=False):
             raise TypeError(f"tensor: {data.dtype} elements are not numbers")
         if data.dtype == numpy.float64 and not typed:
             dtype = dtype or FLOAT
+    if data.dtype.kind == "c":
+        raise TypeError(
+            "tensor: complex is not supported; keep real and imaginary part in two tensors"
+        )
     array = backend.to_device(data, device).astype(dtype or data.dtype, copy=True)
     return Tensor(array, requires_grad)
 
@@ -118,6 +122,12 @@ def meshgrid(*tensors, indexing="ij"):
     """One grid per 1-d tensor: grid i varies along dimension i ("xy": the first two exchanged)."""
     if indexing not in ("ij", "xy"):
         raise ValueError(f'meshgrid: indexing must be "ij" or "xy", not {indexing!r}')
+    for t in tensors:
+        if not isinstance(t, Tensor):
+            raise TypeError(
+                f"meshgrid: {type(t).__name__} is not a tensor; give them one by one, "
+                "meshgrid(a, b)"
+            )
     order = list(range(len(tensors)))
     if indexing == "xy":
         order[:2] = order[:2][::-1]

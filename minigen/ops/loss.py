@@ -8,7 +8,7 @@ Read next: reduce.py (log_softmax), activations.py (softplus).
 import math
 
 from minigen.backend import array_module, quiet
-from minigen.ops._define import fused, primitive
+from minigen.ops._define import composite, fused, primitive
 from minigen.ops.activations import softplus
 from minigen.ops.elementwise import abs, clamp, log, square
 from minigen.ops.reduce import amax, amin, log_softmax, mean, sum
@@ -55,10 +55,11 @@ def _mse(x, target, reduction):
     wide = d.astype("float32") if d.dtype.char == "e" else d  # a sum of squares overflows early
     total = array_module(d).vdot(wide, wide)
     count = d.size if reduction == "mean" else 1
-    loss = total / count if count else d.mean()
+    loss = total / count if count else mean.op.forward(d)
     return loss if wide is d else loss.astype(d.dtype), _scaled(d, 2 / max(count, 1))
 
 
+@composite
 def mse_loss(x, target, reduction="mean"):
     """(x - target)², averaged or summed over all elements.   ValueError if the shapes differ"""
     _same_shape("mse_loss", x, target)
@@ -67,6 +68,7 @@ def mse_loss(x, target, reduction="mean"):
     return _mse(x, target, reduction)
 
 
+@composite
 def l1_loss(x, target, reduction="mean"):
     """|x - target|, averaged or summed over all elements.   Derivative 0 where they are equal"""
     _same_shape("l1_loss", x, target)
@@ -98,6 +100,7 @@ def _cross_entropy(logits, target, *, needs):
     return loss, backward
 
 
+@composite
 def cross_entropy(x, target, reduction="mean"):
     """-log softmax(x)[target]: the negative log-likelihood of the right class, in nats.
 
@@ -124,6 +127,7 @@ def cross_entropy(x, target, reduction="mean"):
     return _reduced("cross_entropy", _cross_entropy(x, target), reduction)
 
 
+@composite
 def binary_cross_entropy_with_logits(x, target, reduction="mean"):
     """-target·log σ(x) - (1 - target)·log(1 - σ(x)), in nats, without overflow."""
     _same_shape("binary_cross_entropy_with_logits", x, target)
@@ -149,6 +153,7 @@ def _bce(x, target):
     return -(target * log_x + (1 - target) * log_rest)
 
 
+@composite
 def binary_cross_entropy(x, target, reduction="mean"):
     """-target·log x - (1 - target)·log(1 - x) for probabilities x, in nats.
 

@@ -10,7 +10,7 @@ import math
 
 from minigen.autograd import assign
 from minigen.backend import array_module, follow
-from minigen.ops._define import fused
+from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import rsqrt
 from minigen.ops.reduce import mean
 from minigen.ops.shape import reshape
@@ -68,6 +68,7 @@ def _normalise(x, weight, bias, eps, mu, variance):
     return y, backward
 
 
+@composite
 def batch_norm(
     x,
     running_mean,
@@ -90,7 +91,7 @@ def batch_norm(
     Source: Ioffe & Szegedy, Batch Normalization, 2015.
     """
     _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    if not training and running_mean is None:
+    if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: without running statistics there is only training=True")
     if not training:
         scale = rsqrt(running_var + eps)

@@ -9,7 +9,7 @@ import math
 from numbers import Integral
 
 from minigen.backend import pool as arrays
-from minigen.ops._define import fused, primitive
+from minigen.ops._define import composite, fused, primitive
 from minigen.ops.shape import flatten, gather, reshape
 
 
@@ -51,6 +51,7 @@ def _max_pool(x, kernel, stride, padding):
     return y, lambda g, needs: (arrays.max_pool_backward(g, at, size),)
 
 
+@composite
 def max_pool2d(x, kernel_size, stride=None, padding=0):
     """The largest element of each window; the first of several takes the gradient.
 
@@ -78,6 +79,7 @@ def _avg_unpool(x, kernel, stride, padding, count_include_pad, size):
     return arrays.avg_pool_adjoint(x, kernel, stride, padding, count_include_pad, size)
 
 
+@composite
 def avg_pool2d(x, kernel_size, stride=None, padding=0, count_include_pad=True):
     """The mean of each window.   x (N, C, H, W) -> (N, C, H', W'), sizes as in max_pool2d
 

@@ -13,6 +13,7 @@ import math
 import numpy
 
 from minigen import backend
+from minigen.ops._define import composite
 from minigen.ops.creation import FLOAT
 from minigen.tensor import wrap
 
@@ -125,26 +126,38 @@ def manual_seed(seed):
     return default_generator()
 
 
+def _generator(function, rng, device):
+    """rng, or the device's default generator. TypeError for a seed in its place."""
+    if rng is None:
+        return default_generator(device)
+    if not isinstance(rng, Generator):
+        raise TypeError(
+            f"{function}: rng must be a generator, such as minigen.Generator(0), not {rng!r}"
+        )
+    return rng
+
+
 def normal(shape, mean=0.0, std=1.0, *, rng=None, dtype=None, device="cpu"):
     """Gaussian numbers of a shape, from rng (which then decides the device)."""
-    return (rng or default_generator(device)).normal(shape, mean, std, dtype)
+    return _generator("normal", rng, device).normal(shape, mean, std, dtype)
 
 
 def uniform(shape, low=0.0, high=1.0, *, rng=None, dtype=None, device="cpu"):
     """Numbers in [low, high) of a shape, all equally likely."""
-    return (rng or default_generator(device)).uniform(shape, low, high, dtype)
+    return _generator("uniform", rng, device).uniform(shape, low, high, dtype)
 
 
 def randint(low, high, shape, *, rng=None, device="cpu"):
     """Whole numbers in [low, high) of a shape, int64."""
-    return (rng or default_generator(device)).randint(low, high, shape)
+    return _generator("randint", rng, device).randint(low, high, shape)
 
 
 def permutation(n, *, rng=None, device="cpu"):
     """0 ... n-1 in random order, int64."""
-    return (rng or default_generator(device)).permutation(n)
+    return _generator("permutation", rng, device).permutation(n)
 
 
+@composite
 def dropout(x, p=0.5, training=True, *, rng=None):
     """Each element zero with probability p, else divided by 1 - p; x itself if not training.
 
@@ -156,5 +169,5 @@ def dropout(x, p=0.5, training=True, *, rng=None):
         return x
     if p == 1:
         return x * 0
-    kept = (rng or default_generator(x.device)).keep_mask(x.shape, p).to(x.device)
+    kept = _generator("dropout", rng, x.device).keep_mask(x.shape, p).to(x.device)
     return x * (kept.to(x.dtype) * (1 / (1 - p)))

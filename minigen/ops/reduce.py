@@ -7,6 +7,7 @@ Read next: shape.py, activations.py.
 
 import builtins
 import math
+from operator import index
 from typing import NamedTuple
 
 from numpy.exceptions import AxisError
@@ -25,7 +26,7 @@ def _axis(x, dim):
         return None
     if not x.ndim:  # a number has the dims 0 and -1, as in PyTorch
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
-            if d not in (0, -1):
+            if index(d) not in (0, -1):
                 raise AxisError(d, 0)
         return None
     return tuple(dim) if isinstance(dim, list) else dim
@@ -95,7 +96,7 @@ def var(x, dim=None, correction=1, keepdim=False):
     correction=0 is the population's variance; nan where count <= correction.
     """
     axes = _axis(x, dim)
-    centred = x - x.mean(axes, keepdims=True)
+    centred = x - mean.op.forward(x, dim, True)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
     with quiet():
         return array_module(x).true_divide((centred * centred).sum(axes, keepdims=keepdim), freedom)

@@ -164,13 +164,26 @@ def _cat(dim, *tensors):
     return array_module(*tensors).concatenate(tensors, dim)
 
 
+def _parts(function, tensors):
+    """The tensors to join and their shapes. TypeError for what is no list of tensors."""
+    if hasattr(tensors, "shape"):
+        raise TypeError(f"{function}: give the tensors in one list, {function}([a, b])")
+    tensors = tuple(tensors)
+    try:
+        return tensors, [tuple(t.shape) for t in tensors]
+    except AttributeError as error:
+        strange = next(t for t in tensors if not hasattr(t, "shape"))
+        raise TypeError(
+            f"{function}: {type(strange).__name__} {strange!r} is not a tensor"
+        ) from error
+
+
 @composite
 def cat(tensors, dim=0):
     """Tensors joined along an existing dim; all other sizes must agree. ValueError else."""
-    tensors = tuple(tensors)
+    tensors, shapes = _parts("cat", tensors)
     if not tensors:
         raise ValueError("cat: no tensors to join")
-    shapes = [tuple(t.shape) for t in tensors]
     dim = check_dim("cat", dim, len(shapes[0]))
     for shape in shapes[1:]:
         if len(shape) != len(shapes[0]) or any(
@@ -183,10 +196,10 @@ def cat(tensors, dim=0):
 @composite
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dim."""
-    tensors = tuple(tensors)
-    shapes = {tuple(t.shape) for t in tensors}
-    if len(shapes) != 1:
-        raise ValueError(f"stack: all shapes must be the same, got {sorted(shapes) or 'nothing'}")
+    tensors, shapes = _parts("stack", tensors)
+    if len(set(shapes)) != 1:
+        got = sorted(set(shapes)) or "nothing"
+        raise ValueError(f"stack: all shapes must be the same, got {got}")
     dim = check_dim("stack", dim, tensors[0].ndim + 1, "a result")
     return cat([unsqueeze(t, dim) for t in tensors], dim)
 
@@ -234,6 +247,8 @@ def pad(x, pad, mode="constant", value=0.0):
     """
     if mode != "constant":
         raise ValueError(f'pad: mode {mode!r} does not exist; there is "constant"')
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError(f"pad: the widths are a tuple, (left, right, ...), not {pad!r}")
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad: {len(pad)} widths for {x.ndim} dimensions; give two per dimension")
     widths = [(0, 0)] * (x.ndim - len(pad) // 2)
