@@ -16,7 +16,7 @@ def verdicts(f, inputs, backward, seed=0, **options):
     return [r.verdict for r in results]
 
 
-# ---- functions with their gradients ---------------------------------------------------------
+# Functions with their gradients -----------------------------------------------------------------
 
 
 def elementwise(function, slope):
@@ -152,7 +152,7 @@ MUTANTS = {
 }
 
 
-# ---- layers to compose
+# Layers to compose ------------------------------------------------------------------------------
 
 # function, and its vjp (x, y, g) -> gradient with respect to x; smooth, bounded for bounded x
 LAYERS = {

@@ -1,13 +1,13 @@
 """What the numeric gradient check catches, and what it must not call wrong.
 
 Right gradients pass and wrong ones fail over scales, offsets, dtypes, kinks and edges of domains;
-where f is too noisy the answer is "undecided". The oracles are derivatives written by hand.
+where f is too noisy the answer is "undecided". The oracles are derivatives written by hand, in
+numeric_functions.py.
 """
-
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numeric_functions import (
     CASES,
@@ -69,7 +69,7 @@ def test_other_wrong_gradients_fail():
     assert verdicts(np.sin, [x], lambda x, v: (v * np.inf,)) == ["fail"]
 
 
-# ---- noise ----------------------------------------------------------------------------------
+# Noise ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, 1e8])
@@ -106,23 +106,32 @@ def test_float32_hidden_inside():
 def test_zero_against_rounding():
     """Gradients that vanish identically are rounding in the claim and noise in the difference."""
     x = rng().normal(size=(4, 6))
-    claim = lambda x, v: softmax_backward(x, np.broadcast_to(v[:, None], x.shape))  # noqa: E731
-    assert verdicts(lambda x: softmax(x).sum(-1), [x], claim) == ["pass"]
-    assert verdicts(lambda x: softmax(x).sum(-1), [x], lambda x, v: (0 * x,)) == ["pass"]
-    assert verdicts(lambda x: softmax(x).sum(-1), [x], lambda x, v: (0 * x + 1e-9,)) == ["fail"]
-    for constant in (0.0, 1.0, 1e8):
-        f = lambda x, c=constant: np.full(3, c)  # noqa: E731
-        assert verdicts(f, [x], lambda x, v: (0 * x,)) == ["pass"]
-        assert verdicts(f, [x], lambda x, v: (0 * x + 1e-3,)) == ["fail"]
+
+    def one(x):
+        return softmax(x).sum(-1)
+
+    def backward(x, v):
+        return softmax_backward(x, np.broadcast_to(v[:, None], x.shape))
+
+    assert verdicts(one, [x], backward) == ["pass"]
+    assert verdicts(one, [x], lambda x, v: (0 * x,)) == ["pass"]
+    assert verdicts(one, [x], lambda x, v: (0 * x + 1e-9,)) == ["fail"]
+    for constant in (np.zeros(3), np.ones(3), np.full(3, 1e8)):
+        for wrong, expected in ((0.0, "pass"), (1e-3, "fail")):
+            found = verdicts(lambda x, c=constant: c, [x], lambda x, v, w=wrong: (0 * x + w,))
+            assert found == [expected]
 
 
 @pytest.mark.parametrize("level", [1e-12, 1e-9, 1e-6, 1e-3])
 def test_jitter_is_never_a_failure(level):
     r = rng()
+
+    def f(x):
+        return np.tanh(x) + level * r.normal(size=x.shape)
+
     for seed in range(20):
-        f = lambda x: np.tanh(x) + level * r.normal(size=x.shape)  # noqa: E731
         (found,) = verdicts(f, [rng(seed).normal(size=(3, 4))], TANH[1], seed)
-        assert found == "pass" if level < 1e-4 else found in ("pass", "undecided")
+        assert found == "pass" if level < 1e-7 else found in ("pass", "undecided")
 
 
 def test_noise_of_the_gradient_widens_the_tolerance():
@@ -141,15 +150,18 @@ def test_noise_of_the_gradient_widens_the_tolerance():
 
 def test_undecided_is_said():
     x, r = rng().normal(size=(3, 4)), rng(1)
-    f = lambda x: np.tanh(x) + 0.1 * r.normal(size=x.shape)  # noqa: E731
     upstream = upstream_like(x)
+
+    def f(x):
+        return np.tanh(x) + 0.1 * r.normal(size=x.shape)
+
     claim = TANH[1](x, upstream)
     assert check(f, [x], claim, upstream)[0].verdict == "undecided"
     with pytest.raises(UndecidedGradient, match=r"(?s)undecided: .*argument 0 \(3, 4\): UNDECIDED"):
         assert_gradients(f, [x], claim, upstream)
 
 
-# ---- kinks, jumps, edges --------------------------------------------------------------------
+# Kinks, jumps, edges ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -167,8 +179,9 @@ def test_undecided_is_said():
 def test_every_value_between_the_slopes_of_a_kink_passes(function, low, high, dtype):
     x = np.array([0.0, 0.5, -0.5, 0.0], dtype)
     upstream = np.array([1.0, 1.0, 1.0, -2.0], dtype)
-    smooth = (function(x + dtype(0.125)) - function(x - dtype(0.125))) / 0.25   # not of exp(abs)
-    if function(dtype(0.0)):
+    beside = dtype(2.0**-10)
+    smooth = (function(x + beside) - function(x - beside)) / (2 * beside)   # linear beside 0
+    if function(dtype(0.0)):                                                # but for exp(abs)
         smooth = np.sign(x) * np.exp(np.abs(x))
     for share in np.linspace(0, 1, 5):
         at_kink = low + share * (high - low)
@@ -183,22 +196,32 @@ def test_every_value_between_the_slopes_of_a_kink_passes(function, low, high, dt
 
 
 def test_ties_of_max():
-    first = lambda x, v: (np.eye(6)[x.argmax(1)] * v[:, None],)  # noqa: E731
-    every = lambda x, v: (v[:, None] * (x == x.max(1, keepdims=True)) * 1.5,)  # noqa: E731
+    def largest(x):
+        return x.max(1)
+
+    def first(x, v):
+        return (np.eye(6)[x.argmax(1)] * v[:, None],)
+
+    def too_much(x, v):
+        return (v[:, None] * (x == x.max(1, keepdims=True)) * 1.5,)
+
     for seed in range(5):
         x = rng(seed).integers(0, 3, (5, 6)).astype(float)
-        assert verdicts(lambda x: x.max(1), [x], max_backward, seed) == ["pass"]
-        assert verdicts(lambda x: x.max(1), [x], first, seed) == ["pass"]
-        assert verdicts(lambda x: x.max(1), [x], every, seed) == ["fail"]
+        assert verdicts(largest, [x], max_backward, seed) == ["pass"]
+        assert verdicts(largest, [x], first, seed) == ["pass"]
+        assert verdicts(largest, [x], too_much, seed) == ["fail"]
 
 
 @pytest.mark.parametrize("distance", [1e-1, 1e-3, 1e-5, 1e-7])
 def test_a_kink_beside_x_is_no_kink(distance):
     x = np.array([1 - distance, 1 + distance])
-    clip, upstream = lambda x: np.minimum(x, 1), np.ones(2)
-    assert check(clip, [x], [np.array([1.0, 0.0])], upstream)[0].verdict == "pass"
+
+    def verdict(claim):
+        return check(lambda x: np.minimum(x, 1), [x], [np.array(claim)], np.ones(2))[0].verdict
+
+    assert verdict([1.0, 0.0]) == "pass"
     for wrong in ([0.5, 0.0], [1.0, 0.5], [0.0, 1.0], [1.0, 1e-5]):
-        assert check(clip, [x], [np.array(wrong)], upstream)[0].verdict == "fail"
+        assert verdict(wrong) == "fail"
 
 
 def test_hidden_kinks():
@@ -236,7 +259,7 @@ def test_a_vertical_edge_is_undecided():
         assert result.verdict == "undecided"
 
 
-# ---- shapes, sizes, mistakes ----------------------------------------------------------------
+# Shapes, sizes, mistakes ------------------------------------------------------------------------
 
 
 def test_empty_inputs_and_outputs():
@@ -263,9 +286,9 @@ def test_integers_are_not_differentiated():
 
 def test_outputs_with_upstream_zero_have_no_say():
     x = np.array([0.0, 1.0])
-    f = lambda x: np.stack([np.sign(x), x * x])  # noqa: E731
-    upstream = np.array([[0.0, 0.0], [1.0, 1.0]])
-    assert check(f, [x], [2 * x], upstream)[0].verdict == "pass"
+    upstream = np.zeros(2), np.ones(2)
+    results = check(lambda x: (np.sign(x), x * x), [x], [2 * x], upstream)
+    assert results[0].verdict == "pass"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +348,7 @@ def test_derivative_along_a_direction():
         derivative(np.tanh, x, np.ones(4), v)
 
 
-# ---- many entries ---------------------------------------------------------------------------
+# Many entries -----------------------------------------------------------------------------------
 
 
 def test_many_entries_are_checked_along_directions():
@@ -369,7 +392,7 @@ def test_a_check_is_cheap():
     assert calls <= 30 * 6 + 40
 
 
-# ---- random compositions --------------------------------------------------------------------
+# Random compositions ----------------------------------------------------------------------------
 
 @settings(max_examples=150, deadline=None)
 @given(
@@ -386,7 +409,9 @@ def test_random_compositions(names, exponent, seed, zeros):
     f, backward = composition(names, 10.0**exponent, r.normal(size=(4, 4)))
     upstream = upstream_like(f(x), seed)
     (claim,) = backward(x, upstream)
-    (right,) = check(f, [x], [claim], upstream, seed=seed)
-    assert right.verdict != "fail", right
+    (right,) = check(f, [x], [claim], upstream, seed=seed, gradient=backward)
+    assert right.verdict == "pass", right
+    # a saturated softmax can have a gradient of 1e-49, which rounding hides
+    assume(np.abs(claim).max() * 10.0**exponent > 1e-4)
     (wrong,) = check(f, [x], [claim * (1 + 1e-5)], upstream, seed=seed)
     assert wrong.verdict == "fail", wrong

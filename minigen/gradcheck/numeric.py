@@ -210,7 +210,7 @@ class _Argument:
             self.point.along_entry(self.k, i, s),
             claimed=a * s,
             slack=10 * self.noise.flat[i] * s,
-            near=x / s or 1.0,
+            near=power_of_two(x / s) if x else 1.0,
             far=8 * max(1.0, self.scales.max()) / s,
         )
         return Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope / s)

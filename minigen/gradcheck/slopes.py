@@ -134,8 +134,8 @@ class Point:
 def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
     """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
 
-    slack: tolerance for the noise of the claim; near: the size of x in units of the line; far: a
-    step large enough to move whatever depends on t.
+    slack: tolerance for the noise of the claim; near: the size of x in units of the line, a power
+    of two; far: a step large enough to move whatever depends on t.
     """
     line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
@@ -152,14 +152,14 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
         narrower = truncation > 4 * noise
         settled = (
             error <= point.sharp * max(abs(target), 1e-3 * size)
-            or (line.quiet and before / 2 < error < 1e-3 * size)    # narrower brings nothing new
+            or (line.quiet and before / 2 < error < 1e-3 * size)    # no ladder brings more
             or (claimed == 0 and not line.moved.any() and slope.tolerance <= slope.resolution)
             or not (line.narrow if narrower else line.wide)
         )
         # a claim is called wrong only after every ladder
         if (inside and settled) or not (line.narrow or line.wide):
             break
-        line.refine(line.narrow and (narrower or not line.wide))
+        line.refine(bool(line.narrow) and (narrower or not line.wide))
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
     if blurred or not inside:
         change = np.abs(line.values([8.0, far]) - point.value).max((0, 1))
@@ -223,10 +223,8 @@ class _Line:
             if self.narrow * STRIDE < 4 * self.point.eps:       # x + h would be rounded
                 self.narrow = 0.0
         else:
-            before = sum(self.project()[1:3])
             self._ladder(self.wide)
-            improved = sum(self.project()[1:3]) < before / 2
-            self.wide = self.wide / STRIDE if improved and self.wide == WIDE else 0.0
+            self.wide = self.wide / STRIDE if self.wide == WIDE else 0.0
 
     def _ladder(self, top, ratio=4, rungs=5):
         """Improve the estimates by a table from steps top, top/ratio, ...; returns f there."""
@@ -239,10 +237,16 @@ class _Line:
             slopes, power = (values[0] - values[1]) / (2 * h), 2
         else:
             slopes, power = (values[0] - point.value) / (self.sides[0] * h), 1
+        wider = self.best is not None and top > self.reach
+        if wider:
+            # where f grows no more, its slopes fall to 0, and sharply so: such steps are too wide
+            size = np.abs(values - point.value).max(0)
+            stuck = (size[:-1] < 2 * size[1:]) & (h[:-1] > 0.125)
+            slopes[:-1][np.maximum.accumulate(stuck[::-1])[::-1]] = np.nan
         new = _richardson(slopes, noise / h, ratio, power)
         if self.best is None:
             self.best = new
-        elif top > self.reach:
+        elif wider:
             new[1, point.grainy] = np.inf           # from far, a staircase looks smooth
             self.best = _sharper(self.best, new)
         else:
@@ -305,7 +309,8 @@ class _Line:
 def _examine(line, slope, slack):
     """`slope` as it is, or as it has to be understood if there is a kink or a jump at t = 0."""
     point = line.point
-    steps = min(point.eps**0.42, line.reach) / 4.0 ** np.arange(5)      # float64: 2^-22 ... 2^-30
+    top = 2.0 ** round(0.42 * math.log2(point.eps))                     # float64: 2^-22
+    steps = min(top, line.reach) / 4.0 ** np.arange(5)
     h, sides = steps[:, None], np.array(line.sides)[:, None, None]
     slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
     noise = point.sigma / h
