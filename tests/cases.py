@@ -8,15 +8,40 @@ Read next: cases_row.py (what a row says), cases_elementwise.py (the first rows)
 import math
 
 import numpy as np
+from cases_activations import ACTIVATIONS
 from cases_conv import CONV
 from cases_elementwise import ELEMENTWISE
-from cases_reduce import LOSSES, PRODUCTS, REDUCE
+from cases_functions import FUNCTIONS
+from cases_gather import READING
+from cases_linalg import PRODUCTS
+from cases_loss import LOSSES
+from cases_norm import NORMALISATION
+from cases_padding import PADDING
+from cases_pool import POOLING
+from cases_reduce import REDUCE
 from cases_row import Drawn, call, made
+from cases_sampling import SAMPLING
 from cases_shape import SHAPE
+from cases_softmax import SOFTMAX
 
 from minigen import ops
 
-CASES = [*ELEMENTWISE, *REDUCE, *PRODUCTS, *SHAPE, *CONV, *LOSSES]
+CASES = [
+    *ELEMENTWISE,
+    *FUNCTIONS,
+    *ACTIVATIONS,
+    *REDUCE,
+    *SOFTMAX,
+    *SHAPE,
+    *PADDING,
+    *READING,
+    *PRODUCTS,
+    *CONV,
+    *POOLING,
+    *NORMALISATION,
+    *LOSSES,
+    *SAMPLING,
+]
 
 HALVES = np.array([[0.5, 1.5]], "float64")
 

@@ -1,4 +1,4 @@
-"""Rows of convolution, pooling, batch normalisation and dropout; convolution as loops.
+"""Rows of convolution; convolution as loops.
 
 The loops say what the ops mean, in any dimension, and share nothing with how they are computed.
 Read next: cases_row.py (the words used here), test_properties.py (the loops on random shapes).
@@ -7,10 +7,9 @@ Read next: cases_row.py (the words used here), test_properties.py (the loops on 
 from itertools import product
 
 import numpy as np
-from cases_row import apart, at, case, normal, positive, run
+from cases_row import case, run
 
 from minigen import ops
-from minigen.ops.random import Generator
 
 
 def each(value, n):
@@ -76,55 +75,7 @@ def conv_transpose_by_loops(
     return y if b is None else y + b.reshape(-1, *[1] * n)
 
 
-def pool_by_loops(pick, fill):
-    """pick(the elements of one window), for every window; fill stands around x (N, C, H, W)."""
-
-    def pool(x, kernel_size, stride=None, padding=0, **options):
-        kernel, around = each(kernel_size, 2), each(padding, 2)
-        stride = kernel if stride is None else each(stride, 2)
-        x = np.pad(x, [(0, 0), (0, 0), *[(p, p) for p in around]], constant_values=fill)
-        out = [(n - k) // s + 1 for n, k, s in zip(x.shape[2:], kernel, stride, strict=True)]
-        y = np.empty((*x.shape[:2], *out))
-        for n, c, i, j in np.ndindex(*y.shape):
-            top, left = i * stride[0], j * stride[1]
-            y[n, c, i, j] = pick(x[n, c, top : top + kernel[0], left : left + kernel[1]], **options)
-        return y
-
-    return pool
-
-
-def window_mean(window, count_include_pad=True):
-    """nan stands for the padding."""
-    return np.nansum(window) / (window.size if count_include_pad else np.isfinite(window).sum())
-
-
-def batch_norm(x, w=1.0, b=0.0, mean=None, var=None, training=True, eps=1e-5):
-    axes = (0, *range(2, x.ndim))
-    mean = x.mean(axes) if training else mean
-    var = x.var(axes) if training else var
-    by_channel = [np.reshape(v, (-1,) + (1,) * (x.ndim - 2)) for v in (mean, var, w, b)]
-    mean, var, w, b = by_channel
-    return (x - mean) / np.sqrt(var + eps) * w + b
-
-
-def our_batch_norm(x, w=None, b=None, mean=None, var=None, **options):
-    mean, var = (v if v is None else ops.tensor(v, x.dtype, x.device) for v in (mean, var))
-    return ops.batch_norm(x, mean, var, w, b, **options)
-
-
-def our_dropout(x, p=0.5, training=True):
-    return ops.dropout(x, p, training, rng=Generator(4, x.device))
-
-
-def dropout(x, p=0.5, training=True):
-    """The same elements kept as those of ones: which, is chance; how many, test_ops counts."""
-    if not training:
-        return x
-    kept = our_dropout(ops.ones(x.shape), p).numpy() != 0
-    return np.where(kept, x / (1 - p) if p < 1 else 0, 0)
-
-
-CONVOLUTIONS = [
+CONV = [
     case(
         name, getattr(ops, name), conv_by_loops,
         [
@@ -142,7 +93,7 @@ CONVOLUTIONS = [
     )
     for name in ("conv1d", "conv")
 ]
-CONVOLUTIONS += [
+CONV += [
     case(
         name, getattr(ops, name), conv_by_loops,
         [
@@ -156,7 +107,7 @@ CONVOLUTIONS += [
     )
     for name in ("conv2d", "conv")
 ]
-CONVOLUTIONS += [
+CONV += [
     case(
         "conv3d", ops.conv3d, conv_by_loops,
         [
@@ -168,7 +119,7 @@ CONVOLUTIONS += [
     ),
 ]
 
-CONVOLUTIONS += [
+CONV += [
     case(
         name, getattr(ops, name), conv_transpose_by_loops,
         [
@@ -188,7 +139,7 @@ CONVOLUTIONS += [
     )
     for name in ("conv_transpose1d", "conv_transpose")
 ]
-CONVOLUTIONS += [
+CONV += [
     case(
         name, getattr(ops, name), conv_transpose_by_loops,
         [
@@ -201,7 +152,7 @@ CONVOLUTIONS += [
     )
     for name in ("conv_transpose2d", "conv_transpose")
 ]
-CONVOLUTIONS += [
+CONV += [
     case(
         "conv_transpose3d", ops.conv_transpose3d, conv_transpose_by_loops,
         [
@@ -211,63 +162,3 @@ CONVOLUTIONS += [
         linear=(0, 1, 2),
     ),
 ]
-
-WINDOWS = [
-    run((1, 2, 4, 4), kernel_size=2),
-    run((1, 1, 3, 4), kernel_size=(2, 3), stride=1),
-    run((2, 1, 5, 3), kernel_size=(3, 2), stride=(2, 1), padding=1),
-    run((1, 1, 4, 5), kernel_size=2, stride=3),
-    run((1, 1, 1, 1), kernel_size=1),
-    run((0, 2, 2, 2), kernel_size=2),
-]
-
-POOLING = [
-    case(
-        "max_pool2d", ops.max_pool2d, pool_by_loops(np.max, -np.inf), WINDOWS, apart,
-        # the first of several equal elements takes the gradient
-        kinks=[at([[[[1.0, 1.0], [1.0, 1.0]]]], kernel_size=2, y=[[[[1]]]],
-                  grads=([[[[1, 0], [0, 0]]]],))],
-    ),
-    case(
-        "avg_pool2d", ops.avg_pool2d, pool_by_loops(window_mean, np.nan),
-        [
-            *WINDOWS,
-            run((1, 1, 3, 4), kernel_size=2, padding=1, count_include_pad=False),
-            run((1, 1, 4, 3), kernel_size=(3, 2), padding=(1, 0), count_include_pad=False),
-        ],
-        linear=(0,),
-    ),
-]
-
-STATISTICS = dict(mean=[0.5, -1.0], var=[2.0, 0.3])
-
-NORMALISATION = [
-    case(
-        "batch_norm", our_batch_norm, batch_norm,
-        [
-            run((3, 2), (2,), (2,), training=True),
-            run((2, 2, 2), training=True, eps=0.1),
-            run((2, 2, 1, 2), (2,), training=True),
-            run((3, 2), (2,), (2,), **STATISTICS, training=False),
-            run((2, 2, 2), **STATISTICS, training=False, eps=0.1),
-            run((1, 2, 1, 1), (2,), **STATISTICS, training=False),
-            run((0, 2, 3), (2,), (2,), **STATISTICS, training=False),
-        ],
-        normal, positive, normal, gives="float",
-    ),
-    case(
-        "dropout", our_dropout, dropout,
-        [
-            run((4, 3)),
-            run((2, 3), p=0.2),
-            run((6,), p=0.5, training=False),
-            run((6,), p=1.0),
-            run((3,), p=0),
-            run(()),
-            run((0, 2)),
-        ],
-        linear=(0,),
-    ),
-]
-
-CONV = [*CONVOLUTIONS, *POOLING, *NORMALISATION]

@@ -1,4 +1,4 @@
-"""Rows of the elementwise ops: ops/elementwise.py and ops/activations.py.
+"""Rows of the elementwise ops: ops/elementwise.py.
 
 Numbers at ties and edges are those of PyTorch 2, looked up by hand.
 Read next: cases_row.py (the words used here), test_ops.py (what becomes of a row).
@@ -12,7 +12,6 @@ from cases_row import apart, at, below, elementwise, mask, normal, positive
 from minigen import ops
 
 inf, nan = math.inf, math.nan
-erf = np.vectorize(math.erf, otypes="d")
 
 
 def with_numbers(name, fn, numpy, *draw, number=2.5, **known):
@@ -21,16 +20,6 @@ def with_numbers(name, fn, numpy, *draw, number=2.5, **known):
         elementwise(name, lambda x: fn(x, number), lambda x: numpy(x, number), *draw, **known),
         elementwise(name, lambda x: fn(number, x), lambda x: numpy(number, x), *draw, **known),
     ]
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def gelu(x, approximate="none"):
-    if approximate == "tanh":
-        return x / 2 * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))
-    return x / 2 * (1 + erf(x / 2**0.5))
 
 
 ARITHMETIC = [
@@ -98,35 +87,6 @@ ARITHMETIC = [
         "square", ops.square, np.square, kinks=[at([0.0], y=[0], grads=([0],), second=[2])]
     ),
     elementwise("sign", ops.sign, np.sign, apart, kinks=[at([0.0], y=[0], grads=([0],))]),
-]
-
-FUNCTIONS = [
-    elementwise(
-        "exp", ops.exp, np.exp, gives="float", kinks=[at([-inf, -1e4], y=[0, 0], grads=([0, 0],))]
-    ),
-    elementwise(
-        "log", ops.log, np.log, positive, gives="float",
-        kinks=[at([0.0, inf], y=[-inf, inf], grads=([inf, 0],))],
-    ),
-    elementwise(
-        "sqrt", ops.sqrt, np.sqrt, positive, gives="float",
-        kinks=[at([0.0], y=[0], grads=([inf],))],
-    ),
-    elementwise(
-        "rsqrt", ops.rsqrt, lambda x: x**-0.5, positive, gives="float",
-        kinks=[at([0.0], y=[inf], grads=([-inf],))],
-    ),
-    elementwise("sin", ops.sin, np.sin, gives="float"),
-    elementwise("cos", ops.cos, np.cos, gives="float"),
-    elementwise("erf", ops.erf, erf, gives="float"),
-    elementwise(
-        "tanh", ops.tanh, np.tanh, gives="float",
-        kinks=[at([1e4, -1e4], y=[1, -1], grads=([0, 0],))],
-    ),
-    elementwise(
-        "sigmoid", ops.sigmoid, sigmoid, gives="float",
-        kinks=[at([1e4, -1e4, 0.0], y=[1, 0, 0.5], grads=([0, 0, 0.25],), second=[0, 0, 0])],
-    ),
 ]
 
 CHOOSING = [
@@ -211,39 +171,4 @@ COPIES = [
     ),
 ]
 
-ACTIVATIONS = [
-    elementwise(
-        "relu", ops.relu, lambda x: np.maximum(x, 0), apart,
-        kinks=[at([0.0, -0.0], y=[0, 0], grads=([0, 0],), second=[0, 0])],
-    ),
-    elementwise(
-        "leaky_relu", ops.leaky_relu,
-        lambda x, negative_slope=0.01: np.where(x > 0, x, negative_slope * x), apart, gives="float",
-        options=[{}, dict(negative_slope=0.2), dict(negative_slope=-1)],
-        kinks=[at([0.0], negative_slope=0.2, y=[0], grads=([0.2],), second=[0])],
-    ),
-    elementwise(
-        "softplus", ops.softplus,
-        lambda x, beta=1.0, threshold=20.0: np.log1p(np.exp(beta * x)) / beta, gives="float",
-        options=[{}, dict(beta=3.0), dict(beta=0.5, threshold=50)],
-        kinks=[
-            at([1e4, -1e4, 0.0], y=[1e4, 0, math.log(2)], grads=([1, 0, 0.5],),
-               second=[0, 0, 0.25]),
-            at([1.0, 1.5], threshold=1.0, y=[math.log1p(math.e), 1.5],
-               grads=([1 / (1 + math.exp(-1)), 1],)),
-        ],
-    ),
-    elementwise(
-        "silu", ops.silu, lambda x: x * sigmoid(x), gives="float",
-        kinks=[at([1e4, -1e4, 0.0], y=[1e4, 0, 0], grads=([1, 0, 0.5],), second=[0, 0, 0.5])],
-    ),
-    elementwise(
-        "gelu", ops.gelu, gelu, gives="float", options=[{}, dict(approximate="tanh")],
-        kinks=[
-            at([30.0, -30.0, 0.0], y=[30, 0, 0], grads=([1, 0, 0.5],)),
-            at([30.0, -30.0, 0.0], approximate="tanh", y=[30, 0, 0], grads=([1, 0, 0.5],)),
-        ],
-    ),
-]
-
-ELEMENTWISE = [*ARITHMETIC, *FUNCTIONS, *CHOOSING, *LOGIC, *COPIES, *ACTIVATIONS]
+ELEMENTWISE = [*ARITHMETIC, *CHOOSING, *LOGIC, *COPIES]

@@ -1,4 +1,4 @@
-"""Rows of the reductions, the matrix products and the losses: ops/reduce.py, linalg.py, loss.py.
+"""Rows of the reductions: ops/reduce.py.
 
 Read next: cases_row.py (the words used here).
 """
@@ -6,7 +6,7 @@ Read next: cases_row.py (the words used here).
 import math
 
 import numpy as np
-from cases_row import apart, at, below, case, normal, run, unit
+from cases_row import apart, at, case, run
 
 from minigen import ops
 
@@ -27,9 +27,6 @@ DIMS = [
 ]
 OVER_NOTHING = [run((0, 3), dim=0), run((2, 0)), run((2, 0, 3), dim=(1, 2), keepdim=True)]
 ONE_DIM = [r for r in DIMS if isinstance(r.options.get("dim"), int)]
-ALONG = [run(shape, dim=0) for shape in [(2, 3), (), (1,), (3, 0)]] + [run((2, 3, 2), dim=-1)]
-
-
 def reduced(numpy):
     """A reduction of NumPy under PyTorch's names; a number has the one dimension 0."""
 
@@ -45,14 +42,6 @@ def spread(root=lambda v: v):
         return root(reduced(np.var)(x, dim, keepdim, ddof=correction))
 
     return function
-
-
-def logsumexp(x, dim=None, keepdim=False):
-    return np.log(reduced(np.sum)(np.exp(x), dim, keepdim))
-
-
-def softmax(x, dim):
-    return np.exp(x) / reduced(np.sum)(np.exp(x), dim, True)
 
 
 def extreme(values, places):
@@ -131,129 +120,4 @@ REDUCE = [
     ],
     case("max", ops.max, np.maximum, [run((2, 3), (3,))], apart, apart),
     case("min", ops.min, np.minimum, [run((2, 3), (3,))], apart, apart),
-    case(
-        "logsumexp", ops.logsumexp, logsumexp, DIMS, gives="float",
-        kinks=[
-            at([1e4, -1e4], dim=0, y=1e4, grads=([1, 0],), second=[0, 0]),
-            at([-inf, 0.0], dim=0, y=0, grads=([0, 1],), second=[0, 0]),
-            at([-inf, -inf], dim=0, y=-inf, grads=([nan, nan],)),
-        ],
-    ),
-    case(
-        "softmax", ops.softmax, softmax, ALONG, gives="float",
-        kinks=[
-            at([80.0, -80.0], dim=0, y=[1, math.exp(-160)], grads=([0, 0],)),
-            at([1e4, -1e4], dim=0, y=[1, 0], grads=([0, 0],), second=[0, 0]),
-            at([-inf, 0.0], dim=0, y=[0, 1], grads=([0, 0],)),
-        ],
-    ),
-    case(
-        "log_softmax", ops.log_softmax, lambda x, dim: np.log(softmax(x, dim)), ALONG,
-        gives="float",
-        kinks=[
-            at([80.0, -80.0], dim=0, y=[0, -160], grads=([-1, 1],), second=[0, 0]),
-            at([1e4, -1e4], dim=0, y=[0, -2e4], grads=([-1, 1],), second=[0, 0]),
-            at([-inf, 0.0], dim=0, y=[-inf, 0], grads=([1, -1],)),
-        ],
-    ),
-]
-
-PRODUCTS = [
-    case(
-        "matmul", ops.matmul, np.matmul,
-        [
-            run((2, 3), (3, 2)),
-            run((3,), (3,)),
-            run((2, 3), (3,)),
-            run((2,), (2, 3)),
-            run((2, 2, 3), (3, 2)),
-            run((2, 3), (2, 3, 1)),
-            run((2, 1, 2, 2), (3, 2, 1)),
-            run((3,), (2, 3, 2)),
-            run((2, 2, 3), (3,)),
-            run((1, 1), (1, 1)),
-            run((2, 0), (0, 3)),
-            run((0, 2), (2, 3)),
-            run((0, 2, 3), (3, 2)),
-        ],
-        linear=(0, 1),
-    ),
-    case(
-        "linear", ops.linear, lambda x, w, b=0: x @ w.T + b,
-        [
-            run((2, 3), (2, 3), (2,)),
-            run((2, 3), (4, 3)),
-            run((3,), (2, 3), (2,)),
-            run((2, 2, 3), (1, 3), (1,)),
-            run((0, 3), (2, 3), (2,)),
-        ],
-        linear=(0, 1, 2),
-    ),
-]
-
-REDUCTIONS = {"mean": np.mean, "sum": np.sum, "none": lambda x: x}
-EACH = [run((2, 3), (2, 3), reduction=r) for r in REDUCTIONS]
-EACH += [run((2, 3), (2, 3)), run((), ()), run((0, 3), (0, 3), reduction="sum")]
-CLASSES = [run((3, 4), (3,), reduction=r) for r in REDUCTIONS]
-CLASSES += [run((2, 3, 2), (2, 2)), run((2, 4, 1, 2), (2, 1, 2), reduction="sum")]
-CLASSES += [run((0, 3), (0,), reduction="none")]
-
-
-def loss(each):
-    """Reduced as asked, from its value for each element."""
-    return lambda x, target, reduction="mean": REDUCTIONS[reduction](each(x, target))
-
-
-def negative_log_likelihood(x, target):
-    """By a loop over the targets: x (N, C, ...), target (N, ...)."""
-    p = softmax(x, 1)
-    y = np.empty(target.shape)
-    for place, c in np.ndenumerate(target):
-        y[place] = -np.log(p[(place[0], c, *place[1:])])
-    return y
-
-
-def bernoulli(x, target):
-    return -(target * np.log(x) + (1 - target) * np.log(1 - x))
-
-
-LOSSES = [
-    case(
-        "mse_loss", ops.mse_loss, loss(lambda x, t: (x - t) ** 2), EACH, gives="float",
-        kinks=[
-            at([1.0], [1.0], y=0, grads=([0], [0]), second=[2]),
-            at(np.ones((0, 2)), np.ones((0, 2)), y=nan, grads=(np.ones((0, 2)),) * 2),
-        ],
-    ),
-    case(
-        "l1_loss", ops.l1_loss, loss(lambda x, t: np.abs(x - t)), EACH, apart, apart,
-        gives="float",
-        kinks=[at([1.0, 2.0], [1.0, 0.0], y=1, grads=([0, 0.5], [0, -0.5]), second=[0, 0])],
-    ),
-    case(
-        "cross_entropy", ops.cross_entropy, loss(negative_log_likelihood), CLASSES,
-        normal, below(3),
-        kinks=[
-            at([[1e4, -1e4], [80.0, -80.0]], [0, 1], reduction="none", y=[0, 160],
-               grads=([[0, 0], [1, -1]],)),
-            at([[5.0]], [0], y=0, grads=([[0]],), second=[[0]]),
-            at(np.ones((0, 3)), np.ones(0, int), y=nan, grads=(np.ones((0, 3)),)),
-        ],
-    ),
-    case(
-        "binary_cross_entropy", ops.binary_cross_entropy, loss(bernoulli), EACH, unit, unit,
-        # logs are kept above -100, also in the target's gradient (PyTorch's is infinite there)
-        kinks=[
-            at([0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], reduction="none", y=[0, 0, 100, 100],
-               grads=([0, 0, -1e12, 1e12], [100, -100, 100, -100])),
-        ],
-    ),
-    case(
-        "binary_cross_entropy_with_logits", ops.binary_cross_entropy_with_logits,
-        loss(lambda x, t: bernoulli(1 / (1 + np.exp(-x)), t)), EACH, normal, unit,
-        kinks=[
-            at([1e4, -1e4, 1e4, 80.0], [0.0, 1.0, 1.0, 1.0], reduction="none", y=[1e4, 1e4, 0, 0],
-               grads=([1, -1, 0, 0], [-1e4, 1e4, -1e4, -80]), second=[0, 0, 0, 0]),
-        ],
-    ),
 ]

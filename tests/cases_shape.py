@@ -1,14 +1,12 @@
-"""Rows of the shape ops, of reading and writing at positions, and of dropout.
+"""Rows of the shape ops.
 
 All of them are linear. Read next: cases_row.py (the words used here), ops/shape.py.
 """
 
 import numpy as np
-from cases_row import at, below, case, normal, packed, run
+from cases_row import case, packed, run
 
 from minigen import ops
-
-Q = slice(None)
 
 
 def shape_op(name, fn, numpy, *runs):
@@ -25,45 +23,11 @@ def squeezed(x, dim=None):
     return np.squeeze(x, tuple(d for d in dims if x.ndim and x.shape[d] == 1))
 
 
-def padded(x, pad, value=0.0):
-    """From the definition: a box full of value, and x moved into it."""
-    widths = [(0, 0)] * (x.ndim - len(pad) // 2) + list(zip(pad[-2::-2], pad[::-2], strict=True))
-    box = np.full([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)], value)
-    for place, v in np.ndenumerate(x):
-        to = tuple(i + a for i, (a, _) in zip(place, widths, strict=True))
-        if all(0 <= i < n for i, n in zip(to, box.shape, strict=True)):
-            box[to] = v
-    return box
-
-
-def gathered(x, index, dim):
-    y = np.empty(index.shape)
-    for place, i in np.ndenumerate(index):
-        y[place] = x[(*place[:dim], i, *place[dim:][1:])]
-    return y
-
-
-def scattered(x, index, src, dim):
-    y = x.copy()
-    for place, i in np.ndenumerate(index):
-        y[(*place[:dim], i, *place[dim:][1:])] += src[place]
-    return y
-
-
 def split_sizes(x, split_size, dim=0):
     cuts = np.cumsum(split_size)[:-1] if isinstance(split_size, list) else np.arange(
         split_size, max(x.shape[dim], 1), split_size
     )
     return tuple(np.split(x, cuts, dim))
-
-
-def put(x, value, key, accumulate=False):
-    y = x.copy()
-    if accumulate:
-        np.add.at(y, key, value)
-    else:
-        y[key] = value
-    return y
 
 
 RESHAPING = [
@@ -195,96 +159,6 @@ JOINING = [
         run((2, 5), chunks=4, dim=1),
         run((2,), chunks=3),
     ),
-    shape_op(
-        "pad", ops.pad, padded,
-        run((2, 3), pad=(1, 2)),
-        run((2, 3), pad=(0, 1, 2, 0), value=1.5),
-        run((2, 3), pad=(-1, 1)),
-        run((2, 3, 2), pad=(0, 0, -1, -1, 1, 0)),
-        run((3,), pad=()),
-        run((0, 2), pad=(1, 0, 1, 0)),
-    ),
 ]
 
-KEYS = [
-    1,
-    -1,
-    (0, 2),
-    slice(1, None),
-    (Q, slice(None, None, -2)),
-    (..., None, 1),
-    None,
-    (Q, [0, 2, 2]),
-    np.array([[0, 1], [1, 1]]),
-    ([0, 1, 0], [2, 0, 2]),
-    (np.array([[0], [1]]), np.array([2, 2])),
-    (Q, None, [True, False, True]),
-    np.array([[True, False, True], [False, False, True]]),
-    np.zeros(0, int),
-    slice(0, 0),
-    np.zeros((2, 3), bool),
-    (0, [1, 1]),
-    ([0, 1], Q, None),
-]
-
-READING = [
-    shape_op("index", ops.index, lambda x, key: x[key], *[run((2, 3), key=key) for key in KEYS]),
-    shape_op(
-        "index", ops.index, lambda x, key: x[key],
-        run((2, 3, 2), key=([1, 0], Q, [1, 1])),
-        run((2, 2, 3), key=(Q, [1, 0], [1, 1])),
-        run((2, 3, 2), key=(..., 0)),
-        run((2, 3, 2), key=(np.array([True, False]), 1)),
-        run((), key=()),
-        run((), key=None),
-        run((0, 3), key=(Q, 1)),
-    ),
-    case(
-        "index", ops.index, lambda x, i: x[i], [run((3, 2), (2, 2))], normal, below(3), linear=(0,)
-    ),
-    case(
-        "put", lambda x, value, key, **o: ops.put(x, key, value, **o), put,
-        [
-            run((2, 3), (3,), key=1),
-            run((2, 3), (), key=(Q, 1)),
-            run((2, 3), (2, 1), key=(Q, slice(1, None))),
-            run((2, 3), (2,), key=([0, 1], [2, 0])),
-            run((2, 3), (3,), key=np.array([[True, False, True], [False, False, True]])),
-            run((2, 3), (2, 1), key=(Q, slice(1, None)), accumulate=True),
-            run((2, 3), (4, 3), key=[0, 1, 0, 0], accumulate=True),
-            run((2, 3), (), key=([0, 0, 1], [2, 2, 0]), accumulate=True),
-            run((2, 0), (), key=0),
-        ],
-        linear=(0, 1),
-        kinks=[at([1.0, 2.0], 9.0, key=0, y=[9, 2], grads=([0, 1], 1))],
-    ),
-    shape_op(
-        "put", lambda x, key, accumulate: ops.put(x, key, 2.5, accumulate),
-        lambda x, key, accumulate: put(x, 2.5, key, accumulate),
-        run((2, 3), key=[0], accumulate=True),
-        run((2, 3), key=(Q, [0, 2]), accumulate=False),
-    ),
-    case(
-        "gather", lambda x, i, dim: ops.gather(x, dim, i), gathered,
-        [
-            run((2, 3), (4, 3), dim=0),
-            run((3, 2), (2, 2), dim=0),
-            run((2, 3, 2), (1, 2, 2), dim=1),
-            run((2, 3), (2, 0), dim=1),
-            run((3,), (5,), dim=0),
-        ],
-        normal, below(2), linear=(0,),
-    ),
-    case(
-        "scatter_add", lambda x, i, src, dim: ops.scatter_add(x, dim, i, src), scattered,
-        [
-            run((2, 3), (4, 3), (4, 3), dim=0),
-            run((3, 2), (2, 2), (3, 2), dim=0),
-            run((2, 3, 2), (1, 2, 2), (2, 4, 2), dim=1),
-            run((2, 3), (2, 0), (2, 1), dim=1),
-        ],
-        normal, below(2), normal, linear=(0, 2),
-    ),
-]
-
-SHAPE = [*RESHAPING, *REORDERING, *JOINING, *READING]
+SHAPE = [*RESHAPING, *REORDERING, *JOINING]

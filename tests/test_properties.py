@@ -15,9 +15,8 @@ from cases_conv import (
     conv_transpose_by_loops,
     each,
     pairs,
-    pool_by_loops,
-    window_mean,
 )
+from cases_pool import pool_by_loops, window_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays

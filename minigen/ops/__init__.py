@@ -6,7 +6,13 @@ tests/cases.py. Read next: elementwise.py.
 
 from types import ModuleType as _ModuleType
 
-from minigen.ops.activations import gelu, leaky_relu, relu, silu, softplus
+from minigen.ops.activations import (
+    gelu,
+    leaky_relu,
+    relu,
+    silu,
+    softplus,
+)
 from minigen.ops.conv import (
     conv,
     conv1d,
@@ -42,17 +48,13 @@ from minigen.ops.elementwise import (
     bitwise_xor,
     cast,
     clamp,
-    cos,
     div,
     eq,
-    erf,
-    exp,
     ge,
     gt,
     isfinite,
     isnan,
     le,
-    log,
     logical_and,
     logical_not,
     logical_or,
@@ -63,17 +65,34 @@ from minigen.ops.elementwise import (
     ne,
     neg,
     pow,
-    rsqrt,
-    sigmoid,
     sign,
-    sin,
-    sqrt,
     square,
     sub,
-    tanh,
     where,
 )
-from minigen.ops.linalg import linear, matmul
+from minigen.ops.functions import (
+    cos,
+    erf,
+    exp,
+    log,
+    rsqrt,
+    sigmoid,
+    sin,
+    sqrt,
+    tanh,
+)
+from minigen.ops.gather import (
+    gather,
+    put,
+    scatter_add,
+)
+from minigen.ops.index import (
+    index,
+)
+from minigen.ops.linalg import (
+    linear,
+    matmul,
+)
 from minigen.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -81,20 +100,31 @@ from minigen.ops.loss import (
     l1_loss,
     mse_loss,
 )
-from minigen.ops.norm import batch_norm
-from minigen.ops.pool import avg_pool2d, max_pool2d
-from minigen.ops.random import dropout, normal, permutation, randint, uniform
+from minigen.ops.norm import (
+    batch_norm,
+)
+from minigen.ops.padding import (
+    pad,
+)
+from minigen.ops.pool import (
+    avg_pool2d,
+    max_pool2d,
+)
+from minigen.ops.random import (
+    dropout,
+    normal,
+    permutation,
+    randint,
+    uniform,
+)
 from minigen.ops.reduce import (
     amax,
     amin,
     argmax,
     argmin,
-    log_softmax,
-    logsumexp,
     max,
     mean,
     min,
-    softmax,
     std,
     sum,
     var,
@@ -106,13 +136,8 @@ from minigen.ops.shape import (
     expand,
     flatten,
     flip,
-    gather,
-    index,
-    pad,
     permute,
-    put,
     reshape,
-    scatter_add,
     split,
     squeeze,
     stack,
@@ -121,6 +146,11 @@ from minigen.ops.shape import (
     unflatten,
     unsqueeze,
     view,
+)
+from minigen.ops.softmax import (
+    log_softmax,
+    logsumexp,
+    softmax,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`

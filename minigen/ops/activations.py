@@ -10,7 +10,8 @@ import math
 from minigen import backend
 from minigen.backend import array_module
 from minigen.ops._define import fused, primitive
-from minigen.ops.elementwise import erf, sigmoid, tanh, where
+from minigen.ops.elementwise import where
+from minigen.ops.functions import erf, sigmoid, tanh
 
 
 @primitive(lambda g, y: g * (y > 0))

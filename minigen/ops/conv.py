@@ -16,8 +16,9 @@ from numbers import Integral
 
 from minigen.backend import conv as arrays
 from minigen.ops._define import composite, primitive
+from minigen.ops.padding import pad
 from minigen.ops.reduce import sum
-from minigen.ops.shape import pad, reshape
+from minigen.ops.shape import reshape
 
 
 def _bias_grad(g):

@@ -10,9 +10,12 @@ import math
 from minigen.backend import array_module, quiet
 from minigen.ops._define import composite, fused, primitive
 from minigen.ops.activations import softplus
-from minigen.ops.elementwise import abs, clamp, log, square
-from minigen.ops.reduce import amax, amin, log_softmax, mean, sum
-from minigen.ops.shape import gather, squeeze, unsqueeze
+from minigen.ops.elementwise import abs, clamp, square
+from minigen.ops.functions import log
+from minigen.ops.gather import gather
+from minigen.ops.reduce import amax, amin, mean, sum
+from minigen.ops.shape import squeeze, unsqueeze
+from minigen.ops.softmax import log_softmax
 
 _REDUCE = {"mean": mean, "sum": sum, "none": lambda x: x}
 

@@ -11,7 +11,7 @@ import math
 from minigen.autograd import assign
 from minigen.backend import array_module, follow
 from minigen.ops._define import composite, fused
-from minigen.ops.elementwise import rsqrt
+from minigen.ops.functions import rsqrt
 from minigen.ops.reduce import mean
 from minigen.ops.shape import reshape
 

@@ -10,7 +10,8 @@ from numbers import Integral
 
 from minigen.backend import pool as arrays
 from minigen.ops._define import composite, fused, primitive
-from minigen.ops.shape import flatten, gather, reshape
+from minigen.ops.gather import gather
+from minigen.ops.shape import flatten, reshape
 
 
 def _pair(function, name, value, least):

@@ -1,13 +1,11 @@
 """Shape ops: the same elements in another arrangement.
 
 Idea: every op here is linear, and its VJP is its adjoint: reshape back, permute back, the slice
-that was padded, the sum of what was copied. `index` and `gather` read, their adjoints
-`index_add` and `scatter_add` add where they read; each one's VJP is the other.
-Read next: conv.py (a bigger algebra of the same kind).
+that was padded, the sum of what was copied.
+Read next: index.py (reading and writing at positions), conv.py (a bigger algebra of the same kind).
 """
 
 import builtins
-import contextlib
 import math
 
 import numpy
@@ -16,7 +14,7 @@ from minigen import backend
 from minigen.backend import array_module
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
-from minigen.tensor import Tensor
+from minigen.ops.index import _index
 
 # ---- reshaping
 
@@ -230,177 +228,6 @@ def chunk(x, chunks, dim=0):
     if chunks < 1:
         raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
     return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
-
-
-@primitive(lambda g, widths: _pad(g, tuple((-a, -b) for a, b in widths), 0.0))
-def _pad(x, widths, value):
-    crop = tuple(slice(-a if a < 0 else None, b if b < 0 else None) for a, b in widths)
-    xp, added = array_module(x), [(builtins.max(a, 0), builtins.max(b, 0)) for a, b in widths]
-    return xp.pad(x[crop], added, constant_values=value)
-
-
-@composite
-def pad(x, pad, mode="constant", value=0.0):
-    """x with `value` around it: (left, right, top, bottom, ...), counted from the last dimension.
-
-    Negative widths crop. ValueError for another mode, an odd count, or too many widths.
-    """
-    if mode != "constant":
-        raise ValueError(f'pad: mode {mode!r} does not exist; there is "constant"')
-    if not isinstance(pad, (tuple, list)):
-        raise TypeError(f"pad: the widths are a tuple, (left, right, ...), not {pad!r}")
-    if len(pad) % 2 or len(pad) > 2 * x.ndim:
-        raise ValueError(f"pad: {len(pad)} widths for {x.ndim} dimensions; give two per dimension")
-    widths = [(0, 0)] * (x.ndim - len(pad) // 2)
-    widths += [(int(a), int(b)) for a, b in zip(pad[-2::-2], pad[::-2], strict=True)]
-    for size, (a, b) in zip(x.shape, widths, strict=True):
-        if size + a + b < 0 or -a > size or -b > size:
-            raise ValueError(f"pad: widths {tuple(pad)} crop more than {tuple(x.shape)} has")
-    return _pad(x, tuple(widths), value)
-
-
-# ---- reading and writing at positions
-
-
-@primitive(lambda g, x_shape, key: _index_add(g, key, x_shape))
-def _index(x, key):
-    return x[key]
-
-
-@primitive(lambda g, key: _index(g, key))
-def _index_add(g, key, shape):
-    """Zeros of a shape with g added at key: the adjoint of reading at key."""
-    out = array_module(g).zeros(shape, g.dtype)
-    if _is_basic(key):
-        out[key] = g
-    else:
-        backend.scatter_add(out, key, g)
-    return out
-
-
-def _is_basic(key):
-    """Whether the key addresses each element at most once: slices, numbers, one boolean mask."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(
-        isinstance(k, (int, slice, numpy.integer))
-        or k is None
-        or k is Ellipsis
-        or getattr(k, "dtype", None) == numpy.bool_
-        for k in parts
-    )
-
-
-def _array_key(function, key):
-    """A key with its tensors and lists as arrays. IndexError for a float index."""
-    if isinstance(key, tuple):
-        return tuple(_array_key(function, k) for k in key)
-    key = key._data if isinstance(key, Tensor) else key
-    if isinstance(key, list):
-        key = numpy.asarray(key) if key else numpy.zeros(0, numpy.int64)
-    dtype = getattr(key, "dtype", None)
-    if isinstance(key, float) or (dtype is not None and dtype.kind not in "iub"):
-        raise IndexError(
-            f"{function}: {key if dtype is None else dtype} cannot be an index; "
-            "use integers, slices, or a boolean mask"
-        )
-    return key
-
-
-def index(x, key):
-    """x[key]: numbers, slices, None, ..., integer arrays (copies, repeats allowed), boolean masks.
-
-    What NumPy accepts, with its result shapes. IndexError out of range or for floats.
-    """
-    return _index(x, _array_key("index", key))
-
-
-@primitive(lambda g, key: _put(g, key, 0.0), None, lambda g, key: _index(g, key))
-def _put(x, key, value):
-    out = x.copy()
-    out[key] = value
-    return out
-
-
-@composite
-def put(x, key, value, accumulate=False):
-    """A copy of x with x[key] = value (accumulate: += value, repeats added). x is not changed.
-
-    value: number or tensor that broadcasts to x[key]. With an index that repeats, and without
-    accumulate, which value wins is not defined, nor is its gradient.
-    """
-    key = _array_key("put", key)
-    if not accumulate:
-        return _put(x, key, value)
-    read = _index(x, key)
-    value = (
-        value
-        if isinstance(value, Tensor)
-        else Tensor(array_module(x._data).asarray(value, x.dtype))
-    )
-    return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
-
-
-def _along(index, dim, shape):
-    """The key that picks index along dim: all other dimensions count up."""
-    xp = array_module(index)
-    key = list(xp.ogrid[tuple(slice(s) for s in index.shape)])
-    key[dim] = index
-    return tuple(key)
-
-
-def _check_gather(function, shape, dim, index):
-    if index.dtype.kind not in "iu":
-        raise IndexError(f"{function}: the index must hold integers, not {index.dtype}")
-    if len(shape) != index.ndim:
-        raise ValueError(
-            f"{function}: index {tuple(index.shape)} must have as many dimensions as {tuple(shape)}"
-        )
-    for i, (size, of) in enumerate(zip(index.shape, shape, strict=True)):
-        if i != dim and size > of:
-            raise ValueError(
-                f"{function}: index {tuple(index.shape)} is larger than {tuple(shape)} in "
-                f"dimension {i}"
-            )
-
-
-@contextlib.contextmanager
-def _in_range(function, shape, dim):
-    """NumPy's word on an index too large, in our terms (on a GPU nobody checks)."""
-    try:
-        yield
-    except IndexError as error:
-        raise IndexError(
-            f"{function}: the index must lie in [{-shape[dim]}, {shape[dim]}): dim {dim} of "
-            f"{tuple(shape)}"
-        ) from error
-
-
-@composite
-def gather(x, dim, index):
-    """Elements picked along dim: y[i, j] = x[index[i, j], j] for dim=0. Shape of the index.
-
-    index: integers, as many dimensions as x, no larger than x except along dim.
-    """
-    dim = check_dim("gather", dim, x.ndim)
-    _check_gather("gather", x.shape, dim, index)
-    data = index._data if isinstance(index, Tensor) else index
-    with _in_range("gather", x.shape, dim):
-        return _index(x, _along(data, dim, x.shape) if x.ndim else ())
-
-
-@composite
-def scatter_add(x, dim, index, src):
-    """x with src added where gather would read: y[index[i, j], j] += src[i, j] for dim=0.
-
-    index: integers, no larger than src, and than x except along dim; repeats add.
-    """
-    dim = check_dim("scatter_add", dim, x.ndim)
-    _check_gather("scatter_add", x.shape, dim, index)
-    _check_gather("scatter_add", src.shape, -1, index)
-    data = index._data if isinstance(index, Tensor) else index
-    src = _index(src, tuple(slice(s) for s in data.shape))
-    with _in_range("scatter_add", x.shape, dim):
-        return x + _index_add(src, _along(data, dim, x.shape), tuple(x.shape))
 
 
 # ---- where it lives

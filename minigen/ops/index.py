@@ -1,0 +1,64 @@
+"""Reading at positions: x[key].
+
+Idea: `_index` reads, its adjoint `_index_add` adds where it read; each one's VJP is the other.
+Read next: shape.py, gather.py (picking and placing along a dimension).
+"""
+
+import numpy
+
+from minigen import backend
+from minigen.backend import array_module
+from minigen.ops._define import primitive
+from minigen.tensor import Tensor
+
+
+@primitive(lambda g, x_shape, key: _index_add(g, key, x_shape))
+def _index(x, key):
+    return x[key]
+
+
+@primitive(lambda g, key: _index(g, key))
+def _index_add(g, key, shape):
+    """Zeros of a shape with g added at key: the adjoint of reading at key."""
+    out = array_module(g).zeros(shape, g.dtype)
+    if _is_basic(key):
+        out[key] = g
+    else:
+        backend.scatter_add(out, key, g)
+    return out
+
+
+def _is_basic(key):
+    """Whether the key addresses each element at most once: slices, numbers, one boolean mask."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        isinstance(k, (int, slice, numpy.integer))
+        or k is None
+        or k is Ellipsis
+        or getattr(k, "dtype", None) == numpy.bool_
+        for k in parts
+    )
+
+
+def _array_key(function, key):
+    """A key with its tensors and lists as arrays. IndexError for a float index."""
+    if isinstance(key, tuple):
+        return tuple(_array_key(function, k) for k in key)
+    key = key._data if isinstance(key, Tensor) else key
+    if isinstance(key, list):
+        key = numpy.asarray(key) if key else numpy.zeros(0, numpy.int64)
+    dtype = getattr(key, "dtype", None)
+    if isinstance(key, float) or (dtype is not None and dtype.kind not in "iub"):
+        raise IndexError(
+            f"{function}: {key if dtype is None else dtype} cannot be an index; "
+            "use integers, slices, or a boolean mask"
+        )
+    return key
+
+
+def index(x, key):
+    """x[key]: numbers, slices, None, ..., integer arrays (copies, repeats allowed), boolean masks.
+
+    What NumPy accepts, with its result shapes. IndexError out of range or for floats.
+    """
+    return _index(x, _array_key("index", key))
