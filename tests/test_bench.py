@@ -5,10 +5,14 @@ No test asserts a time: machines are shared. What is checked is the work done an
 
 import json
 import math
+from types import SimpleNamespace
+from unittest import mock
 
+import numpy as np
 import pytest
 
-from minigen.cli import bench, bench_cases, main
+from minigen import optim
+from minigen.cli import bench, bench_cases, bench_ops, bench_report, main
 
 
 def test_a_case_is_timed_and_reported(tmp_path, capsys):
@@ -22,6 +26,14 @@ def test_a_case_is_timed_and_reported(tmp_path, capsys):
     (case,) = found["cases"]
     assert case["name"] == "add_number" and 0 < case["seconds"]["minigen"] < 1
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]  # no half-written file left
+
+
+def test_a_page_says_where_its_numbers_are_from(tmp_path, capsys):
+    page = tmp_path / "page.md"
+    assert main(["bench", "--only", "add_number", "--rounds", "1", "--table", str(page)]) == 0
+    text = page.read_text()
+    for said in ("minigen bench --table", "- date: 20", " cores, ", "numpy 2", "| add_number |"):
+        assert said in text
 
 
 def test_a_name_that_fits_nothing_is_said(capsys):
@@ -50,38 +62,53 @@ def test_the_table_compares_and_averages():
             "peak_bytes": {"minigen": 30e6, "torch": 20e6},
         }
     )
-    table = bench._table(rows, compared=True)
+    table = bench_report.table(rows, compared=True)
     assert f"| one | {1e-4 * 1e6 / bench_cases.CHAIN:.2f} µs an op |" in table
     assert "| 0.50 |" in table and "| 2.00 |" in table
-    assert "**cost: geometric mean** | | | **1.00**" in table  # √(½ · 2)
+    assert "**cost: geometric mean** | | | **1.00**, largest 2.00 | |" in table  # √(½ · 2)
     assert "| step | 3.00 ms | 2.00 ms | 1.50 | 30 MB / 20 MB | 1.50 |" in table
 
 
-@pytest.mark.parametrize("name", bench_cases.CASES["cost"])
+@pytest.mark.parametrize("name", bench.CASES["cost"])
 def test_cost_cases_reach_their_leaf(name):
     """Forward and backward really run: a chain that loses its gradient would be fast."""
     side = bench_cases.minigen_side()
     leaves = []
     side.leaf = lambda array: leaves.append(side.tensor(array).requires_grad_()) or leaves[-1]
-    bench_cases.CASES["cost"][name](side)()
+    bench.CASES["cost"][name](side)()
     gradient = leaves[0].grad.numpy()
     assert gradient.shape == (10,) and all(map(math.isfinite, gradient))
 
 
-@pytest.mark.parametrize("name", bench_cases.CASES["models"])
+@pytest.mark.parametrize("name", bench.CASES["ops"])
+def test_op_cases_reach_all_their_inputs(name):
+    side, leaves, made = bench_cases.minigen_side(), [], bench_ops._Input.made
+
+    def recorded(self, *arguments):
+        leaves.append(made(self, *arguments))
+        return leaves[-1]
+
+    with mock.patch.object(bench_ops._Input, "made", recorded):
+        run = bench.CASES["ops"][name](side, 2)
+    run()
+    for x in leaves[: 1 if "loss" in name or "logits" in name else None]:  # targets are detached
+        assert not x.requires_grad or np.abs(x.grad.numpy()).max() > 0
+
+
+@pytest.mark.parametrize("name", bench.CASES["models"])
 def test_model_cases_train(name):
     """A step changes every parameter of the model."""
     side, made = bench_cases.minigen_side(), []
-    adam = side.optim.Adam
 
-    class Recorder:
-        @staticmethod
-        def Adam(parameters, lr):
+    def recording(optimizer):
+        def make(parameters, **settings):
             made.extend((p, p.detach().numpy().copy()) for p in parameters)
-            return adam(parameters, lr=lr)
+            return optimizer(parameters, **settings)
 
-    side.optim = Recorder
-    bench_cases.CASES["models"][name](side, 4)()
-    assert len(made) in (8, 12)
+        return make
+
+    side.optim = SimpleNamespace(Adam=recording(optim.Adam), AdamW=recording(optim.AdamW))
+    bench.CASES["models"][name](side, 4)()
+    assert len(made) >= 8
     for p, before in made:
         assert (p.detach().numpy() != before).any(), p.shape

@@ -4,36 +4,42 @@ Idea: never two libraries in one process (the idle threads of one slow the other
 process of its own; rounds alternate, wait for a quiet machine, and the median of the rounds counts.
 A ratio is minigen's time over PyTorch's from one run; below 1 minigen is faster. Memory is the peak
 above the loaded library, in a fresh process that runs three steps.
-Read next: bench_cases.py (what is timed).
+Read next: bench_cases.py (what is timed), bench_report.py (the table).
 """
 
 import argparse
 import gc
 import json
-import math
 import multiprocessing
 import os
-import platform
 import statistics
 import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
-HELP = """Time small ops (cost: what Python adds to an op of 10 elements, forward and backward) and
-training steps (models), on minigen alone or against PyTorch on this machine. Prints a table;
-ratios are minigen's time over PyTorch's, below 1 minigen is faster."""
+from minigen.cli import bench_cases, bench_report
+from minigen.cli.bench_models import MODELS
+from minigen.cli.bench_ops import OPS
+
+HELP = """Time small ops (cost: what Python adds to an op of 10 elements), ops at the sizes of the
+course's models (ops), both forward and backward, and training steps (models), on minigen alone or
+against PyTorch on this machine. Prints a table; ratios are minigen's time over PyTorch's, below 1
+minigen is faster."""
+
+CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS}
 
 
 def add_arguments(parser):
     """Options of `minigen bench`."""
-    parser.add_argument("group", nargs="?", choices=["cost", "models"], help="only these cases")
+    parser.add_argument("group", nargs="?", choices=list(CASES), help="only these cases")
     parser.add_argument(
         "--only", metavar="TEXT", default="", help="only cases with TEXT in the name"
     )
     parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
     parser.add_argument("--rounds", type=_positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
+    parser.add_argument("--table", metavar="FILE", help="write the table there, with the machine")
 
 
 def _positive(text):
@@ -45,8 +51,6 @@ def _positive(text):
 
 def run(args):
     """Time the chosen cases; 0, or 2 if PyTorch is asked for and missing."""
-    from minigen.cli.bench_cases import CASES
-
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [
@@ -65,16 +69,16 @@ def run(args):
         if missing:
             print(f"{missing[0]} is not installed here: pip install torch, or leave --against out")
             return 2
-        rows = [_measure(workers, group, name, args.rounds, threads) for group, name in chosen]
+        rows = _measured(workers, chosen, args.rounds, threads)
     finally:
         for worker in workers.values():
             worker.close()
-    print(_table(rows, len(sides) > 1))
+    report = {"hardware": bench_report.hardware(), "versions": versions, "threads": threads}
+    report |= {"seed": 0, "date": date.today().isoformat(), "rounds": args.rounds, "cases": rows}
     if args.json:
-        report = {"hardware": _hardware(), "versions": versions, "threads": threads, "seed": 0}
-        report |= {"date": date.today().isoformat(), "rounds": args.rounds, "cases": rows}
         _write(Path(args.json), json.dumps(report, indent=2) + "\n")
-        print(f"written: {args.json}")
+    if args.table:
+        _write(Path(args.table), bench_report.page(report))
     return 0
 
 
@@ -83,10 +87,23 @@ def _write(path, text):
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
+    print(f"written: {path}")
+
+
+def _measured(workers, chosen, rounds, threads):
+    """A row for each of the chosen cases, printed as it is there: the whole takes minutes."""
+    rows, compared = [], len(workers) > 1
+    print(bench_report.HEAD, flush=True)
+    for i, (group, name) in enumerate(chosen, 1):
+        rows.append(_measure(workers, group, name, rounds, threads))
+        print(bench_report.line(rows[-1], compared), flush=True)
+        if compared and (i == len(chosen) or chosen[i][0] != group):
+            print(bench_report.summary(group, [r for r in rows if r["group"] == group]), flush=True)
+    return rows
 
 
 def _measure(workers, group, name, rounds, threads):
-    """One case on every side: median seconds and, for models, peak bytes."""
+    """One case on every side: median seconds and, but for cost, peak bytes."""
     row = {"group": group, "name": name, "seconds": {}, "peak_bytes": {}}
     times = {side: [] for side in workers}
     for worker in workers.values():
@@ -96,7 +113,7 @@ def _measure(workers, group, name, rounds, threads):
             _wait_for_quiet()
             times[side].append(worker.ask("time"))
     row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
-    if group == "models" and Path("/proc/self/clear_refs").exists():
+    if group != "cost" and Path("/proc/self/clear_refs").exists():
         for side in workers:
             fresh = _Worker(side, threads)
             row["peak_bytes"][side] = fresh.ask("memory", group, name)
@@ -145,8 +162,6 @@ class _Worker:
 
 def _work(pipe, side, threads):
     """The worker's loop."""
-    from minigen.cli import bench_cases
-
     try:
         library = (
             bench_cases.minigen_side() if side == "minigen" else bench_cases.torch_side(threads)
@@ -162,12 +177,12 @@ def _work(pipe, side, threads):
             if command == "version":
                 answer = library and _version(side)
             elif command == "build":
-                run = bench_cases.CASES[rest[0]][rest[1]](library)
+                run = CASES[rest[0]][rest[1]](library)
                 answer = None
             elif command == "time":
                 answer = _seconds(run)
             else:
-                answer = _peak(bench_cases.CASES[rest[0]][rest[1]], library)
+                answer = _peak(CASES[rest[0]][rest[1]], library)
         except Exception as error:  # told to the parent, which raises it
             pipe.send(("error", f"{side}: {type(error).__name__}: {error}"))
         else:
@@ -212,42 +227,3 @@ def _status(field):
         if line.startswith(field):
             return int(line.split()[1]) * 1024
     raise OSError(f"/proc/self/status has no {field}")
-
-
-def _hardware():
-    model = platform.processor() or platform.machine()
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.platform()}
-
-
-def _table(rows, compared):
-    """The rows as a Markdown table, with the geometric mean of each group's ratios."""
-    from minigen.cli.bench_cases import CHAIN
-
-    lines = [
-        "| case | minigen | PyTorch | ratio | peak memory | ratio |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for group in dict.fromkeys(row["group"] for row in rows):
-        ratios = []
-        for row in (r for r in rows if r["group"] == group):
-            scale, unit = (1e6 / CHAIN, "µs an op") if group == "cost" else (1e3, "ms")
-            ours, theirs = (row["seconds"].get(side) for side in ("minigen", "torch"))
-            cells = [row["name"], f"{ours * scale:.2f} {unit}"]
-            if compared:
-                ratios.append(ours / theirs)
-                cells += [f"{theirs * scale:.2f} {unit}", f"{ratios[-1]:.2f}"]
-            else:
-                cells += ["", ""]
-            peak = row["peak_bytes"]
-            cells.append(" / ".join(f"{value / 1e6:.0f} MB" for value in peak.values()))
-            cells.append(f"{peak['minigen'] / peak['torch']:.2f}" if "torch" in peak else "")
-            lines.append("| " + " | ".join(cells) + " |")
-        if compared:
-            mean = math.exp(statistics.fmean(map(math.log, ratios)))
-            lines.append(f"| **{group}: geometric mean** | | | **{mean:.2f}** | | |")
-    return "\n".join(lines)

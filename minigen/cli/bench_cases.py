@@ -1,8 +1,8 @@
-"""What `minigen bench` times: small ops, and whole training steps, on either library.
+"""What `minigen bench` times, on either library; small ops first.
 
 Idea: minigen has PyTorch's names, so one source serves both. A case is a function of a `Side` (the
-two libraries' modules under one name) that returns a function to time.
-Read next: bench.py (how they are timed).
+two libraries' modules under one name) that returns a function to time; `batch` makes it smaller.
+Read next: bench_ops.py, bench_models.py, bench.py (how they are timed).
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,19 @@ CHAIN = 50  # ops in one chain of the cost cases
 
 @dataclass
 class Side:
-    """One library. F: functions · nn, optim: modules · tensor: makes one from an array."""
+    """One library. F: functions · nn, optim: modules · tensor: makes one from an array.
+
+    image: the same for feature maps (N, C, ...), in the order of memory that the library's own
+    convolutions leave them in. normal: Gaussian numbers of a shape.
+    """
 
     name: str
     F: Any
     nn: Any
     optim: Any
     tensor: Any
+    image: Any
+    normal: Any
 
     def leaf(self, array):
         """A tensor that requires grad."""
@@ -33,7 +39,11 @@ def minigen_side():
     import minigen
     from minigen import nn, ops, optim
 
-    return Side("minigen", ops, nn, optim, minigen.tensor)
+    def image(array):
+        channels_last = np.ascontiguousarray(np.moveaxis(array, 1, -1))
+        return minigen.from_numpy(np.moveaxis(channels_last, -1, 1))
+
+    return Side("minigen", ops, nn, optim, minigen.tensor, image, ops.normal)
 
 
 def torch_side(threads):
@@ -48,11 +58,12 @@ def torch_side(threads):
         def __getattr__(self, name):
             return getattr(torch.nn.functional, name, None) or getattr(torch, name)
 
-    return Side("torch", F(), torch.nn, torch.optim, torch.tensor)
+    return Side("torch", F(), torch.nn, torch.optim, torch.tensor, torch.tensor, torch.randn)
 
 
-def _numbers(*shape, seed=0):
-    return np.random.default_rng(seed).random(shape, dtype=np.float32)
+def numbers(*shape, seed=0):
+    """Uniform numbers in [0, 1), float32."""
+    return np.asarray(np.random.default_rng(seed).random(shape, dtype=np.float32))
 
 
 # ---- cost: what Python adds to an op, on 10 elements
@@ -71,13 +82,14 @@ _STEPS = {
     "matmul": lambda F, h, c, w: F.matmul(w, h),
     "linear": lambda F, h, c, w: F.linear(h.reshape(1, 10), w, c).reshape(10),
     "softmax": lambda F, h, c, w: F.softmax(h, 0),
+    "layer_norm": lambda F, h, c, w: F.layer_norm(h, (10,), c, c),
 }
 
 
 def _cost(step):
     def build(side):
-        h0, c = side.leaf(_numbers(10) * 0.1), side.leaf(_numbers(10, seed=1) * 0.1 + 1)
-        w = side.leaf(_numbers(10, 10, seed=2) * 0.2)
+        h0, c = side.leaf(numbers(10) * 0.1), side.leaf(numbers(10, seed=1) * 0.1 + 1)
+        w = side.leaf(numbers(10, 10, seed=2) * 0.2)
 
         def run():
             h = h0
@@ -90,60 +102,4 @@ def _cost(step):
     return build
 
 
-# ---- models: a training step of the two auto-encoders
-
-
-def _autoencoder(hidden, code):
-    def network(nn):
-        return nn.Sequential(
-            nn.Linear(784, hidden), nn.ReLU(),
-            nn.Linear(hidden, code), nn.ReLU(),
-            nn.Linear(code, hidden), nn.ReLU(),
-            nn.Linear(hidden, 784),
-        )  # fmt: skip
-
-    return network, (784,)
-
-
-def _conv_autoencoder(narrow, wide, code=32):
-    def network(nn):
-        return nn.Sequential(
-            nn.Conv2d(1, narrow, 3, 2, 1), nn.ReLU(),
-            nn.Conv2d(narrow, wide, 3, 2, 1), nn.ReLU(),
-            nn.Flatten(), nn.Linear(wide * 49, code),
-            nn.Linear(code, wide * 49), nn.ReLU(), nn.Unflatten(1, (wide, 7, 7)),
-            nn.ConvTranspose2d(wide, narrow, 4, 2, 1), nn.ReLU(),
-            nn.ConvTranspose2d(narrow, 1, 4, 2, 1),
-        )  # fmt: skip
-
-    return network, (1, 28, 28)
-
-
-def _training_step(architecture, batch):
-    network, shape = architecture
-
-    def build(side, batch=batch):
-        model = network(side.nn)
-        optimizer = side.optim.Adam(list(model.parameters()), lr=1e-3)
-        x = side.tensor(_numbers(batch, *shape))
-
-        def run():
-            optimizer.zero_grad()
-            loss = side.F.mse_loss(model(x), x)
-            loss.backward()
-            optimizer.step()
-
-        return run
-
-    return build
-
-
-CASES = {
-    "cost": {name: _cost(step) for name, step in _STEPS.items()},
-    "models": {
-        "autoencoder (A-01, batch 128)": _training_step(_autoencoder(128, 32), 128),
-        "autoencoder 784-256-32, batch 128": _training_step(_autoencoder(256, 32), 128),
-        "conv-autoencoder (A-07, batch 64)": _training_step(_conv_autoencoder(16, 32), 64),
-        "conv-autoencoder 32-64, batch 128": _training_step(_conv_autoencoder(32, 64), 128),
-    },
-}
+COST = {name: _cost(step) for name, step in _STEPS.items()}
