@@ -65,7 +65,23 @@ class Methods:
     def erf(self) -> Tensor: return ops.erf(self)
     def tanh(self) -> Tensor: return ops.tanh(self)
     def sigmoid(self) -> Tensor: return ops.sigmoid(self)
+    def expm1(self) -> Tensor: return ops.expm1(self)
+    def log1p(self) -> Tensor: return ops.log1p(self)
+    def log2(self) -> Tensor: return ops.log2(self)
+    def reciprocal(self) -> Tensor: return ops.reciprocal(self)
+    def tan(self) -> Tensor: return ops.tan(self)
+    def sinh(self) -> Tensor: return ops.sinh(self)
+    def cosh(self) -> Tensor: return ops.cosh(self)
+    def asin(self) -> Tensor: return ops.asin(self)
+    def acos(self) -> Tensor: return ops.acos(self)
+    def atan(self) -> Tensor: return ops.atan(self)
+    def erfc(self) -> Tensor: return ops.erfc(self)
+    def floor(self) -> Tensor: return ops.floor(self)
+    def ceil(self) -> Tensor: return ops.ceil(self)
+    def round(self, decimals=0) -> Tensor: return ops.round(self, decimals)
     def sign(self) -> Tensor: return ops.sign(self)
+    def isnan(self) -> Tensor: return ops.isnan(self)
+    def isfinite(self) -> Tensor: return ops.isfinite(self)
     def relu(self) -> Tensor: return ops.relu(self)
     def alias(self) -> Tensor: return ops.alias(self)
     def add(self, other) -> Tensor: return ops.add(self, other)
@@ -76,6 +92,12 @@ class Methods:
     def matmul(self, other) -> Tensor: return ops.matmul(self, other)
     def maximum(self, other) -> Tensor: return ops.maximum(self, other)
     def minimum(self, other) -> Tensor: return ops.minimum(self, other)
+    def atan2(self, other) -> Tensor: return ops.atan2(self, other)
+    def logaddexp(self, other) -> Tensor: return ops.logaddexp(self, other)
+    def xlogy(self, other) -> Tensor: return ops.xlogy(self, other)
+    def dot(self, other) -> Tensor: return ops.dot(self, other)
+    def outer(self, other) -> Tensor: return ops.outer(self, other)
+    def lerp(self, end, weight) -> Tensor: return ops.lerp(self, end, weight)
     def clamp(self, min=None, max=None, **other) -> Tensor:
         return ops.clamp(self, min, max, **other)
 
@@ -84,6 +106,35 @@ class Methods:
 
     def mean(self, dim=None, keepdim=False, **other) -> Tensor:
         return ops.mean(self, dim, keepdim, **other)
+
+    def prod(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.prod(self, dim, keepdim, **other)
+
+    def norm(self, p=2, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.norm(self, p, dim, keepdim, **other)
+
+    def any(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.any(self, dim, keepdim, **other)
+
+    def all(self, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.all(self, dim, keepdim, **other)
+
+    def quantile(self, q, dim=None, keepdim=False, **other) -> Tensor:
+        return ops.quantile(self, q, dim, keepdim, **other)
+
+    def cumsum(self, dim=None, **other) -> Tensor: return ops.cumsum(self, dim, **other)
+    def cumprod(self, dim=None, **other) -> Tensor: return ops.cumprod(self, dim, **other)
+    def sort(self, dim=-1, descending=False, stable=False, **other):
+        return ops.sort(self, dim, descending, stable, **other)
+
+    def argsort(self, dim=-1, descending=False, stable=False, **other) -> Tensor:
+        return ops.argsort(self, dim, descending, stable, **other)
+
+    def topk(self, k, dim=-1, largest=True, sorted=True, **other):
+        return ops.topk(self, k, dim, largest, sorted, **other)
+
+    def bincount(self, weights=None, minlength=0) -> Tensor:
+        return ops.bincount(self, weights, minlength)
 
     def amax(self, dim=None, keepdim=False, **other) -> Tensor:
         return ops.amax(self, dim, keepdim, **other)
@@ -132,6 +183,28 @@ class Methods:
 
     def chunk(self, chunks, dim=0, **other) -> tuple:
         return ops.chunk(self, chunks, dim, **other)
+
+    def unbind(self, dim=0, **other) -> tuple: return ops.unbind(self, dim, **other)
+    def movedim(self, source, destination) -> Tensor: return ops.movedim(self, source, destination)
+    def roll(self, shifts, dims=None, **other) -> Tensor:
+        return ops.roll(self, shifts, dims, **other)
+
+    def tile(self, *dims) -> Tensor: return ops.tile(self, *dims)
+    def repeat_interleave(self, repeats, dim=None, **other) -> Tensor:
+        return ops.repeat_interleave(self, repeats, dim, **other)
+
+    def tril(self, diagonal=0) -> Tensor: return ops.tril(self, diagonal)
+    def triu(self, diagonal=0) -> Tensor: return ops.triu(self, diagonal)
+    def diag(self, diagonal=0) -> Tensor: return ops.diag(self, diagonal)
+    def diagonal(self, offset=0, dim1=0, dim2=1) -> Tensor:
+        return ops.diagonal(self, offset, dim1, dim2)
+
+    def det(self) -> Tensor: return ops.det(self)
+    def slogdet(self): return ops.slogdet(self)
+    def index_select(self, dim, index) -> Tensor: return ops.index_select(self, dim, index)
+    def masked_fill(self, mask, value) -> Tensor: return ops.masked_fill(self, mask, value)
+    def take_along_dim(self, indices, dim=None, **other) -> Tensor:
+        return ops.take_along_dim(self, indices, dim, **other)
 
     def gather(self, dim, index) -> Tensor: return ops.gather(self, dim, index)
     def scatter_add(self, dim, index, src) -> Tensor: return ops.scatter_add(self, dim, index, src)

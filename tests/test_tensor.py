@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from cases import CASES
 
 import minigen as mg
 from minigen import ops
@@ -304,3 +305,20 @@ def test_statistics_of_nothing_are_nan_without_a_warning():
         for y in (x.mean(), x.var(), x.std(), mg.ops.mse_loss(x, x.detach())):
             assert math.isnan(y.item())
         assert x.var(0).shape == (0,)
+
+
+# ---- methods
+
+METHODS = [c for c in CASES if c.fn is getattr(ops, c.name) and hasattr(Tensor, c.name)]
+
+
+@pytest.mark.parametrize("case", METHODS, ids=lambda case: case.name)
+def test_a_method_is_the_op_of_its_name(case):
+    for run in case.runs:
+        x, *others = [Tensor(a) for a in case.arrays(run)]
+        found = getattr(x, case.name)(*others, **run.options)
+        expected = case.fn(x, *others, **run.options)
+        both = [y if isinstance(y, tuple) else (y,) for y in (found, expected)]
+        for a, b in zip(*both, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
