@@ -75,6 +75,7 @@ def max_pool(x, axes, find=True):
     return unplaned(y, samples), which
 
 
+@functools.lru_cache(1024)
 def _taps(axes, size):
     """For each tap in row-major order: slices of (N, *windows, C) and (N, *size, C), what it reads.
 

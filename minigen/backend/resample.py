@@ -49,7 +49,7 @@ class Map(NamedTuple):
         return self._replace(turned=not self.turned)
 
     def is_identity(self):
-        """Whether it gives what it takes."""
+        """Whether it gives what it takes; as in PyTorch, these two do so for equal sizes."""
         return self.n == self.m and (self.step == 1 or self.kind in ("linear", "nearest"))
 
 
@@ -88,7 +88,7 @@ def entries(map):
 
 def _taps(map, i):
     """Columns and weights (m, taps) of results i; columns may lie outside of x."""
-    if map.kind == "nearest" and map.m == 2 * map.n:
+    if map.kind == "nearest" and map.m == 2 * map.n:  # PyTorch doubles exactly, whatever the step
         return i[:, None] // 2, numpy.ones((len(i), 1))
     if map.kind == "nearest":  # in float32, as in PyTorch: rounding decides
         columns = numpy.floor(i.astype("float32") * numpy.float32(map.step)).astype(int)

@@ -71,47 +71,8 @@ class MaxPool3d(_MaxPool):
     op = ops.max_pool3d
 
 
-class AvgPool1d(Module):
-    """The mean of each window.   (N, C, L) -> (N, C, L'), options as in AvgPool2d"""
-
-    op: Any = ops.avg_pool1d
-
-    def __init__(
-        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
-    ):
-        super().__init__()
-        self.kernel_size = kernel_size
-        self.stride = kernel_size if stride is None else stride
-        self.padding = padding
-        self.ceil_mode = ceil_mode
-        self.count_include_pad = count_include_pad
-
-    def _arguments(self):
-        return (
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.ceil_mode,
-            self.count_include_pad,
-        )
-
-    def forward(self, x):
-        """x (N, C, *size) -> (N, C, *windows)"""
-        return type(self).op(x, *self._arguments())
-
-    def extra_repr(self):
-        """The first of the constructor's arguments."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-class AvgPool2d(AvgPool1d):
-    """The mean of each window.   (N, C, H, W) -> (N, C, H', W'), sizes as in MaxPool2d
-
-    stride: None for kernel_size (windows side by side). count_include_pad: whether padding counts,
-    as zeros. divisor_override: what to divide the sums by instead.
-    """
-
-    op = ops.avg_pool2d
+class _AvgPool(Module):
+    op: Any = None
 
     def __init__(
         self,
@@ -122,14 +83,54 @@ class AvgPool2d(AvgPool1d):
         count_include_pad=True,
         divisor_override=None,
     ):
-        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def _arguments(self):
-        return *super()._arguments(), self.divisor_override
+    def forward(self, x):
+        """x (N, C, *size) -> (N, C, *windows)"""
+        override = () if self.divisor_override is None else (self.divisor_override,)
+        return type(self).op(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            *override,
+        )
+
+    def extra_repr(self):
+        """The first of the constructor's arguments."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
-class AvgPool3d(AvgPool2d):
+class AvgPool1d(_AvgPool):
+    """The mean of each window.   (N, C, L) -> (N, C, L'), options as in AvgPool2d"""
+
+    op = ops.avg_pool1d
+
+    def __init__(
+        self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True
+    ):
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+class AvgPool2d(_AvgPool):
+    """The mean of each window.   (N, C, H, W) -> (N, C, H', W'), sizes as in MaxPool2d
+
+    stride: None for kernel_size (windows side by side). count_include_pad: whether padding counts,
+    as zeros. divisor_override: what to divide the sums by instead.
+    """
+
+    op = ops.avg_pool2d
+
+
+class AvgPool3d(_AvgPool):
     """The mean of each window.   (N, C, D, H, W) -> (N, C, D', H', W'), options as in AvgPool2d"""
 
     op = ops.avg_pool3d

@@ -90,7 +90,8 @@ def max_pool2d(
     x (N, C, H, W) -> (N, C, H', W'), H' = (H + 2·padding - dilation·(kernel - 1) - 1) / stride + 1,
     rounded down, or up with ceil_mode (but no window starts beyond x). stride: the kernel's size by
     default. padding counts as -inf, nan as the largest. return_indices: also where each maximum
-    lies in the flattened (H, W), as int64. ValueError for windows that do not fit.
+    lies in the flattened (H, W), as int64. ValueError for windows that do not fit, or that lie
+    wholly in the padding (which a dilation can bring about).
     """
     return _largest(2, x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 

@@ -19,7 +19,7 @@ def resample(x, maps):
 
 
 def check_image(function, x, n):
-    """ValueError unless x is a batch of n-dimensional images that hold something; TypeError else"""
+    """x must be a batch of images (ValueError), of n dimensions that hold floats (TypeError)."""
     if x.ndim != n + 2:
         expected = "(N, C, " + {1: "L", 2: "H, W", 3: "D, H, W"}[n] + ")"
         hint = "; a single sample needs x.unsqueeze(0)" if x.ndim == n + 1 else ""
