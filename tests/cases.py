@@ -19,6 +19,7 @@ from cases_norm import NORMALISATION
 from cases_padding import PADDING
 from cases_pool import POOLING
 from cases_reduce import REDUCE
+from cases_resample import RESAMPLING
 from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
 from cases_shape import SHAPE
@@ -38,6 +39,7 @@ CASES = [
     *PRODUCTS,
     *CONV,
     *POOLING,
+    *RESAMPLING,
     *NORMALISATION,
     *LOSSES,
     *SAMPLING,

@@ -235,10 +235,10 @@ for _names, _parameters in METHODS.items():
 # ---- the module
 
 UFUNCS = """
-    absolute add bitwise_and bitwise_or bitwise_xor cos divide equal exp floor_divide greater
+    absolute add bitwise_and bitwise_or bitwise_xor cos divide equal exp floor floor_divide greater
     greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not
-    logical_or maximum minimum multiply negative not_equal power remainder sign sin sqrt subtract
-    tanh true_divide
+    logical_or maximum minimum multiply negative not_equal power remainder rint sign sin sqrt
+    subtract tanh true_divide
 """
 FUNCTIONS = {
     "arange": "start stop step dtype",

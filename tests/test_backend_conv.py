@@ -1,4 +1,4 @@
-"""Convolution and pooling on arrays, against their definitions.
+"""Convolution on arrays, against its definition.
 
 The oracle is the definition: one loop names every product x[c, position] · w[o, c, tap] that makes
 y[o, window], and each of the three maps is the sum of those products over what it does not keep.
@@ -7,7 +7,6 @@ by small limits, so that small examples reach all of them.
 """
 
 import contextlib
-import math
 import types
 from unittest import mock
 
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.backend import conv, pool
+from minigen.backend import conv
 
 # -- the definition ------------------------------------------------------------------------------
 
@@ -80,9 +79,7 @@ LIMITS = {
 def limits(name):
     with contextlib.ExitStack() as stack:
         for key, value in LIMITS[name].items():
-            for module in (conv, pool):
-                if hasattr(module, key):
-                    stack.enter_context(mock.patch.object(module, key, value))
+            stack.enter_context(mock.patch.object(conv, key, value))
         yield
 
 
@@ -280,86 +277,3 @@ def test_output_size_and_errors_name_the_numbers():
         conv.conv(x, w, None, (1,), ((0, 1),), (1,), 1)
     with pytest.raises(ValueError, match=r"size \(12,\) has \(8,\) windows .* \(9,\) to transpose"):
         conv.conv_transpose(g, w, None, (1,), ((0, 0),), (1,), 1, (12,))
-
-
-# -- pooling -------------------------------------------------------------------------------------
-
-
-def pool_windows(size, kernel, stride, padding):
-    """For each window the positions inside the size that it covers."""
-    pairs = tuple((p, p) for p in padding)
-    for u in np.ndindex(*conv.output_size(size, kernel, stride, pairs, (1,) * len(size))):
-        corner = [a * s - p for a, s, p in zip(u, stride, padding, strict=True)]
-        taps = [tuple(np.add(corner, i).tolist()) for i in np.ndindex(*kernel)]
-        yield u, [at for at in taps if all(0 <= q < n for q, n in zip(at, size, strict=True))]
-
-
-@st.composite
-def poolings(draw):
-    n = draw(st.sampled_from([1, 2, 2, 3]))
-    kernel = tuple(draw(st.integers(1, 4)) for _ in range(n))
-    stride = tuple(draw(st.integers(1, 4)) for _ in range(n))
-    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
-    size = tuple(draw(st.integers(k, k + 5)) for k in kernel)
-    rng = np.random.default_rng(draw(st.integers(0, 99)))
-    shape = draw(st.integers(0, 3)), draw(st.integers(1, 3)), *size
-    x = rng.integers(-2, 3, shape).astype(draw(st.sampled_from(["float32", "float64"])))
-    values = draw(st.lists(st.sampled_from([np.nan, -np.inf, np.inf]), max_size=2))
-    for value in values:
-        x[rng.random(shape) < 0.3] = value
-    return (
-        layouts(x, draw(st.sampled_from(["C", "channels last", "strided"]))),
-        kernel,
-        stride,
-        padding,
-    )
-
-
-@settings(max_examples=80)
-@given(poolings(), st.sampled_from(["default", "small tiles", "another array module"]))
-def test_max_pool_is_its_definition(example, limit):
-    x, kernel, stride, padding = example
-    size = x.shape[2:]
-    with limits(limit):
-        y, index = pool.max_pool(x, kernel, stride, padding)
-        g = np.random.default_rng(0).standard_normal(y.shape).astype(x.dtype)
-        back = pool.max_pool_backward(g, index, size)
-    assert (y.dtype, index.dtype, back.dtype) == (x.dtype, np.int64, x.dtype)
-    expected = np.zeros(x.shape)
-    for u, inside in pool_windows(size, kernel, stride, padding):
-        for n, c in np.ndindex(*x.shape[:2]):
-            values = np.array([x[n, c][at] for at in inside])
-            first = inside[int(np.argmax(values))]  # the first NaN, else the first largest
-            assert index[n, c][u] == np.ravel_multi_index(first, size)
-            assert np.array_equal(y[n, c][u], x[n, c][first], equal_nan=True)
-            expected[n, c][first] += g[n, c][u]
-    assert_close(back, expected, x.dtype)
-
-
-@settings(max_examples=60)
-@given(poolings(), st.booleans(), st.booleans())
-def test_avg_pool_is_its_definition(example, count_include_pad, generic):
-    x, kernel, stride, padding = example
-    x = np.nan_to_num(x, nan=1, posinf=2, neginf=-2)
-    options = kernel, stride, padding, count_include_pad
-    with limits("another array module" if generic else "default"):
-        y = pool.avg_pool(x, *options)
-        g = np.random.default_rng(0).standard_normal(y.shape).astype(x.dtype)
-        back = pool.avg_pool_adjoint(g, *options, x.shape[2:])
-    expected, expected_back = np.zeros(y.shape), np.zeros(x.shape)
-    for u, inside in pool_windows(x.shape[2:], kernel, stride, padding):
-        count = math.prod(kernel) if count_include_pad else len(inside)
-        for at in inside:
-            expected[(..., *u)] += x[(..., *at)] / count
-            expected_back[(..., *at)] += g[(..., *u)] / count
-    assert_close(y, expected, x.dtype)
-    assert_close(back, expected_back, x.dtype)
-
-
-def test_pooling_in_half_precision_and_of_many_taps():
-    x = np.random.default_rng(0).standard_normal((2, 3, 20, 20)).astype(np.float16)
-    assert pool.avg_pool(x, (20, 20), (1, 1), (0, 0), True).dtype == np.float16
-    y, index = pool.max_pool(x, (20, 20), (1, 1), (0, 0))  # 400 taps: more than a byte counts
-    assert y.dtype == np.float16
-    assert np.array_equal(index[..., 0, 0], x.reshape(2, 3, -1).argmax(-1))
-    assert np.array_equal(pool.max_pool_backward(y, index, (20, 20)).sum((2, 3)), y[..., 0, 0])

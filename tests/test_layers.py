@@ -100,6 +100,11 @@ def test_convolutions_say_what_is_wrong():
 PAD = ((0, 0), (0, 0), (1, 1), (1, 1))
 
 
+def below(x):
+    """Two more rows, of nothing."""
+    return np.pad(x, ((0, 0), (0, 0), (0, 2), (0, 0)), constant_values=-np.inf)
+
+
 def windows(x, size, stride):
     """Every square window of the last two dimensions, as two dimensions more."""
     every = np.lib.stride_tricks.sliding_window_view(x, (size, size), (2, 3))
@@ -128,12 +133,43 @@ def windows(x, size, stride):
         (nn.AvgPool2d((2, 3)), lambda x: x.reshape(2, 4, 2, 2, 2, 3).mean((3, 5))),
         (nn.AvgPool2d(2, 4, 1), lambda x: windows(np.pad(x, PAD), 2, 4).mean((4, 5))),
         (nn.MaxPool2d(3, stride=1), lambda x: windows(x, 3, 1).max((4, 5))),
+        (nn.MaxPool2d(2, 1, 0, 2), lambda x: windows(x, 3, 1)[..., ::2, ::2].max((4, 5))),
+        (nn.MaxPool2d(3, ceil_mode=True), lambda x: windows(below(x), 3, 3).max((4, 5))),
+        (nn.AvgPool2d(3, 1, divisor_override=2), lambda x: windows(x, 3, 1).sum((4, 5)) / 2),
+        (
+            nn.AvgPool2d(2, 4, 1, count_include_pad=False),
+            lambda x: np.nanmean(windows(np.pad(x, PAD, constant_values=np.nan), 2, 4), (4, 5)),
+        ),
+        (nn.AdaptiveAvgPool2d((2, None)), lambda x: x.reshape(2, 4, 2, 2, 6).mean(3)),
+        (nn.AdaptiveAvgPool2d(1), lambda x: x.mean((2, 3), keepdims=True)),
+        (nn.Upsample(scale_factor=2), lambda x: x.repeat(2, 2).repeat(2, 3)),
+        (nn.Upsample((8, 6)), lambda x: x.repeat(2, 2)),
+        (
+            nn.Upsample((4, 11), mode="bilinear", align_corners=True),
+            lambda x: np.stack([x, (x + np.roll(x, -1, 3)) / 2], 4).reshape(2, 4, 4, 12)[..., :11],
+        ),
     ],
     ids=repr,
 )
 def test_layers_without_parameters(layer, expected):
     x = random(2, 4, 4, 6)
     close(layer(mg.tensor(x)), expected(x))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_pooling_in_every_dimension(n):
+    x = random(2, 3, *[4, 6, 2][:n])
+    blocks = x.reshape(2, 3, *[m for size in x.shape[2:] for m in (size // 2, 2)])
+    axes = tuple(range(3, 3 + 2 * n, 2))
+    close(getattr(nn, f"MaxPool{n}d")(2)(mg.tensor(x)), blocks.max(axes))
+    close(getattr(nn, f"AvgPool{n}d")(2)(mg.tensor(x)), blocks.mean(axes))
+    halved = tuple(size // 2 for size in x.shape[2:])
+    close(getattr(nn, f"AdaptiveAvgPool{n}d")(halved)(mg.tensor(x)), blocks.mean(axes))
+    values, indices = getattr(nn, f"MaxPool{n}d")(2, return_indices=True)(mg.tensor(x))
+    assert np.array_equal(
+        np.take_along_axis(x.reshape(2, 3, -1), indices.numpy().reshape(2, 3, -1), 2),
+        values.numpy().reshape(2, 3, -1),
+    )
 
 
 def test_dropout_draws_from_its_own_generator_and_only_in_training():

@@ -16,7 +16,6 @@ from cases_conv import (
     each,
     pairs,
 )
-from cases_pool import pool_by_loops, window_mean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -186,28 +185,6 @@ def test_matmul_is_numpys(shapes, seed):
 @given(arrays.mutually_broadcastable_shapes(num_shapes=2, max_side=3, min_side=0), SEEDS)
 def test_gradients_are_summed_to_the_shapes_that_were_broadcast(shapes, seed):
     assert_bilinear(ops.mul, np.multiply, *normal(seed, *shapes.input_shapes), seed)
-
-
-@given(
-    st.tuples(SIZES, SIZES), st.tuples(SIZES, SIZES), st.tuples(SIZES, SIZES), st.booleans(), SEEDS
-)
-def test_pooling_is_its_definition(kernel, stride, more, pads, seed):
-    padding = tuple(k // 2 for k in kernel) if pads else 0
-    size = tuple(k + m - 1 for k, m in zip(kernel, more, strict=True))
-    options = dict(kernel_size=kernel, stride=stride, padding=padding)
-    (x,) = normal(seed, (2, 2, *size))
-    y, pull = minigen.vjp(lambda x: ops.max_pool2d(x, **options), Tensor(x))
-    assert_close(y.numpy(), pool_by_loops(np.max, -np.inf)(x, **options))
-    # the gradient goes to the elements equal to a window's maximum: no two are
-    v = normal(seed + 1, y.shape)[0]
-    expected = np.zeros_like(x)
-    for place, largest in np.ndenumerate(y.numpy()):
-        expected[x == largest] += v[place]
-    assert_close(pull(Tensor(v))[0].numpy(), expected)
-    mean = pool_by_loops(window_mean, np.nan)
-    y, pull = minigen.vjp(lambda x: ops.avg_pool2d(x, **options), Tensor(x))
-    assert_close(y.numpy(), mean(x, **options))
-    assert_adjoint(lambda x: mean(x, **options), pull(Tensor(v))[0].numpy(), x.shape, v, seed)
 
 
 # ---- reading and writing at positions

@@ -4,144 +4,271 @@ Idea: the windows are those of conv.py, but nothing is copied or multiplied: for
 kernel, a strided slice holds what it reads in all windows at once. Taps that fall into the padding
 are left out of the slices (`Axis.inside`), so padding never gets a value of its own.
 
-Max pooling keeps where each maximum lay; its backward adds there. The mean is linear and separable:
-sums along one dimension after the other; the adjoint spreads them back in the same way.
+Max pooling keeps which tap won, a byte for each window; its backward gives each tap what it won.
+The mean is linear and separable: sums along one dimension after the other; the adjoint spreads
+them back in the same way.
 
-Arguments everywhere: kernel, stride and padding are tuples of n ints, with 2·padding <= kernel.
-Results have channels-last memory, as in conv.py.
-Read next: windows.py (Axis), conv.py (tiles), ../ops/pool.py (the same on tensors).
+Arguments everywhere: axes, one Axis for each dimension, from `pool_axes`. Memory stays as it comes:
+channels last (the convolutions'), or channels first, where each channel is a sample of its own.
+Read next: windows.py (Axis), conv.py (tiles), resample.py, ../ops/pool.py (the same on tensors).
 """
 
+import functools
 import math
 from itertools import product
 
-from minigen.backend import array_module, scatter_add
+from minigen.backend import array_module
 from minigen.backend.conv import channels_first, channels_last, computable, share, tiles
-from minigen.backend.windows import window_axes
+from minigen.backend.windows import Axis
 
 
-def _axes(size, kernel, stride, padding):
-    pairs = tuple((p, p) for p in padding)
-    return window_axes(tuple(size), tuple(kernel), tuple(stride), pairs, (1,) * len(kernel))
+@functools.lru_cache(1024)
+def pool_axes(size, kernel, stride, padding, dilation, ceil_mode):
+    """One Axis for each dimension; tuples of n ints. windows is below 1 where none fits.
 
-
-def max_pool(x, kernel, stride, padding):
-    """The largest of each window, and where it lies.
-
-    x (N, C, *size) -> y (N, C, *windows), index (N, C, *windows) of int64: the position of the
-    maximum in the flattened size, the first one of equals. A NaN counts as the largest.
+    ceil_mode: a last window that is not whole counts, if it starts inside x or the padding before
+    it. Padding and ceil_mode never make a window of nothing, except with dilation (see `empty`).
     """
-    xp = array_module(x)
-    axes = _axes(x.shape[2:], kernel, stride, padding)
-    x = channels_last(x)
+    axes = []
+    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True):
+        beyond = n + 2 * p - d * (k - 1) - 1
+        windows = (-(-beyond // s) if ceil_mode else beyond // s) + 1
+        if ceil_mode and (windows - 1) * s >= n + p:
+            windows -= 1
+        axes.append(Axis(k, s, d, p, windows if beyond >= 0 or ceil_mode else 0))
+    return tuple(axes)
+
+
+def empty(axis, size):
+    """Whether some window has all of its taps in the padding."""
+    for first in range(-axis.low, 0, axis.stride):
+        tap = -(first // axis.dilation)  # the first one at or after position 0
+        if tap >= axis.kernel or first + tap * axis.dilation >= size:
+            return True
+    return False
+
+
+# -- the largest ---------------------------------------------------------------------------------
+
+
+def max_pool(x, axes, find=True):
+    """The largest of each window, and which tap holds it (None unless asked to find it).
+
+    x (N, C, *size) -> y (N, C, *windows), which: a small integer for each element of y, counting
+    the taps in row-major order, the first one of equals. A NaN counts as the largest. `which` lies
+    in memory as `planes` arranges it: it is for the two functions below.
+    """
+    xp, samples = array_module(x), len(x)
+    x = planes(x)
     y = xp.empty((len(x), *(axis.windows for axis in axes), x.shape[-1]), x.dtype)
-    index = xp.empty(y.shape, xp.int64)
-    cut, _ = tiles(xp, (len(x), 1, *y.shape[1:]), math.prod(kernel))
+    taps = _taps(axes, x.shape[1:-1])
+    which = xp.empty(y.shape, xp.min_scalar_type(len(taps) - 1)) if find else None
+    work, _ = tiles(xp, (len(x), 1, *y.shape[1:]), len(taps))
 
     def run(lo, hi):
-        for samples, _ in cut[lo:hi]:
-            index[samples] = _maximum(xp, x[samples], axes, y[samples])
+        for part, _ in work[lo:hi]:
+            _maximum(xp, x[part], taps, y[part])
+            if find:
+                _first_winner(xp, x[part], taps, y[part], which[part])
 
-    share(xp, run, len(cut))
-    return channels_first(y), channels_first(index)
+    share(xp, run, len(work))
+    return unplaned(y, samples), which
 
 
-def _maximum(xp, x, axes, y):
-    """Write the maxima of x (m, *size, C) into y (m, *windows, C); return their positions."""
-    size = x.shape[1:-1]
-    taps = list(product(*(range(axis.kernel) for axis in axes)))
-    read = [_slices(axes, tap, size) for tap in taps]
-    y[...] = -math.inf
-    for windows, positions in read:
-        xp.maximum(y[windows], x[positions], out=y[windows])
-    # which[u] = the first tap that holds the maximum, by Horner: a miss passes on to the next tap
+@functools.lru_cache(1024)
+def _taps(axes, size):
+    """For each tap in row-major order: slices of (N, *windows, C) and (N, *size, C), what it reads.
+
+    Where it reads nothing, both are empty.
+    """
+    found = []
+    for tap in product(*(range(axis.kernel) for axis in axes)):
+        inside = [axis.inside(i, n) for axis, i, n in zip(axes, tap, size, strict=True)]
+        windows, positions = zip(*inside, strict=True)
+        found.append(((slice(None), *windows), (slice(None), *positions)))
+    return found
+
+
+def _maximum(xp, x, taps, y):
+    """Write the maxima of x (m, *size, C) into y (m, *windows, C)."""
+    whole = (slice(None), *(slice(0, n) for n in y.shape[1:-1]))
+    everywhere = [positions for windows, positions in taps if windows == whole]
+    if len(everywhere) > 1:
+        xp.maximum(x[everywhere[0]], x[everywhere[1]], out=y)
+    else:
+        y[...] = -math.inf
+    for windows, positions in taps:
+        if len(everywhere) < 2 or positions not in everywhere[:2]:
+            xp.maximum(y[windows], x[positions], out=y[windows])
+
+
+def _first_winner(xp, x, taps, y, which):
+    """Write into `which` the first tap that holds the maximum: a miss passes on to the next one."""
     nan = xp.isnan(y).any()
-    which = xp.zeros(y.shape, xp.min_scalar_type(len(taps)))
-    for windows, positions in reversed(read[:-1]):
-        which += 1
+    which[...] = 0
+    for windows, positions in reversed(taps[:-1]):
         missed = x[positions] != y[windows]
         if nan:
             missed &= x[positions] == x[positions]
+        which += 1
         which[windows] *= missed
-    steps = [math.prod(size[j + 1 :]) for j in range(len(size))]
-    position = xp.asarray([sum(map(math.prod, zip(tap, steps, strict=True))) for tap in taps])
-    position = position.take(which)
-    for j, (axis, step) in enumerate(zip(axes, steps, strict=True)):
-        first = (xp.arange(axis.windows) * axis.stride - axis.low) * step
-        position += first.reshape(-1, *[1] * (len(axes) - j))
-    return position
 
 
-def _slices(axes, tap, size):
-    """Where this tap reads: slices of (N, *windows, C) and of (N, *size, C)."""
-    inside = [axis.inside(i, n) for axis, i, n in zip(axes, tap, size, strict=True)]
-    windows, positions = zip(*inside, strict=True)
-    return (slice(None), *windows), (slice(None), *positions)
-
-
-def max_pool_backward(g, index, size):
+def max_pool_backward(g, which, axes, size):
     """Each gradient to the position of its maximum; positions of several maxima add up.
 
-    g (N, C, *windows), index like g, from max_pool -> (N, C, *size)
+    g (N, C, *windows), which from max_pool -> (N, C, *size)
     """
-    xp = array_module(g)
-    g, index = channels_last(g), channels_last(index)
-    samples, channels = len(g), g.shape[-1]
-    x = xp.zeros((samples, *size, channels), g.dtype)
-    flat = index * channels
-    flat += xp.arange(channels)
-    flat += (xp.arange(samples) * math.prod(x.shape[1:])).reshape(-1, *[1] * (index.ndim - 1))
-    scatter_add(x.reshape(-1), flat.reshape(-1), g.reshape(-1))
-    return channels_first(x)
+    xp, dtype, samples = array_module(g), g.dtype, len(g)
+    (g,) = computable(g)
+    g = g.reshape(which.shape) if which.shape[0] != samples else channels_last(g)
+    apart = all(axis.stride > (axis.kernel - 1) * axis.dilation for axis in axes)
+    make = xp.empty if all(map(_covers, axes, size)) else xp.zeros
+    x = make((len(g), *size, g.shape[-1]), g.dtype)
+    taps = _taps(axes, size)
+    work, _ = tiles(xp, (len(g), 1, *g.shape[1:]), len(taps))
+
+    def run(lo, hi):
+        for part, _ in work[lo:hi]:
+            for i, (windows, positions) in enumerate(taps):
+                won = which[part][windows] == i
+                if apart:  # nobody else writes there
+                    xp.multiply(g[part][windows], won, out=x[part][positions])
+                else:
+                    x[part][positions] += g[part][windows] * won
+
+    share(xp, run, len(work))
+    return unplaned(x, samples).astype(dtype, copy=False)
 
 
-def avg_pool(x, kernel, stride, padding, count_include_pad):
-    """The mean of each window.   x (N, C, *size) -> (N, C, *windows)
+def _covers(axis, size):
+    """Whether every position is read by exactly one tap of one window."""
+    side_by_side = axis.stride == axis.kernel and axis.dilation == 1
+    return side_by_side and axis.windows * axis.stride >= size + axis.low
 
-    count_include_pad: divide by all taps, as if the padding held zeros; else by those inside.
+
+def max_pool_index(which, axes, size, samples):
+    """Where the maxima lie, in the flattened size.   which, of N samples -> (N, C, *windows) int64
+
+    Every window must read something.
     """
-    dtype, size = x.dtype, x.shape[2:]
-    axes = _axes(size, kernel, stride, padding)
-    weight = _weight(x, axes, size, count_include_pad)
-    x = channels_last(*computable(x))
-    for dim, axis in enumerate(axes, 1):
-        x = _move(x, dim, axis, x.shape[dim], gather=True)
-    x *= weight
-    return channels_first(x).astype(dtype, copy=False)
+    xp = array_module(which)
+    index = xp.zeros(which.shape, xp.int64)
+    rest = which.astype(xp.int64)
+    step = 1
+    for j in range(len(axes) - 1, -1, -1):
+        axis = axes[j]
+        first = xp.arange(axis.windows) * axis.stride - axis.low
+        tap = rest % axis.kernel
+        rest //= axis.kernel
+        index += (tap * axis.dilation + first.reshape(-1, *[1] * (len(axes) - j))) * step
+        step *= size[j]
+    return unplaned(index, samples)
 
 
-def avg_pool_adjoint(g, kernel, stride, padding, count_include_pad, size):
+# -- the mean ------------------------------------------------------------------------------------
+
+
+def avg_pool(x, axes, count_include_pad, divisor):
+    """The sum of each window over `divisor`, or over the number of its elements if that is None.
+
+    count_include_pad: count the zeros of the padding too.   x (N, C, *size) -> (N, C, *windows)
+    """
+    weight = _weight(x, axes, x.shape[2:], count_include_pad, divisor)
+    return _moved(x, axes, tuple(axis.windows for axis in axes), weight, gather=True)
+
+
+def avg_pool_adjoint(g, axes, count_include_pad, divisor, size):
     """The adjoint of avg_pool, which is its backward.   g (N, C, *windows) -> (N, C, *size)"""
-    dtype = g.dtype
-    axes = _axes(size, kernel, stride, padding)
-    g = channels_last(*computable(g))
-    g = g * _weight(g, axes, size, count_include_pad)
-    for dim, axis in enumerate(axes, 1):
-        g = _move(g, dim, axis, size[dim - 1], gather=False)
-    return channels_first(g).astype(dtype, copy=False)
+    weight = _weight(g, axes, size, count_include_pad, divisor)
+    return _moved(g, axes, size, weight, gather=False)
 
 
-def _weight(x, axes, size, count_include_pad):
+def _moved(x, axes, shape, weight, gather):
+    """All dimensions moved, the weights applied where there are fewer elements."""
+    xp, dtype, samples = array_module(x), x.dtype, len(x)
+    x = planes(*computable(x))
+    y = xp.empty((len(x), *shape, x.shape[-1]), x.dtype)
+    dims = list(enumerate(axes, 1))
+    work, _ = tiles(xp, (len(x), 1, math.prod(y.shape[1:]) + math.prod(x.shape[1:])), 2)
+
+    def run(lo, hi):
+        for part, _ in work[lo:hi]:
+            moved = x[part] if gather else x[part] * weight
+            # the rows of long runs where there are most elements: sums first, copies last
+            for dim, axis in dims if gather else reversed(dims):
+                last = dim == (len(axes) if gather else 1)
+                moved = move(moved, dim, axis, shape[dim - 1], gather, y[part] if last else None)
+            if gather:
+                moved *= weight
+
+    share(xp, run, len(work))
+    return unplaned(y, samples).astype(dtype, copy=False)
+
+
+def _weight(x, axes, size, count_include_pad, divisor):
     """One over the number of elements of each window: a number, or an array (*windows, 1)."""
-    if count_include_pad:
+    if divisor is not None:
+        return 1 / divisor
+    # with ceil_mode the last window may reach beyond the padding: that never counts
+    ends = [n + axis.low if count_include_pad else n for axis, n in zip(axes, size, strict=True)]
+    reach = [(axis.windows - 1) * axis.stride - axis.low + axis.kernel for axis in axes]
+    if count_include_pad and all(r <= end for r, end in zip(reach, ends, strict=True)):
         return 1 / math.prod(axis.kernel for axis in axes)
     xp = array_module(x)
     weight = xp.ones((1,) * (len(axes) + 1), computable(x)[0].dtype)
-    for dim, (axis, n) in enumerate(zip(axes, size, strict=True)):
+    for dim, (axis, end) in enumerate(zip(axes, ends, strict=True)):
         first = xp.arange(axis.windows) * axis.stride - axis.low
-        count = xp.minimum(first + axis.kernel, n) - xp.maximum(first, 0)
+        count = xp.minimum(first + axis.kernel, end)
+        count -= first if count_include_pad else xp.maximum(first, 0)
         weight = weight / count.reshape(-1, *[1] * (len(axes) - dim)).astype(weight.dtype)
     return weight
 
 
-def _move(x, dim, axis, size, gather):
-    """Sums of windows along one dimension (gather), or each element back to all of its window."""
+def move(x, dim, axis, size, gather, out=None):
+    """Sums of windows along one dimension (gather), or each element back to all of its window.
+
+    size: of that dimension in the result, which goes into `out` if that is given.
+    """
     xp = array_module(x)
-    shape = *x.shape[:dim], axis.windows if gather else size, *x.shape[dim + 1 :]
-    out = xp.zeros(shape, x.dtype)
+    if out is None:
+        out = xp.empty((*x.shape[:dim], size, *x.shape[dim + 1 :]), x.dtype)
     before = (slice(None),) * dim
-    for tap in range(axis.kernel):
-        windows, positions = axis.inside(tap, size)
-        to, source = (windows, positions) if gather else (positions, windows)
-        out[(*before, to)] += x[(*before, source)]
+    inside = [axis.inside(tap, x.shape[dim] if gather else size) for tap in range(axis.kernel)]
+    pairs = [((*before, w), (*before, p)) for w, p in inside]
+    if not gather:
+        if _covers(axis, size):
+            for windows, positions in pairs:
+                out[positions] = x[windows]
+            return out
+        pairs = [(positions, windows) for windows, positions in pairs]
+    elif pairs[0][0] == (*before, slice(0, axis.windows)) == pairs[-1][0] and len(pairs) > 1:
+        xp.add(x[pairs[0][1]], x[pairs[-1][1]], out=out)
+        pairs = pairs[1:-1]
+        for to, source in pairs:
+            out[to] += x[source]
+        return out
+    out[...] = 0
+    for to, source in pairs:
+        out[to] += x[source]
     return out
+
+
+# -- layout --------------------------------------------------------------------------------------
+
+
+def planes(x):
+    """x (N, C, *size) with its dimensions in the order of its memory, as far as that is useful.
+
+    (N, *size, C); or (N·C, *size, 1) where the channels come first: each is a sample of its own.
+    """
+    if x.flags.c_contiguous and x.size:
+        return x.reshape(-1, *x.shape[2:], 1)
+    return channels_last(x)
+
+
+def unplaned(y, samples):
+    """The result of working on `planes`, of N samples, as (N, C, *size)."""
+    if len(y) != samples:
+        return y.reshape(samples, -1, *y.shape[1:-1])
+    return channels_first(y)

@@ -18,7 +18,18 @@ from minigen.nn.dropout import Dropout
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
 from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from minigen.nn.pool import AvgPool2d, MaxPool2d
+from minigen.nn.pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from minigen.nn.resample import Upsample
 from minigen.nn.shape import Flatten, Unflatten
 
 __all__ = [
@@ -48,7 +59,15 @@ __all__ = [
     "Flatten",
     "Unflatten",
     "Dropout",
+    "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
+    "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "Upsample",
     "init",
 ]

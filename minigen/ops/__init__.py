@@ -86,6 +86,10 @@ from minigen.ops.gather import (
     put,
     scatter_add,
 )
+from minigen.ops.grid_sample import (
+    affine_grid,
+    grid_sample,
+)
 from minigen.ops.index import (
     index,
 )
@@ -107,8 +111,15 @@ from minigen.ops.padding import (
     pad,
 )
 from minigen.ops.pool import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    avg_pool1d,
     avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
     max_pool2d,
+    max_pool3d,
 )
 from minigen.ops.random import (
     dropout,
@@ -128,6 +139,9 @@ from minigen.ops.reduce import (
     std,
     sum,
     var,
+)
+from minigen.ops.resample import (
+    interpolate,
 )
 from minigen.ops.shape import (
     broadcast_to,

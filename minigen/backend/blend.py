@@ -1,0 +1,57 @@
+"""Blending on arrays: rows read at given places, and added up with given weights.
+
+Idea: one number, linear in each of weight, x and g,
+
+    Σ over p, k of  weight[p, k] · <g[p], x[index[p, k]]>
+
+and three maps, each what multiplies one of them: so the derivatives of each are the other two. On
+the CPU two of them are products with a sparse matrix, SciPy's; elsewhere a loop over k.
+
+x (R, C), index (P, K) integers in [0, R), weight (P, K), g (P, C). Results are at least float32.
+Read next: ../ops/grid_sample.py.
+"""
+
+import numpy
+
+from minigen.backend import array_module, scatter_add
+from minigen.backend.conv import computable
+
+
+def blend(x, weight, index):
+    """y[p] = Σ_k weight[p, k] · x[index[p, k]]   -> (P, C)"""
+    xp = array_module(x)
+    x, weight = computable(x, weight)
+    if xp is numpy:
+        return _sparse(weight, index, len(x)) @ x if x.size else x[:0].repeat(len(index), 0)
+    y = xp.zeros((len(index), x.shape[1]), x.dtype)
+    for k in range(index.shape[1]):
+        y += x.take(index[:, k], 0) * weight[:, k, None]
+    return y
+
+
+def blend_adjoint(g, weight, index, rows):
+    """x[index[p, k]] += weight[p, k] · g[p]   -> (rows, C)"""
+    xp = array_module(g)
+    g, weight = computable(g, weight)
+    if xp is numpy:
+        return _sparse(weight, index, rows).T @ g
+    x = xp.zeros((rows, g.shape[1]), g.dtype)
+    for k in range(index.shape[1]):
+        scatter_add(x, index[:, k], g * weight[:, k, None])
+    return x
+
+
+def blend_weight_grad(g, x, index):
+    """weight[p, k] = <g[p], x[index[p, k]]>   -> (P, K)"""
+    xp = array_module(g)
+    g, x = computable(g, x)
+    picks = [x.take(index[:, k], 0) for k in range(index.shape[1])]
+    return xp.stack([xp.einsum("pc,pc->p", g, pick) for pick in picks], 1)
+
+
+def _sparse(weight, index, rows):
+    from scipy.sparse import csr_matrix
+
+    count, k = index.shape
+    ends = numpy.arange(count + 1) * k
+    return csr_matrix((weight.reshape(-1), index.reshape(-1), ends), (count, rows))
