@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from mistakes_arguments import DIMENSIONS, KEYWORDS
 from mistakes_conv import CONVOLUTION
+from mistakes_distance import DISTANCES
 from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
 from mistakes_linalg import MATMUL
-from mistakes_loss import LOSSES
+from mistakes_loss import CLASSES, LOSSES
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -115,6 +116,8 @@ TABLE = [
     *MATMUL,
     *CONVOLUTION,
     *LOSSES,
+    *CLASSES,
+    *DISTANCES,
     *GRADIENTS,
     *MAKING,
     *DEVICES,

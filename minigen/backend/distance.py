@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minigen.backend import array_module, scatter_add
+from minigen.backend import array_module, quiet, scatter_add
 
 _BLOCK = 1 << 16  # elements of a block of differences
 _NEAR = 0.04  # of |a|² + |b|²: below, the sum has lost more than a digit to cancellation
@@ -62,9 +62,10 @@ def euclidean(x1, x2):
     xp, (a, b) = array_module(x1), _centred(x1, x2)
     total = xp.einsum("...i,...i->...", a, a)[..., :, None]
     total = total + xp.einsum("...i,...i->...", b, b)[..., None, :]
-    y = a @ b.swapaxes(-1, -2)
-    y *= -2
-    y += total
+    with quiet():
+        y = a @ b.swapaxes(-1, -2)
+        y *= -2
+        y += total
     total *= _NEAR
     near = xp.nonzero(~(y > total))  # nan too: of rows with inf, the difference may be known
     if len(near[0]) > max(_MANY * y.size, max(y.shape[-2:])):

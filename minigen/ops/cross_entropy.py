@@ -9,14 +9,12 @@ Read next: ../backend/cross_entropy.py (the kernel), loss.py (other losses).
 
 import math
 
-import numpy
-
-from minigen.backend import array_module
+from minigen.backend import array_module, follow
 from minigen.backend import cross_entropy as kernel
-from minigen.ops._define import composite, fused
+from minigen.ops._define import composite, float_dtypes, fused
 from minigen.ops.elementwise import cast, where
 from minigen.ops.gather import gather
-from minigen.ops.loss import check_reduction, lent
+from minigen.ops.loss import check_reduction, check_weight_is_tensor, lent
 from minigen.ops.reduce import sum
 from minigen.ops.shape import reshape, squeeze, unsqueeze
 from minigen.ops.softmax import log_softmax
@@ -75,10 +73,10 @@ def _check_devices(function, x, **others):
 def _check_weight(function, x, weight):
     if weight is None:
         return
+    check_weight_is_tensor(function, "weight", weight)
     if getattr(weight, "requires_grad", False):
         raise ValueError(
-            f"{function}: weight is a constant, no gradient is computed for it; use "
-            "weight.detach()"
+            f"{function}: weight is a constant, no gradient is computed for it; use weight.detach()"
         )
     classes = x.shape[1 if x.ndim > 1 else 0]
     if tuple(weight.shape) != (classes,):
@@ -103,6 +101,7 @@ def _check_classes(function, what, x, target, ignore_index, hint=""):
             f"{function}: targets are class numbers, not {target.dtype}; use .long(){hint}"
         )
     numbers, classes = getattr(target, "_data", target), shape[1 if x.ndim > 1 else 0]
+    follow(numbers)
     if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
         numbers = numbers[numbers != ignore_index]
         if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
@@ -138,8 +137,8 @@ def nll_loss(x, target, weight=None, ignore_index=-100, reduction="mean"):
     weight (C,) is a constant. ValueError for other shapes, IndexError for a class out of range.
     """
     check_reduction("nll_loss", reduction)
-    _check_devices("nll_loss", x, target=target, weight=weight)
     _check_weight("nll_loss", x, weight)
+    _check_devices("nll_loss", x, target=target, weight=weight)
     _check_classes("nll_loss", "log-probabilities", x, target, ignore_index)
     x = x if x.dtype.kind in "fV" else cast(x, "float32")
     if x.ndim == 1:
@@ -168,11 +167,13 @@ def _of_probabilities(log_p, target, weight, reduction, label_smoothing):
 
 
 def _reference(x, target, weight, ignore_index, reduction, label_smoothing):
-    log_p = log_softmax(x, 1)
     if target.dtype.kind in "fV":
-        return _of_probabilities(log_p, target, weight, reduction, label_smoothing)
+        return _of_probabilities(log_softmax(x, 1), target, weight, reduction, label_smoothing)
     numbers, numbers_weight = (getattr(a, "_data", a) for a in (target, weight))
     classes, each, ignored, total = _counted(numbers, numbers_weight, ignore_index)
+    if ignored is not None:  # whatever stands there, nan included
+        x = where(array_module(ignored).expand_dims(ignored, 1), 0.0, x)
+    log_p = log_softmax(x, 1)
     losses = _negative_log_likelihood(log_p, classes, each, ignored)
     if label_smoothing:
         weighted = log_p if weight is None else log_p * _per_class(weight, x.ndim)
@@ -207,8 +208,8 @@ def _weights(x, target, weight, ignore_index, reduction, label_smoothing):
 @fused("x", "target", reference=_reference)
 def _cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing, *, needs):
     n, c = x.shape[:2]
-    floats = [a.dtype for a in (x, target, weight) if a is not None and a.dtype.kind in "fV"]
-    logits = x.astype(numpy.result_type("float32", *floats), copy=False)
+    dtype, wide = float_dtypes(x, target, weight)
+    logits = x.astype(wide, copy=False)
     classes, u, q, ignored, total = _weights(
         logits, target, weight, ignore_index, reduction, label_smoothing
     )
@@ -230,15 +231,14 @@ def _cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing, 
             dtarget = log_softmax.op.forward(x, 1) * each
         return pull(g) if needs.x else None, dtarget
 
-    if reduction == "none":
-        return loss.reshape(x.shape[:1] + x.shape[2:]), backward
-    return loss.sum() if total or reduction == "sum" else loss.sum() + math.nan, backward
+    if not whole:
+        return loss.reshape(x.shape[:1] + x.shape[2:]).astype(dtype, copy=False), backward
+    loss = loss.sum() if total or reduction == "sum" else loss.sum() + math.nan
+    return loss.astype(dtype), backward
 
 
 @composite
-def cross_entropy(
-    x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
-):
+def cross_entropy(x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """-Σ_c q_c·log softmax(x)_c: the negative log-likelihood of the targets, in nats.
 
         classes         q_c = weight_c·(1[c = target]·(1 - s) + s/C)        s: label_smoothing
@@ -258,8 +258,8 @@ def cross_entropy(
             f"cross_entropy: label_smoothing {label_smoothing} is not in [0, 1]; it is the share "
             "of probability that is spread over all classes"
         )
-    _check_devices("cross_entropy", x, target=target, weight=weight)
     _check_weight("cross_entropy", x, weight)
+    _check_devices("cross_entropy", x, target=target, weight=weight)
     if x.ndim and tuple(target.shape) == tuple(x.shape):
         _check_probabilities(x, target, ignore_index)
     else:
@@ -268,7 +268,5 @@ def cross_entropy(
     if x.ndim > 1:
         return _cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing)
     target = reshape(target, (1, *target.shape))
-    loss = _cross_entropy(
-        unsqueeze(x, 0), target, weight, ignore_index, reduction, label_smoothing
-    )
+    loss = _cross_entropy(unsqueeze(x, 0), target, weight, ignore_index, reduction, label_smoothing)
     return reshape(loss, ())

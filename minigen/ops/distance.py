@@ -14,7 +14,7 @@ import numpy
 from minigen.backend import array_module
 from minigen.backend import distance as kernel
 from minigen.errors import check_dim
-from minigen.ops._define import composite, fused, primitive
+from minigen.ops._define import composite, float_dtypes, fused, primitive
 from minigen.ops.elementwise import abs, cast, sign, where
 from minigen.ops.reduce import sum
 from minigen.ops.shape import broadcast_to, squeeze, unsqueeze
@@ -43,9 +43,12 @@ def _length(x, p, dim):
 
     d/dx = sign(x)·(|x|/y)^(p-1), 0 where x is 0. float16 is computed in float32.
     """
+    dtype, wide = float_dtypes(x)
+    return _norm(x.astype(wide, copy=False), p, dim).astype(dtype, copy=False)
+
+
+def _norm(x, p, dim):
     xp = array_module(x)
-    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
-        x = x.astype("float32")
     if p == 2:
         return xp.sqrt(_summed(xp, x * x, dim))
     if p == 0:
@@ -144,8 +147,8 @@ def _all_pairs(x1, x2, p):
 
 @fused("x1", "x2", reference=_all_pairs)
 def _cdist(x1, x2, p):
-    floats = [x.dtype for x in (x1, x2) if x.dtype.kind in "fV"]
-    x1, x2 = (x.astype(numpy.result_type("float32", *floats), copy=False) for x in (x1, x2))
+    dtype, wide = float_dtypes(x1, x2)
+    x1, x2 = (x.astype(wide, copy=False) for x in (x1, x2))
     near = None
     if p == 2 and kernel.worthwhile(x1, x2):
         y, near = kernel.euclidean(x1, x2)
@@ -166,7 +169,7 @@ def _cdist(x1, x2, p):
             dx2 -= pulled.sum(-3)
         return dx1, dx2
 
-    return y, backward
+    return y.astype(dtype, copy=False), backward
 
 
 @composite

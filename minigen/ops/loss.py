@@ -10,8 +10,8 @@ import math
 
 import numpy
 
-from minigen.backend import array_module, ndarray, quiet
-from minigen.ops._define import composite, fused, primitive
+from minigen.backend import array_module, follow, ndarray, quiet
+from minigen.ops._define import composite, float_dtypes, fused, primitive
 from minigen.ops.activations import softplus
 from minigen.ops.distance import _at_least, pairwise_distance
 from minigen.ops.elementwise import abs, clamp, minimum, square, where
@@ -87,8 +87,6 @@ def l1_loss(x, target, reduction="mean"):
     return _reduced("l1_loss", abs(x - target), reduction)
 
 
-
-
 def _huber_reference(x, target, delta, reduction):
     d = x - target
     size = abs(d)
@@ -99,15 +97,15 @@ def _huber_reference(x, target, delta, reduction):
 @fused("x", "target", reference=_huber_reference)
 def _huber(x, target, delta, reduction):
     d = x - target
-    if d.dtype.kind != "f" or d.dtype.char == "e":
-        d = d.astype("float32")
+    dtype, wide = float_dtypes(x, target)
+    d = d.astype(wide, copy=False)  # the products would overflow float16 early
     slope = array_module(d).clip(d, -delta, delta)
     d -= 0.5 * slope  # the loss is slope·(d - slope/2): d²/2 inside, delta·(|d| - delta/2) outside
     if reduction == "none":
-        return slope * d, _scaled(slope, 1)
+        return (slope * d).astype(dtype, copy=False), _scaled(slope, 1)
     count = d.size if reduction == "mean" else 1
-    total = array_module(d).vdot(slope, d)
-    return total / count if count else mean.op.forward(d), _scaled(slope, 1 / max(count, 1))
+    loss = array_module(d).vdot(slope, d) / count if count else mean.op.forward(d)
+    return loss.astype(dtype), _scaled(slope, 1 / max(count, 1))
 
 
 @composite
@@ -154,7 +152,15 @@ def lent(gradient, whole):
     return lambda g: gradient if lends and g == 1 else gradient * g
 
 
+def check_weight_is_tensor(function, name, weight):
+    """TypeError for a weight that is no tensor: often what belongs to another argument."""
+    if not hasattr(weight, "shape"):
+        fix = f'; did you mean reduction="{weight}"?' if weight in _REDUCE else ""
+        raise TypeError(f"{function}: {name} must be a tensor, not {weight!r}{fix}")
+
+
 def _check_fits(function, name, weight, x):
+    check_weight_is_tensor(function, name, weight)
     shape, whole = tuple(weight.shape), tuple(x.shape)
     stretched = (1,) * (len(whole) - len(shape)) + shape
     if len(shape) > len(whole) or any(
@@ -191,13 +197,12 @@ def _visit_logits(x, target, slope):
 @fused("x", "target", reference=_logits_reference)
 def _bce_logits(x, target, reduction, *, needs):
     xp = array_module(x, target)
-    floats = [a.dtype for a in (x, target) if a.dtype.kind in "fV"]
-    dtype = numpy.result_type("float32", *floats)
-    flat, goal = (a.astype(dtype, copy=False).reshape(-1) for a in (x, target))
-    each = xp.empty(flat.shape, dtype) if reduction == "none" else None
-    slope = xp.empty(flat.shape, dtype) if needs.x else None
+    dtype, wide = float_dtypes(x, target)
+    flat, goal = (a.astype(wide, copy=False).reshape(-1) for a in (x, target))
+    each = xp.empty(flat.shape, wide) if reduction == "none" else None
+    slope = xp.empty(flat.shape, wide) if needs.x else None
     scale = 1 / max(x.size, 1) if reduction == "mean" else 1.0
-    step, total = _BLOCK if xp is numpy else max(x.size, 1), 0.0
+    step, total = _BLOCK if xp is numpy else max(x.size, 1), xp.zeros((), wide)
     for i in range(0, x.size, step):
         block = slice(i, i + step)
         part = None if slope is None else slope[block]
@@ -214,8 +219,10 @@ def _bce_logits(x, target, reduction, *, needs):
         return pull(g) if needs.x else None, x * (g * -scale) if needs.target else None
 
     if each is not None:
-        return each.reshape(x.shape), backward
-    return total * scale if x.size or reduction == "sum" else mean.op.forward(flat), backward
+        return each.reshape(x.shape).astype(dtype, copy=False), backward
+    empty = reduction == "mean" and not x.size
+    loss = mean.op.forward(flat) if empty else total * scale
+    return loss.astype(dtype), backward
 
 
 @composite
@@ -273,6 +280,7 @@ def binary_cross_entropy(x, target, weight=None, reduction="mean"):
     _same_shape("binary_cross_entropy", x, target)
     check_reduction("binary_cross_entropy", reduction)
     p = getattr(x, "_data", x)
+    follow(p)
     if p.size and (p.min() < 0 or p.max() > 1):
         raise ValueError(
             f"binary_cross_entropy: x must be probabilities, in [0, 1]; these run from "
@@ -325,6 +333,7 @@ def kl_div(x, target, reduction="mean", log_target=False):
 def _variance(x, var, eps):
     """var as it broadcasts to x, at least eps. ValueError for other shapes, or negative numbers."""
     data = getattr(var, "_data", var)
+    follow(data)
     if (data < 0).any():
         raise ValueError(
             f"gaussian_nll_loss: var must not be negative, but {float(data.min()):g} is among it; "
@@ -346,8 +355,9 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     """½·(log var + (x - target)²/var): the negative log-likelihood of target under N(x, var).
 
     full adds ½·log 2π. var: a number, or a tensor like x, with size 1 where it is the same for
-    all, or without the last dimension, if that is one of these. A var below eps counts as eps, but its gradient is that at
-    eps, not 0. ValueError if shapes differ, or for a negative var.
+    all, or without the last dimension if it is the same along that. A var below eps counts as
+    eps, but its gradient is that at eps, not 0. ValueError if shapes differ, or for a negative
+    var.
     Source: Nix & Weigend, Estimating the Mean and Variance of the Target, 1994.
     """
     _same_shape("gaussian_nll_loss", x, target)
