@@ -80,6 +80,8 @@ CLASSES = [
      "cross_entropy: weight is a constant, no gradient is computed for it; use weight.detach()"),
     (lambda: ops.cross_entropy(one(2, 3), T([0, 1]), "sum"), TypeError,
      "cross_entropy: weight must be a tensor, not 'sum'; did you mean reduction=\"sum\"?"),
+    (lambda: ops.cross_entropy(one(2, 3), T([0, 1]), [1.0, 2.0, 3.0]), TypeError,
+     "cross_entropy: weight must be a tensor, not [1.0, 2.0, 3.0]"),
     (lambda: ops.cross_entropy(one(2, 3), T([0, 1]), label_smoothing=1.5), ValueError,
      "cross_entropy: label_smoothing 1.5 is not in [0, 1]; it is the share of probability that is "
      "spread over all classes"),

@@ -314,6 +314,7 @@ def test_identities():
     same(ops.smooth_l1_loss(x, t, beta=0.3), ops.huber_loss(x, t, delta=0.3) / 0.3)
     same(ops.huber_loss(x, t, delta=1e9), ops.mse_loss(x, t) / 2)
     same(ops.gaussian_nll_loss(x, t, 1.0), ops.mse_loss(x, t) / 2)
+    same(ops.gaussian_nll_loss(x, t, 0.1), ops.gaussian_nll_loss(x, t, ops.full_like(x, 0.1)))
     cosine = ops.cosine_similarity(x, t)
     unit_x, unit_t = (v / v.square().sum(1, keepdim=True).sqrt() for v in (x, t))
     same(ops.pairwise_distance(unit_x, unit_t, eps=0.0).square(), 2 - 2 * cosine)

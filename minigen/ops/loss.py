@@ -155,7 +155,7 @@ def lent(gradient, whole):
 def check_weight_is_tensor(function, name, weight):
     """TypeError for a weight that is no tensor: often what belongs to another argument."""
     if not hasattr(weight, "shape"):
-        fix = f'; did you mean reduction="{weight}"?' if weight in _REDUCE else ""
+        fix = f'; did you mean reduction="{weight}"?' if str(weight) in _REDUCE else ""
         raise TypeError(f"{function}: {name} must be a tensor, not {weight!r}{fix}")
 
 
@@ -363,7 +363,8 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     _same_shape("gaussian_nll_loss", x, target)
     check_reduction("gaussian_nll_loss", reduction)
     if not hasattr(var, "shape"):
-        var = array_module(getattr(x, "_data", x)).full((1,) * x.ndim, var, "float32")
+        data = getattr(x, "_data", x)
+        var = array_module(data).full((1,) * x.ndim, var, float_dtypes(data)[0])
     var = _variance(x, var, eps)
     each = 0.5 * (log(var) + square(x - target) / var)
     if full:
