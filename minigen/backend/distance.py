@@ -47,10 +47,8 @@ def worthwhile(x1, x2):
 
 
 def _centred(x1, x2):
-    """Both, shifted by the mean of x2's rows, where that is a number."""
-    xp = array_module(x1)
+    """Both, shifted by the mean of x2's rows."""
     centre = x2.mean(-2, keepdims=True)
-    centre = xp.where(xp.isfinite(centre), centre, 0)
     return x1 - centre, x2 - centre
 
 
@@ -59,15 +57,16 @@ def euclidean(x1, x2):
 
     (None, None) if too many are near.
     """
-    xp, (a, b) = array_module(x1), _centred(x1, x2)
-    total = xp.einsum("...i,...i->...", a, a)[..., :, None]
-    total = total + xp.einsum("...i,...i->...", b, b)[..., None, :]
+    xp = array_module(x1)
     with quiet():
+        a, b = _centred(x1, x2)
+        total = xp.einsum("...i,...i->...", a, a)[..., :, None]
+        total = total + xp.einsum("...i,...i->...", b, b)[..., None, :]
         y = a @ b.swapaxes(-1, -2)
         y *= -2
         y += total
     total *= _NEAR
-    near = xp.nonzero(~(y > total))  # nan too: of rows with inf, the difference may be known
+    near = xp.nonzero(~(y > total))  # nan too: a single inf makes the mean, and all this, useless
     if len(near[0]) > max(_MANY * y.size, max(y.shape[-2:])):
         return None, None
     d = _pairs(x1, x2, near)
