@@ -10,6 +10,7 @@ import math
 import numpy as np
 from cases_activations import ACTIVATIONS
 from cases_conv import CONV
+from cases_distance import DISTANCES
 from cases_elementwise import ELEMENTWISE
 from cases_functions import FUNCTIONS
 from cases_gather import READING
@@ -42,6 +43,7 @@ CASES = [
     *RESAMPLING,
     *NORMALISATION,
     *LOSSES,
+    *DISTANCES,
     *SAMPLING,
 ]
 

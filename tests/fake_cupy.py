@@ -255,6 +255,7 @@ FUNCTIONS = {
     "linspace": "start stop num endpoint retstep dtype axis",
     "matmul": "x1* x2* out",
     "mean sum": "a* axis dtype out keepdims",
+    "nonzero": "a*",
     "ones_like zeros_like": "a* dtype order subok shape",
     "pad": "array* pad_width mode constant_values",
     "put_along_axis": "arr* indices* values axis",

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from mistakes_arguments import DIMENSIONS, KEYWORDS
 from mistakes_conv import CONVOLUTION
+from mistakes_distance import DISTANCES
 from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
 from mistakes_linalg import MATMUL
 from mistakes_loss import LOSSES
 from mistakes_pool import POOLING
+from mistakes_loss import CLASSES, LOSSES
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -117,6 +119,8 @@ TABLE = [
     *CONVOLUTION,
     *POOLING,
     *LOSSES,
+    *CLASSES,
+    *DISTANCES,
     *GRADIENTS,
     *MAKING,
     *DEVICES,

@@ -269,9 +269,10 @@ ANY_DTYPE = [c for c in CASES if not c.name.startswith(FLOATS_ONLY) and "entropy
 BARE = [c for c in ANY_DTYPE if c.fn is getattr(ops, c.name) or not c.elementwise]
 INTEGERS = [(c, dtype) for c in BARE for dtype in ("int64", "int32")]
 BOOLEAN = ("mul", "maximum", "where", "eq", "exp", "alias")  # and all that is not elementwise
-NOT_BOOLEAN = ("softmax", "log_softmax", "mse_loss", "l1_loss")
+NOT_BOOLEAN = ("softmax", "_loss", "pairwise_distance")  # parts of their names
 INTEGERS += [
-    (c, "bool") for c in BARE if c.name in BOOLEAN or not (c.elementwise or c.name in NOT_BOOLEAN)
+    (c, "bool") for c in BARE
+    if c.name in BOOLEAN or not (c.elementwise or any(part in c.name for part in NOT_BOOLEAN))
 ]
 
 

@@ -38,6 +38,15 @@ from minigen.ops.creation import (
     zeros,
     zeros_like,
 )
+from minigen.ops.cross_entropy import (
+    cross_entropy,
+    nll_loss,
+)
+from minigen.ops.distance import (
+    cdist,
+    cosine_similarity,
+    pairwise_distance,
+)
 from minigen.ops.elementwise import (
     abs,
     add,
@@ -100,9 +109,13 @@ from minigen.ops.linalg import (
 from minigen.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
-    cross_entropy,
+    gaussian_nll_loss,
+    huber_loss,
+    kl_div,
     l1_loss,
     mse_loss,
+    smooth_l1_loss,
+    triplet_margin_loss,
 )
 from minigen.ops.norm import (
     batch_norm,
