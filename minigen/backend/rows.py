@@ -29,9 +29,13 @@ def _ones(count, dtype):
     return np.ones(count, dtype)
 
 
-def _is_plain(x):
-    """Whether x is small, on a GPU, or of a dtype that BLAS does not know."""
-    return x.size < SMALL or type(x) is not np.ndarray or x.dtype.char not in "fd"
+def _is_known(x):
+    """Whether x is in the CPU's memory, and of a dtype that BLAS knows."""
+    return type(x) is np.ndarray and x.dtype.char in "fd"
+
+
+# What x.sum and x.max end up calling; on ten elements the way there costs as much as the sum.
+_sum, _max = np.add.reduce, np.maximum.reduce
 
 
 def wide(x):
@@ -52,8 +56,10 @@ def total(x, axis=None, keepdims=False):
 
     Fast where the dimensions summed are the first or the last ones in memory, or both.
     """
-    if _is_plain(x):
+    if not _is_known(x):
         return x.sum(axis, "float32" if x.dtype.char == "e" else None, keepdims=keepdims)
+    if x.size < SMALL:
+        return _sum(x, axis, None, None, keepdims)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [index(a) + x.ndim * (a < 0) for a in axes]
     order = sorted(range(x.ndim), key=lambda i: -abs(x.strides[i]))  # as it lies in memory
@@ -97,7 +103,9 @@ def _sum_columns(x):
 
 def _as_rows(x, axis):
     """x as (n, d) if softmax along axis goes along rows of its memory; None if it does not."""
-    if _is_plain(x) or axis not in (-1, x.ndim - 1) or not x.flags.c_contiguous:
+    if x.size < SMALL or not _is_known(x) or not x.flags.c_contiguous:
+        return None
+    if axis not in (-1, x.ndim - 1):
         return None
     return x.reshape(-1, x.shape[-1])
 
@@ -125,6 +133,11 @@ def _exponentials(x, shifted, e, least):
 
 def softmax(x, axis):
     """exp(x) / Σ exp(x) along axis, a number, tuple or None."""
+    if _is_known(x) and 0 < x.size < SMALL and x.ndim:
+        y = x - _max(x, axis, None, None, True)
+        np.exp(y, y)
+        y /= _sum(y, axis, None, None, True)
+        return y
     rows = _as_rows(x, axis)
     if rows is None:
         y = array_module(x).exp(_shifted(x, axis))
@@ -140,6 +153,10 @@ def softmax(x, axis):
 
 def log_softmax(x, axis):
     """x - log Σ exp(x) along axis, a number, tuple or None."""
+    if _is_known(x) and 0 < x.size < SMALL and x.ndim:
+        y = x - _max(x, axis, None, None, True)
+        y -= np.log(_sum(np.exp(y), axis, None, None, True))
+        return y
     rows = _as_rows(x, axis)
     if rows is None:
         xp, y = array_module(x), _shifted(x, axis)
@@ -185,6 +202,10 @@ def _shifted(x, axis):
 
 def softmax_backward(g, p, axis):
     """p·(g - Σ g·p) along axis: the gradient of x, for p = softmax(x)."""
+    if _is_known(g) and p.size < SMALL and p.ndim:
+        d = g - _sum(g * p, axis, None, None, True)
+        d *= p
+        return d
     rows = _as_rows(p, axis)
     if rows is None or g.dtype != p.dtype:
         g, q = wide(g), wide(p)
@@ -201,6 +222,10 @@ def softmax_backward(g, p, axis):
 
 def log_softmax_backward(g, log_p, axis):
     """g - p·Σ g along axis: the gradient of x, for log p = log_softmax(x)."""
+    if _is_known(g) and log_p.size < SMALL and log_p.ndim:
+        d = np.exp(log_p)
+        d *= _sum(g, axis, None, None, True)
+        return np.subtract(g, d, d)
     rows = _as_rows(log_p, axis)
     if rows is None or g.dtype != log_p.dtype:
         g = wide(g)
@@ -221,16 +246,40 @@ def log_softmax_backward(g, log_p, axis):
 def recurrence(a, b, dim, reverse):
     """y_i = a_i·y_{i-1} + b_i along dim, from y = 0 before the first; reverse: from the other end.
 
-    By doubling: after each pass y_i holds what the last 1, 2, 4 ... terms give, a_i their product.
-    log n passes of n, where a loop over dim would be n calls.
+    One step serves all recurrences at once, in blocks of them that stay in cache.
     """
     xp, turned = array_module(a), slice(None, None, -1 if reverse else None)
-    a = wide(xp.moveaxis(a, dim, 0)[turned].copy())
-    y = wide(xp.moveaxis(b, dim, 0)[turned].copy())
-    step = 1
-    while step < len(y):
-        y[step:] = y[step:] + a[step:] * y[:-step]
-        step, before = 2 * step, step
-        if step < len(y):
-            a[before:] = a[before:] * a[:-before]
-    return xp.moveaxis(y[turned], 0, dim)
+    a, b = (wide(xp.moveaxis(v, dim, 0)[turned]) for v in (a, b))
+    shape, n = b.shape, len(b)
+    a, b = (v.reshape(n, math.prod(shape[1:])) for v in (a, b))
+    y = xp.empty_like(b)
+    many = y.shape[1]
+    step = many if xp is not np else max(1, 4 * BLOCK // max(n, 1))
+    for first in range(0, many, step):
+        block = slice(first, first + step)
+        factors, part = a[:, block].copy("C"), b[:, block].copy("C")
+        _recur(factors, part)
+        y[:, block] = part
+    return xp.moveaxis(y.reshape(shape)[turned], 0, dim)
+
+
+def _recur(a, y):
+    """y_i += a_i·y_{i-1} along axis 0, in place; a, contiguous as y is, becomes scratch.
+
+    Few but long recurrences are cut in √n pieces. These run side by side, from 0; then what each
+    owes to the end of the one before is added, and these ends follow a recurrence themselves.
+    """
+    n, many = y.shape
+    pieces = max(1, min(math.isqrt(n), 4096 // max(many, 1)))
+    length = n // pieces
+    done = pieces * length if pieces > 1 else 1
+    if pieces > 1:
+        products, values = (v[:done].reshape(pieces, length, many) for v in (a, y))
+        for i in range(1, length):
+            values[:, i] += products[:, i] * values[:, i - 1]
+            products[:, i] *= products[:, i - 1]
+        ends = values[:, -1].copy()
+        _recur(products[:, -1].copy(), ends)
+        values[1:] += products[1:] * ends[:-1, None]
+    for i in range(done, n):
+        y[i] += a[i] * y[i - 1]

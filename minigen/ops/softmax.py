@@ -25,6 +25,8 @@ def logsumexp(x, dim=None, keepdim=False):
 
 def _along(function, x, dim):
     """dim as NumPy's axis, where all dimensions at once are no default. TypeError for None."""
+    if dim.__class__ is int:
+        return dim
     if dim is None:
         raise TypeError(f"{function}: give dim, along which the probabilities sum to 1")
     return _axis(x, dim)
@@ -35,7 +37,7 @@ def _along(function, x, dim):
     lambda g, v, p, dim: g * (v - sum(v * p, dim, True)) - v * sum(g * p, dim, True),
 )
 def _softmax_backward(v, p, dim):
-    return rows.softmax_backward(v, p, _axis(p, dim))
+    return rows.softmax_backward(v, p, dim if dim.__class__ is int else _axis(p, dim))
 
 
 @primitive(lambda g, y, dim: _softmax_backward(g, y, dim))
@@ -57,7 +59,7 @@ def _log_softmax_backward_vjp(g, log_p, dim):
     lambda g, v, log_p, dim: -g * exp(log_p) * sum(v, dim, True),
 )
 def _log_softmax_backward(v, log_p, dim):
-    return rows.log_softmax_backward(v, log_p, _axis(log_p, dim))
+    return rows.log_softmax_backward(v, log_p, dim if dim.__class__ is int else _axis(log_p, dim))
 
 
 @primitive(lambda g, y, dim: _log_softmax_backward(g, y, dim))
