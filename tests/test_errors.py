@@ -17,6 +17,7 @@ from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
 from mistakes_linalg import MATMUL
 from mistakes_loss import LOSSES
+from mistakes_reduce import REDUCTIONS, SCANS, SORTING
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -111,6 +112,9 @@ TABLE = [
     *DIMENSIONS,
     *ELEMENTWISE,
     *SHAPES,
+    *REDUCTIONS,
+    *SCANS,
+    *SORTING,
     *INDEXING,
     *MATMUL,
     *CONVOLUTION,

@@ -19,7 +19,7 @@ import numpy as np
 from minigen.backend import array_module, quiet
 from minigen.backend.numpy import scratch
 
-SMALL = 4096  # elements; below, the plain path is as fast
+SMALL = 4096  # elements; up to here the plain path is as fast
 BLOCK = 1 << 15  # elements in a block of rows
 LONG = 1024  # terms of one sum
 
@@ -58,7 +58,7 @@ def total(x, axis=None, keepdims=False):
     """
     if not _is_known(x):
         return x.sum(axis, "float32" if x.dtype.char == "e" else None, keepdims=keepdims)
-    if x.size < SMALL:
+    if x.size <= SMALL:
         return _sum(x, axis, None, None, keepdims)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [index(a) + x.ndim * (a < 0) for a in axes]
@@ -103,7 +103,7 @@ def _sum_columns(x):
 
 def _as_rows(x, axis):
     """x as (n, d) if softmax along axis goes along rows of its memory; None if it does not."""
-    if x.size < SMALL or not _is_known(x) or not x.flags.c_contiguous:
+    if x.size <= SMALL or not _is_known(x) or not x.flags.c_contiguous:
         return None
     if axis not in (-1, x.ndim - 1):
         return None
@@ -133,7 +133,7 @@ def _exponentials(x, shifted, e, least):
 
 def softmax(x, axis):
     """exp(x) / Σ exp(x) along axis, a number, tuple or None."""
-    if _is_known(x) and 0 < x.size < SMALL and x.ndim:
+    if _is_known(x) and 0 < x.size <= SMALL and x.ndim:
         y = x - _max(x, axis, None, None, True)
         np.exp(y, y)
         y /= _sum(y, axis, None, None, True)
@@ -153,7 +153,7 @@ def softmax(x, axis):
 
 def log_softmax(x, axis):
     """x - log Σ exp(x) along axis, a number, tuple or None."""
-    if _is_known(x) and 0 < x.size < SMALL and x.ndim:
+    if _is_known(x) and 0 < x.size <= SMALL and x.ndim:
         y = x - _max(x, axis, None, None, True)
         y -= np.log(_sum(np.exp(y), axis, None, None, True))
         return y
@@ -202,7 +202,7 @@ def _shifted(x, axis):
 
 def softmax_backward(g, p, axis):
     """p·(g - Σ g·p) along axis: the gradient of x, for p = softmax(x)."""
-    if _is_known(g) and p.size < SMALL and p.ndim:
+    if _is_known(g) and p.size <= SMALL and p.ndim:
         d = g - _sum(g * p, axis, None, None, True)
         d *= p
         return d
@@ -222,7 +222,7 @@ def softmax_backward(g, p, axis):
 
 def log_softmax_backward(g, log_p, axis):
     """g - p·Σ g along axis: the gradient of x, for log p = log_softmax(x)."""
-    if _is_known(g) and log_p.size < SMALL and log_p.ndim:
+    if _is_known(g) and log_p.size <= SMALL and log_p.ndim:
         d = np.exp(log_p)
         d *= _sum(g, axis, None, None, True)
         return np.subtract(g, d, d)

@@ -91,19 +91,22 @@ def _var_vjp(g, x, dim, correction):
     return _spread(g * (2 / freedom if freedom else math.nan), x.shape, dim) * centred
 
 
+def _variance(x, dim, correction, keepdim):
+    axis, x = _axis(x, dim), rows.wide(x)
+    squares = x - mean.op.forward(x, dim, True)
+    squares *= squares
+    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
+    with quiet():
+        return array_module(x).true_divide(rows.total(squares, axis, keepdim), freedom)
+
+
 @primitive(_var_vjp)
 def var(x, dim=None, correction=1, keepdim=False):
     """Variance over dim: squared distances to the mean, summed, over (count - correction).
 
     correction=0 is the population's variance; nan where count <= correction.
     """
-    axis, wide = _axis(x, dim), rows.wide(x)
-    squares = wide - mean.op.forward(wide, dim, True)
-    squares *= squares
-    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
-    with quiet():
-        y = array_module(x).true_divide(rows.total(squares, axis, keepdim), freedom)
-    return rows.narrow(y, x)
+    return rows.narrow(_variance(x, dim, correction, keepdim), x)
 
 
 def _std_vjp(g, y, x, dim, correction):
@@ -114,7 +117,7 @@ def _std_vjp(g, y, x, dim, correction):
 @primitive(_std_vjp)
 def std(x, dim=None, correction=1, keepdim=False):
     """Standard deviation over dim, the root of `var`.   Gradient 0 where it is 0."""
-    return array_module(x).sqrt(var.op.forward(x, dim, correction, keepdim))
+    return rows.narrow(array_module(x).sqrt(_variance(x, dim, correction, keepdim)), x)
 
 
 def _prod_vjp(g, x, dim):
