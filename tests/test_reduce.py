@@ -289,6 +289,20 @@ def test_sorting_with_ties_and_nan(x, descending, data):
     np.testing.assert_array_equal(ops.sort(loose.values, dim, descending).values, best.values)
 
 
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize(("shape", "dim"), [((200,), 0), ((3, 70), 1), ((90, 2), -2)])
+def test_few_of_many_are_found_without_sorting_all(shape, dim, largest):
+    x = np.random.default_rng(0).integers(0, 30, shape) * 1.0  # with ties
+    x.flat[5], x.flat[7] = nan, -inf
+    ordered = ops.sort(Tensor(x), dim, largest).values.numpy()
+    for k in (0, 1, 5, shape[dim] // 2 + 1):
+        for in_order in (True, False):
+            values, index = ops.topk(Tensor(x), k, dim, largest, in_order)
+            np.testing.assert_array_equal(np.take_along_axis(x, index.numpy(), dim), values)
+            values = values if in_order else ops.sort(values, dim, largest).values
+            np.testing.assert_array_equal(values, ordered.take(range(k), dim))
+
+
 @given(arrays.array_shapes(max_dims=3, max_side=5), st.data(), SEEDS)
 @settings(max_examples=40)
 def test_gradients_of_order_go_where_the_values_came_from(shape, data, seed):

@@ -157,32 +157,33 @@ def all(x, dim=None, keepdim=False):
 
 
 def _norm_vjp(g, y, x, p, dim):
-    p, g, y = 2 if p == "fro" else p, _spread(g, x.shape, dim), _kept(y, x.shape, dim)
+    p, g, y = 2 if p == "fro" else p, _kept(g, x.shape, dim), _kept(y, x.shape, dim)
     if p == 0:
-        return g * 0
+        return x * 0
     if p == 1:
         return g * sign(x)
     if math.isinf(p):
-        ties = cast(abs(x) == y, x.dtype)
-        return g * (sign(x) * (ties / sum(ties, dim, True)))
-    # (|x|/y)^(p-1)·sign(x), and 0 where x or y is 0
-    flat = y == 0 if p == 2 else logical_or(x == 0, y == 0)
-    unit = where(flat, float(p != 2), x / where(y == 0, 1.0, y))
-    return g * unit if p == 2 else g * where(flat, 0.0, sign(x) * abs(unit) ** (p - 1))
+        return _share(g, y, abs(x), dim) * sign(x)
+    inverse = where(y == 0, 0.0, 1 / where(y == 0, 1.0, y))
+    if p == 2:
+        return g * (x * inverse)
+    flat = logical_or(x == 0, y == 0)
+    return g * where(flat, 0.0, sign(x) * abs(where(flat, 1.0, x * inverse)) ** (p - 1))
 
 
-def _power_norm(size, p, axis, keepdims):
-    """(Σ size^p)^(1/p) of numbers >= 0, as it is written."""
-    power = rows.total(size if p == 1 else size * size if p == 2 else size**p, axis, keepdims)
-    return power if p == 1 else array_module(size).sqrt(power) if p == 2 else power ** (1 / p)
+def _power_sum(x, p, axis, keepdims):
+    """Σ |x|^p."""
+    if p != 2:
+        x = array_module(x).abs(x)
+    return rows.total(x if p == 1 else x * x if p == 2 else x**p, axis, keepdims)
 
 
-def _scaled_norm(size, p, axis, keepdims):
-    """The same relative to the element that counts most: no power overflows, or becomes 0."""
-    xp = array_module(size)
+def _scaled_norm(x, p, axis, keepdims):
+    """The norm from elements relative to the one that counts most, so that no power overflows."""
+    xp, size = array_module(x), abs(x)
     most = size.max(axis, keepdims=True) if p > 0 else size.min(axis, keepdims=True)
     most = xp.where(xp.logical_and(most > 0, xp.isfinite(most)), most, 1)
-    y = _power_norm(size / most, p, axis, True) * most
+    y = _power_sum(size / most, p, axis, True) ** (1 / p) * most
     return y if keepdims else y.squeeze(axis)
 
 
@@ -197,19 +198,20 @@ def norm(x, p="fro", dim=None, keepdim=False):
     """
     if p != "fro" and not isinstance(p, numbers.Real):
         raise ValueError(f'norm: p must be a number, inf, -inf or "fro", not {p!r}')
-    p, axis = 2 if p == "fro" else p, _axis(x, dim)
-    size = array_module(x).abs(rows.wide(x))
-    if math.isinf(p):
+    p, axis, wide = 2 if p == "fro" else p, _axis(x, dim), rows.wide(x)
+    if p == 0:
+        y = (wide != 0).sum(axis, keepdims=keepdim).astype(wide.dtype)
+    elif math.isinf(p):
         _not_empty("norm", x, dim)
+        size = abs(wide)
         y = size.max(axis, keepdims=keepdim) if p > 0 else size.min(axis, keepdims=keepdim)
-    elif p == 0:
-        y = (size != 0).sum(axis, keepdims=keepdim).astype(size.dtype)
     else:
         with quiet():
-            y = _power_norm(size, p, axis, keepdim)
-            power = y if p == 1 else y**p
+            power = _power_sum(wide, p, axis, keepdim)
             if x.size and not (power.min() > 1e-25 and power.max() < 1e37):
-                y = _scaled_norm(size, p, axis, keepdim)
+                y = _scaled_norm(wide, p, axis, keepdim)
+            else:
+                y = array_module(x).sqrt(power) if p == 2 else power ** (1 / p)
     return rows.narrow(y, x)
 
 
@@ -219,7 +221,7 @@ def norm(x, p="fro", dim=None, keepdim=False):
 def _share(g, y, x, dim):
     """g to the elements that equal the extreme y; ties share equally."""
     ties = cast(x == _kept(y, x.shape, dim), x.dtype)
-    return _spread(g, x.shape, dim) * (ties / sum(ties, dim, True))
+    return _kept(g, x.shape, dim) / sum(ties, dim, True) * ties
 
 
 def _not_empty(function, x, dim):

@@ -70,14 +70,18 @@ def sort(x, dim=-1, descending=False, stable=False):
 
 
 @primitive()
-def _top(x, k, largest):
-    """The indices of the k largest or smallest along the last dim, in no order."""
-    n = x.shape[-1]
-    if n == 0:
-        return array_module(x).zeros((*x.shape[:-1], 0), "int64")
-    first = min(max(n - k if largest else k - 1, 0), n - 1)  # of those that are in place
-    part = array_module(x).argpartition(x, first, -1)
-    return part[..., n - k :] if largest else part[..., :k]
+def _top(x, k, dim, largest, in_order):
+    """The indices of the k largest or smallest along dim."""
+    xp, n = array_module(x), x.shape[dim]
+    head = (*[slice(None)] * dim, slice(k))
+    if not 0 < 2 * k < n or n <= 64:  # sorting all is as fast
+        return _order.op.forward(x, dim, largest, False)[head]
+    tail = (*[slice(None)] * dim, slice(n - k, None))
+    found = xp.argpartition(x, n - k if largest else k, dim)[tail if largest else head]
+    if not in_order:
+        return found
+    order = _order.op.forward(xp.take_along_axis(x, found, dim), dim, largest, False)
+    return xp.take_along_axis(found, order, dim)
 
 
 @composite
@@ -99,13 +103,8 @@ def topk(x, k, dim=-1, largest=True, sorted=True):
     if not x.ndim:
         one = topk(reshape(x, (1,)), k, 0, largest, sorted)
         return Sorted(*[reshape(v, ()) if k else v for v in one])
-    last = list(range(x.ndim))
-    last[dim], last[-1] = last[-1], last[dim]
-    x = permute(x, last)
-    found = _top(x, k, largest)
-    if sorted:
-        found = gather(found, -1, _order(gather(x, -1, found), x.ndim - 1, largest, False))
-    return Sorted(permute(gather(x, -1, found), last), permute(found, last))
+    found = _top(x, k, dim, largest, sorted)
+    return Sorted(gather(x, dim, found), found)
 
 
 # ---- quantiles
