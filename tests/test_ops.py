@@ -100,11 +100,7 @@ def close(actual, expected, dtype="float64", scale=1):
 
 
 def test_every_public_op_has_a_row():
-    public = {
-        name
-        for name in ops.__all__
-        if callable(getattr(ops, name))
-    }
+    public = {name for name in ops.__all__ if callable(getattr(ops, name))}
     assert public == {row.name for row in [*CASES, *CREATION, *RANDOM]}
 
 

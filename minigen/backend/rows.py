@@ -122,12 +122,11 @@ def _exponentials(x, shifted, e, least):
     block serves all rows while no sum is less than `least`; else each row has its own. The smaller
     `least`, the more digits a row loses that lies far below the others.
     """
-    ones = _ones(x.shape[1], x.dtype)
     shift = x.max(keepdims=True)
-    sums = np.exp(np.subtract(x, shift, out=shifted), out=e) @ ones
+    sums = _sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
     if not sums.min() >= least:  # also where it is nan
         shift = x.max(1, keepdims=True)
-        sums = np.exp(np.subtract(x, shift, out=shifted), out=e) @ ones
+        sums = _sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
     return shift, sums[:, None]
 
 
@@ -232,10 +231,9 @@ def log_softmax_backward(g, log_p, axis):
         d = g - array_module(log_p).exp(wide(log_p)) * g.sum(axis, keepdims=True)
         return narrow(d, log_p)
     g, d = g.reshape(rows.shape), np.empty_like(rows)
-    ones = _ones(rows.shape[1], rows.dtype)
     for block in _blocks(rows):
         out = np.exp(rows[block], out=d[block])
-        out *= (g[block] @ ones)[:, None]
+        out *= _sum_rows(g[block])[:, None]
         np.subtract(g[block], out, out=out)
     return d.reshape(log_p.shape)
 
@@ -253,9 +251,8 @@ def recurrence(a, b, dim, reverse):
     shape, n = b.shape, len(b)
     a, b = (v.reshape(n, math.prod(shape[1:])) for v in (a, b))
     y = xp.empty_like(b)
-    many = y.shape[1]
-    step = many if xp is not np else max(1, 4 * BLOCK // max(n, 1))
-    for first in range(0, many, step):
+    step = max(1, 4 * BLOCK // max(n, 1)) if xp is np else max(1, y.shape[1])
+    for first in range(0, y.shape[1], step):
         block = slice(first, first + step)
         factors, part = a[:, block].copy("C"), b[:, block].copy("C")
         _recur(factors, part)
