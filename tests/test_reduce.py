@@ -238,6 +238,22 @@ def test_products_have_exact_derivatives_at_zeros(x, name, data):
     np.testing.assert_array_equal(again, np.reshape(expected, x.shape))
 
 
+@pytest.mark.parametrize(("shape", "dim"), [((3, 300), 0), ((2, 5, 150), 1), ((1100, 256), 0)])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+def test_scans_of_long_slices(shape, dim, name):
+    """One step of all of them at once, in both directions."""
+    x = np.random.default_rng(0).uniform(0.9, 1.1, shape).astype("float32")
+    scan, exact = getattr(np, name), x.astype("float64")
+    X = Tensor(np.asfortranarray(x)).requires_grad_()
+    y = getattr(ops, name)(X, dim)
+    assert y.dtype == "float32"
+    np.testing.assert_allclose(y.detach().numpy(), scan(exact, dim), rtol=2e-6)
+    (dx,) = grad(ops.cumsum(X, dim), X, Tensor(x))
+    np.testing.assert_allclose(
+        dx.numpy(), np.flip(np.cumsum(np.flip(exact, dim), dim), dim), rtol=2e-6
+    )
+
+
 @pytest.mark.parametrize("shape", [(5000,), (1001, 3), (700, 20)])
 def test_gradient_of_long_products(shape):
     """Few and long: cut in pieces. Against the recurrence, one step after the other."""

@@ -1,4 +1,4 @@
-"""Sums and softmax over dimensions that lie together in memory, on arrays.
+"""Sums, softmax and scans, on arrays.
 
 Idea: NumPy reduces a row at a time, and pays about 100 ns for each. A matrix product with ones
 gives the same sums four to ten times as fast, and what needs several passes stays in the core's
@@ -236,6 +236,38 @@ def log_softmax_backward(g, log_p, axis):
         out *= _sum_rows(g[block])[:, None]
         np.subtract(g[block], out, out=out)
     return d.reshape(log_p.shape)
+
+
+# ---- scans: all elements so far
+
+
+def accumulate(x, dim, reverse, product):
+    """Sums (or products) of x up to each element along dim; reverse: from the other end.
+
+    Integers and booleans give int64. float32 along more than LONG elements is accumulated in
+    float64, float16 in float32.
+    """
+    turned = (*[slice(None)] * dim, slice(None, None, -1 if reverse else None))
+    x, n = x[turned], x.shape[dim]
+    dtype = {"b": "int64", "u": "int64"}.get(x.dtype.kind)
+    if x.dtype.char == "e" or (x.dtype.char == "f" and n > LONG):
+        dtype = "float32" if x.dtype.char == "e" else "float64"
+    if _is_known(x) and dim < x.ndim - 1 and x.size >= 256 * max(n, 1):  # NumPy would stride
+        y = _accumulate_slices(x, dim, dtype, np.multiply if product else np.add)
+    else:
+        xp = array_module(x)
+        y = (xp.cumprod if product else xp.cumsum)(x, dim, dtype)
+    return (y.astype(x.dtype) if x.dtype.kind == "f" and y.dtype != x.dtype else y)[turned]
+
+
+def _accumulate_slices(x, dim, dtype, ufunc):
+    """One step of all scans at once, for x of which a slice at dim is long."""
+    y = np.empty_like(x)
+    from_x, to_y = np.moveaxis(x, dim, 0), np.moveaxis(y, dim, 0)
+    to_y[0] = so_far = from_x[0].astype(dtype or x.dtype)
+    for i in range(1, len(to_y)):
+        to_y[i] = ufunc(so_far, from_x[i], out=so_far)
+    return y
 
 
 # ---- linear recurrences

@@ -10,8 +10,8 @@ sums and products of x: every order of derivative is right, wherever the zeros a
 Read next: reduce.py (`prod`).
 """
 
-from minigen.backend import array_module, ndarray
-from minigen.backend.rows import LONG, narrow, recurrence
+from minigen.backend import array_module
+from minigen.backend.rows import accumulate, narrow, recurrence
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
 from minigen.ops.shape import reshape
@@ -22,24 +22,13 @@ def _key(dim, *bounds):
     return (*[slice(None)] * dim, slice(*bounds))
 
 
-def _scanned(scan, x, dim, reverse):
-    """scan, which is cumsum or cumprod, along dim; from the end if reverse."""
-    wide = {"b": "int64", "u": "int64"}.get(x.dtype.kind)
-    if x.dtype.char == "e":
-        wide = "float32"
-    elif x.dtype.char == "f" and x.shape[dim] > LONG and type(x) is ndarray:
-        wide = "float64"  # NumPy goes one by one, and float32 would lose digits
-    turned = _key(dim, None, None, -1 if reverse else None)
-    return narrow(scan(x[turned], dim, wide)[turned], x)
-
-
 @primitive(lambda g, dim, back, fill: _shift(g, dim, not back, 0))
 def _shift(x, dim, back, fill):
     """Each element at the next place along dim (back: the one before); `fill` where none came."""
     y = array_module(x).empty_like(x)
-    most, rest, first, last = (_key(dim, *b) for b in ((-1,), (1, None), (1,), (-1, None)))
+    most, rest = _key(dim, None, -1), _key(dim, 1, None)
     y[most if back else rest] = x[rest if back else most]
-    y[last if back else first] = fill
+    y[_key(dim, -1, None) if back else _key(dim, None, 1)] = fill
     return y
 
 
@@ -48,7 +37,7 @@ def _shift(x, dim, back, fill):
 
 @primitive(lambda g, dim, reverse: _cumsum(g, dim, not reverse))
 def _cumsum(x, dim, reverse):
-    return _scanned(array_module(x).cumsum, x, dim, reverse)
+    return accumulate(x, dim, reverse, product=False)
 
 
 def _scan(function, op, x, dim, exclusive, fill):
@@ -63,7 +52,7 @@ def cumsum(x, dim, *, exclusive=False):
     """Sum of all elements so far: y_i = Σ_{j≤i} x_j along dim. Integers and booleans give int64.
 
     exclusive (ours alone): without the element itself, Σ_{j<i}, which starts with 0.
-    On the CPU, float32 along more than 1024 elements is summed in float64.
+    float32 along more than 1024 elements is accumulated in float64.
     """
     return _scan("cumsum", _cumsum, x, dim, exclusive, 0)
 
@@ -93,7 +82,7 @@ def _cumprod_vjp(g, y, x, dim, reverse):
 
 @primitive(_cumprod_vjp)
 def _cumprod(x, dim, reverse):
-    return _scanned(array_module(x).cumprod, x, dim, reverse)
+    return accumulate(x, dim, reverse, product=True)
 
 
 @composite
