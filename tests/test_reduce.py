@@ -357,6 +357,13 @@ def test_quantiles_are_numpys(shape, data, how, seed):
     np.testing.assert_allclose(np.vdot(dx.numpy(), x), y.numpy().sum(), atol=1e-12)  # and give y
 
 
+def test_a_quantile_in_float32_has_the_rank_that_it_means():
+    x = Tensor(np.arange(11.0))
+    q = Tensor(np.array([0.7, 0.1], "float32"))
+    for how in HOW:
+        assert ops.quantile(x, q, interpolation=how).tolist() == [7, 1]
+
+
 @given(st.integers(0, 6), st.booleans(), SEEDS)
 @settings(max_examples=40)
 def test_searching_many_rows_is_searching_each(n, right, seed):
