@@ -23,8 +23,10 @@ from cases_reduce import REDUCE
 from cases_resample import RESAMPLING
 from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
+from cases_scan import SCANS
 from cases_shape import SHAPE
 from cases_softmax import SOFTMAX
+from cases_sort import SORTING
 
 from minigen import ops
 
@@ -34,6 +36,8 @@ CASES = [
     *ACTIVATIONS,
     *REDUCE,
     *SOFTMAX,
+    *SCANS,
+    *SORTING,
     *SHAPE,
     *PADDING,
     *READING,

@@ -27,6 +27,8 @@ DIMS = [
 ]
 OVER_NOTHING = [run((0, 3), dim=0), run((2, 0)), run((2, 0, 3), dim=(1, 2), keepdim=True)]
 ONE_DIM = [r for r in DIMS if isinstance(r.options.get("dim"), int)]
+
+
 def reduced(numpy):
     """A reduction of NumPy under PyTorch's names; a number has the one dimension 0."""
 
@@ -61,6 +63,31 @@ SPREADS = [
     run((2,), dim=0),
     run((3, 0), dim=0),
 ]
+
+NORMS = [
+    *[run((2, 3), p=p, dim=1) for p in (2, 1, 3, 1.5, 0.5, -1, inf, -inf, 0)],
+    run((2, 3)),
+    run((2, 1, 3), dim=(0, -1), keepdim=True),
+    run((2, 3), p=3.0, dim=0, keepdim=True),
+    run((), p=3),
+    run((3, 0), dim=0),
+]
+
+
+def vector_norm(x, p="fro", dim=None, keepdim=False):
+    """By the definition: the extremes, the count and the power mean."""
+    size = np.abs(x)
+    if p in (inf, -inf):
+        return reduced(np.max if p > 0 else np.min)(size, dim, keepdim)
+    if p == 0:
+        return reduced(np.sum)(size > 0, dim, keepdim).astype(x.dtype)
+    p = 2 if p == "fro" else p
+    return reduced(np.sum)(size**p, dim, keepdim) ** (1 / p)
+
+
+def zeros_and_ones(rng, shape, k):
+    return rng.integers(0, 2, shape).astype("float64")
+
 
 REDUCE = [
     case("sum", ops.sum, reduced(np.sum), [*DIMS, *OVER_NOTHING], linear=(0,)),
@@ -118,6 +145,46 @@ REDUCE = [
             ("max", ops.max, np.max, np.argmax), ("min", ops.min, np.min, np.argmin)
         ]
     ],
+    case(
+        "prod", ops.prod, reduced(np.prod), [*DIMS, *OVER_NOTHING],
+        # PyTorch's: gradient and second gradient at one zero, two, three
+        kinks=[
+            at([2.0, 0.0, 3.0], y=0, grads=([0, 6, 0],), second=[3, 5, 2]),
+            at([2.0, 0.0, 0.0], dim=0, y=0, grads=([0, 0, 0],), second=[0, 2, 2]),
+            at([[0.0, 0.0, 0.0], [1.0, 2.0, 0.0]], dim=-1, y=[0, 0],
+               grads=([[0, 0, 0], [0, 0, 2]],), second=[[0, 0, 0], [2, 1, 3]]),
+            at([1e20, 1e-20], y=1, grads=([1e-20, 1e20],)),
+        ],
+    ),
+    *[
+        case(name, fn, reduced(numpy), [*DIMS, *OVER_NOTHING], zeros_and_ones, gives="bool",
+             kinks=[at([0.0, nan], y=some), at([[0, 2], [3, 1]], dim=1, y=[some, True])])
+        for name, fn, numpy, some in [
+            ("any", ops.any, np.any, True), ("all", ops.all, np.all, False)
+        ]
+    ],
+    case(
+        "norm", ops.norm, vector_norm, NORMS, apart, gives="float",
+        kinks=[
+            at([[3.0, -4.0], [0.0, 0.0]], dim=1, y=[5, 0], grads=([[0.6, -0.8], [0, 0]],),
+               second=[[28 / 125, 21 / 125], [0, 0]]),
+            at([3.0, -4.0], p=2, y=5, grads=([0.6, -0.8],)),
+            at([3e15, -4e15, 0.0], y=5e15, grads=([0.6, -0.8, 0],)),
+            at([3e30, -4e30, 0.0], y=5e30, grads=([0.6, -0.8, 0],)),
+            at([3e-30, -4e-30], y=5e-30, grads=([0.6, -0.8],)),
+            at([1e30, 1e30], p=3, y=2 ** (1 / 3) * 1e30, grads=([2 ** (-2 / 3)] * 2,)),
+            at([0.0, 0.0], p=3, y=0, grads=([0, 0],), second=[0, 0]),
+            at([0.0, 4.0, -1.0], p=0.5, y=9, grads=([0, 1.5, -3],)),
+            at([0.0, -2.0], p=1.0, y=2, grads=([0, -1],), second=[0, 0]),
+            at([0.0, -2.0, 2.0], p=0, y=2, grads=([0, 0, 0],)),
+            at([0.0, -2.0], p=-1.0, y=0, grads=([0, 0],)),
+            at([1.0, -2.0, 2.0], p=inf, y=2, grads=([0, -0.5, 0.5],)),
+            at([1.0, -1.0, 2.0], p=-inf, y=1, grads=([0.5, -0.5, 0],)),
+            at([0.0, 0.0], p=inf, y=0, grads=([0, 0],)),
+            at([inf, 1.0], y=inf), at([nan, 1.0], y=nan), at([nan, 1.0], p=3, y=nan),
+            at(np.ones((2, 0)), dim=1, y=[0, 0], grads=(np.ones((2, 0)),)),
+        ],
+    ),
     case("max", ops.max, np.maximum, [run((2, 3), (3,))], apart, apart),
     case("min", ops.min, np.minimum, [run((2, 3), (3,))], apart, apart),
 ]

@@ -20,6 +20,7 @@ from mistakes_linalg import MATMUL
 from mistakes_loss import LOSSES
 from mistakes_pool import POOLING
 from mistakes_loss import CLASSES, LOSSES
+from mistakes_reduce import REDUCTIONS, SCANS, SORTING
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -114,6 +115,9 @@ TABLE = [
     *DIMENSIONS,
     *ELEMENTWISE,
     *SHAPES,
+    *REDUCTIONS,
+    *SCANS,
+    *SORTING,
     *INDEXING,
     *MATMUL,
     *CONVOLUTION,

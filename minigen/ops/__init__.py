@@ -142,19 +142,26 @@ from minigen.ops.random import (
     uniform,
 )
 from minigen.ops.reduce import (
+    all,
     amax,
     amin,
+    any,
     argmax,
     argmin,
     max,
     mean,
     min,
+    norm,
+    prod,
     std,
     sum,
     var,
 )
 from minigen.ops.resample import (
     interpolate,
+from minigen.ops.scan import (
+    cumprod,
+    cumsum,
 )
 from minigen.ops.shape import (
     broadcast_to,
@@ -178,6 +185,14 @@ from minigen.ops.softmax import (
     log_softmax,
     logsumexp,
     softmax,
+)
+from minigen.ops.sort import (
+    argsort,
+    bincount,
+    quantile,
+    searchsorted,
+    sort,
+    topk,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`

@@ -7,17 +7,19 @@ Read next: softmax.py, shape.py.
 
 import builtins
 import math
+import numbers
 from operator import index
 from typing import NamedTuple
 
 from numpy.exceptions import AxisError
 
-from minigen.backend import array_module, quiet
+from minigen.backend import array_module, quiet, rows
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
-from minigen.ops.elementwise import cast, maximum, minimum, where
+from minigen.ops.elementwise import abs, cast, logical_or, maximum, minimum, sign, where
 from minigen.ops.gather import gather
-from minigen.ops.shape import broadcast_to, reshape, squeeze
+from minigen.ops.scan import product_of_others
+from minigen.ops.shape import broadcast_to, permute, reshape, squeeze
 from minigen.tensor import Tensor
 
 
@@ -62,8 +64,8 @@ def _count(shape, dim):
 @primitive(lambda g, x_shape, dim: _spread(g, x_shape, dim))
 def sum(x, dim=None, keepdim=False):
     """Sum over dim; integers and booleans give int64."""
-    y = x.sum(_axis(x, dim), keepdims=keepdim)
-    return y.astype("int64") if y.dtype.kind == "u" else y
+    y = rows.total(x, _axis(x, dim), keepdim)
+    return y.astype("int64") if y.dtype.kind == "u" else rows.narrow(y, x)
 
 
 def _mean_vjp(g, x_shape, dim):
@@ -74,20 +76,28 @@ def _mean_vjp(g, x_shape, dim):
 @primitive(_mean_vjp)
 def mean(x, dim=None, keepdim=False):
     """Arithmetic mean over dim; nan over nothing. float16 is summed in float32."""
-    wide = "float32" if x.dtype.char == "e" else None
-    total = x.sum(_axis(x, dim), wide, keepdims=keepdim)
+    total = rows.total(x, _axis(x, dim), keepdim)
     if x.size:
         y = total / (x.size // total.size)
     else:
         with quiet():  # nothing over nothing
             y = array_module(x).true_divide(total, _count(x.shape, dim))
-    return y.astype(x.dtype) if wide else y
+    return rows.narrow(y, x)
 
 
 def _var_vjp(g, x, dim, correction):
     centred = x - mean(x, dim, True)
     freedom = builtins.max(_count(x.shape, dim) - correction, 0)
-    return _spread(g, x.shape, dim) * centred * (2 / freedom if freedom else math.nan)
+    return _spread(g * (2 / freedom if freedom else math.nan), x.shape, dim) * centred
+
+
+def _variance(x, dim, correction, keepdim):
+    axis, x = _axis(x, dim), rows.wide(x)
+    squares = x - mean.op.forward(x, dim, True)
+    squares *= squares
+    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
+    with quiet():
+        return array_module(x).true_divide(rows.total(squares, axis, keepdim), freedom)
 
 
 @primitive(_var_vjp)
@@ -96,11 +106,7 @@ def var(x, dim=None, correction=1, keepdim=False):
 
     correction=0 is the population's variance; nan where count <= correction.
     """
-    axes = _axis(x, dim)
-    centred = x - mean.op.forward(x, dim, True)
-    freedom = builtins.max(_count(x.shape, dim) - correction, 0)
-    with quiet():
-        return array_module(x).true_divide((centred * centred).sum(axes, keepdims=keepdim), freedom)
+    return rows.narrow(_variance(x, dim, correction, keepdim), x)
 
 
 def _std_vjp(g, y, x, dim, correction):
@@ -111,7 +117,102 @@ def _std_vjp(g, y, x, dim, correction):
 @primitive(_std_vjp)
 def std(x, dim=None, correction=1, keepdim=False):
     """Standard deviation over dim, the root of `var`.   Gradient 0 where it is 0."""
-    return array_module(x).sqrt(var.op.forward(x, dim, correction, keepdim))
+    return rows.narrow(array_module(x).sqrt(_variance(x, dim, correction, keepdim)), x)
+
+
+def _prod_vjp(g, x, dim):
+    shape, axes = x.shape, _axes(dim, x.ndim)
+    if not shape:
+        return g
+    order = sorted(range(len(shape)), key=lambda i: i in axes)  # what is reduced last, as one
+    kept = [shape[i] for i in order if i not in axes]
+    flat = reshape(permute(x, order), (*kept, _count(shape, dim)))
+    others = reshape(product_of_others(flat, len(kept)), [shape[i] for i in order])
+    return _spread(g, shape, dim) * permute(others, [order.index(i) for i in range(len(shape))])
+
+
+@primitive(_prod_vjp)
+def prod(x, dim=None, keepdim=False):
+    """Product over dim, 1 over nothing; integers and booleans give int64.
+
+    dx_i = g·Π_{j≠i} x_j, without a division: exact at zeros, in all orders.
+    """
+    wide = {"e": "float32", "B": "int64"}.get(x.dtype.char)
+    return rows.narrow(x.prod(_axis(x, dim), wide, keepdims=keepdim), x)
+
+
+@primitive()
+def any(x, dim=None, keepdim=False):
+    """Whether some element over dim is not 0 (nan is not); False over nothing."""
+    return x.any(_axis(x, dim), keepdims=keepdim)
+
+
+@primitive()
+def all(x, dim=None, keepdim=False):
+    """Whether no element over dim is 0 (nan is not); True over nothing."""
+    return x.all(_axis(x, dim), keepdims=keepdim)
+
+
+# ---- norms
+
+
+def _norm_vjp(g, y, x, p, dim):
+    p, g, y = 2 if p == "fro" else p, _kept(g, x.shape, dim), _kept(y, x.shape, dim)
+    if p == 0:
+        return x * 0
+    if p == 1:
+        return g * sign(x)
+    if math.isinf(p):
+        return _share(g, y, abs(x), dim) * sign(x)
+    inverse = where(y == 0, 0.0, 1 / where(y == 0, 1.0, y))
+    if p == 2:
+        return g * (x * inverse)
+    flat = logical_or(x == 0, y == 0)
+    return g * where(flat, 0.0, sign(x) * abs(where(flat, 1.0, x * inverse)) ** (p - 1))
+
+
+def _power_sum(x, p, axis, keepdims):
+    """Σ |x|^p."""
+    if p != 2:
+        x = array_module(x).abs(x)
+    return rows.total(x if p == 1 else x * x if p == 2 else x**p, axis, keepdims)
+
+
+def _scaled_norm(x, p, axis, keepdims):
+    """The norm from elements relative to the one that counts most, so that no power overflows."""
+    xp, size = array_module(x), abs(x)
+    most = size.max(axis, keepdims=True) if p > 0 else size.min(axis, keepdims=True)
+    most = xp.where(xp.logical_and(most > 0, xp.isfinite(most)), most, 1)
+    y = _power_sum(size / most, p, axis, True) ** (1 / p) * most
+    return y if keepdims else y.squeeze(axis)
+
+
+@primitive(_norm_vjp)
+def norm(x, p="fro", dim=None, keepdim=False):
+    """(Σ |x|^p)^(1/p) over dim: norms of vectors; of a matrix too, it is its elements that count.
+
+    p: a number; "fro" is 2; inf and -inf give the largest and smallest |x|, 0 counts what is not 0.
+    No overflow or underflow on the way: right wherever the result is a normal float32.
+    dx = g·sign(x)·(|x|/y)^(p-1), and 0 where x or y is 0; ties of inf share equally. ValueError for
+    other names of norms, and for inf over nothing.
+    """
+    if p != "fro" and not isinstance(p, numbers.Real):
+        raise ValueError(f'norm: p must be a number, inf, -inf or "fro", not {p!r}')
+    p, axis, wide = 2 if p == "fro" else p, _axis(x, dim), rows.wide(x)
+    if p == 0:
+        y = (wide != 0).sum(axis, keepdims=keepdim).astype(wide.dtype)
+    elif math.isinf(p):
+        _not_empty("norm", x, dim)
+        size = abs(wide)
+        y = size.max(axis, keepdims=keepdim) if p > 0 else size.min(axis, keepdims=keepdim)
+    else:
+        with quiet():
+            power = _power_sum(wide, p, axis, keepdim)
+            if x.size and not (power.min() > 1e-25 and power.max() < 1e37):
+                y = _scaled_norm(wide, p, axis, keepdim)
+            else:
+                y = array_module(x).sqrt(power) if p == 2 else power ** (1 / p)
+    return rows.narrow(y, x)
 
 
 # ---- extremes
@@ -120,7 +221,7 @@ def std(x, dim=None, correction=1, keepdim=False):
 def _share(g, y, x, dim):
     """g to the elements that equal the extreme y; ties share equally."""
     ties = cast(x == _kept(y, x.shape, dim), x.dtype)
-    return _spread(g, x.shape, dim) * (ties / sum(ties, dim, True))
+    return _kept(g, x.shape, dim) / sum(ties, dim, True) * ties
 
 
 def _not_empty(function, x, dim):
