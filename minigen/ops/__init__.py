@@ -38,6 +38,17 @@ from minigen.ops.creation import (
     zeros,
     zeros_like,
 )
+from minigen.ops.decompositions import (
+    cholesky,
+    det,
+    eigh,
+    inv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+)
 from minigen.ops.elementwise import (
     abs,
     add,
@@ -70,6 +81,9 @@ from minigen.ops.elementwise import (
     sub,
     where,
 )
+from minigen.ops.einsum import (
+    einsum,
+)
 from minigen.ops.functions import (
     cos,
     erf,
@@ -90,8 +104,11 @@ from minigen.ops.index import (
     index,
 )
 from minigen.ops.linalg import (
+    dot,
     linear,
     matmul,
+    outer,
+    tensordot,
 )
 from minigen.ops.loss import (
     binary_cross_entropy,

@@ -1,0 +1,149 @@
+"""Products and decompositions of stacks of matrices, on arrays.
+
+Idea: NumPy and CuPy do the mathematics. Here stands what they leave to the caller: a stack of
+products as one product or in two threads, triangular systems in stacks, float16 (which LAPACK does
+not know: computed in float32), and an error for a singular matrix on either device.
+Invariant: inputs are only read. Read next: numpy.py (halves), ../ops/decompositions.py.
+"""
+
+import math
+
+import numpy as np
+
+from minigen.backend import array_module, linalg_raises, ndarray
+from minigen.backend.numpy import halves
+
+LONG = 6e7  # floating-point operations, about 0.5 ms: from here on two threads gain
+LARGE = 3e7  # of a single product: BLAS's own threads are busy with it
+CALL = 5e3  # what each product of a stack costs on top, in operations
+SMALL = 32  # rows of a triangular matrix: below, one LU of a whole stack beats a loop over it
+
+
+def matmul(a, b):
+    """a @ b where one of them is a stack: as one product if b is one matrix, else in two halves."""
+    if type(a) is not ndarray or min(a.ndim, b.ndim) < 2:
+        return a @ b
+    n, k, m = *a.shape[-2:], b.shape[-1]
+    if b.ndim == 2 and a.size and a.flags.c_contiguous and k == b.shape[0]:
+        return (a.reshape(-1, k) @ b).reshape(*a.shape[:-1], m)
+    one = 2.0 * n * k * m
+    count = max(math.prod(a.shape[:-2]), math.prod(b.shape[:-2]))
+    if one > LARGE or count * (one + CALL) < LONG or k != b.shape[-2]:
+        return a @ b
+    return _in_halves(a, b)
+
+
+def _in_halves(a, b):
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    dim = next(i for i, size in enumerate(batch) if size > 1)
+    a, b = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
+    y = np.empty((*batch, a.shape[-2], b.shape[-1]), np.result_type(a, b))
+
+    def part(lo, hi):
+        key = (slice(None),) * dim + (slice(lo, hi),)
+        np.matmul(a[key], b[key], out=y[key])
+
+    halves(part, batch[dim])
+    return y
+
+
+# ---- systems of equations
+
+
+def wide(x):
+    """x in a dtype that LAPACK knows: float16 as float32."""
+    return x.astype("float32") if x.dtype.itemsize < 4 else x
+
+
+def lapack(name, x, *options):
+    """numpy.linalg's function of that name on x. LinAlgError if it fails, on a GPU too."""
+    with linalg_raises(x):
+        return getattr(array_module(x).linalg, name)(wide(x), *options)
+
+
+def solve(A, B):
+    """A⁻¹·B for matrices B, the leading sizes broadcast.   LinAlgError if an A is singular"""
+    xp = array_module(A)
+    A, B = wide(A), wide(B)
+    if xp is not np and A.shape[:-2] != B.shape[:-2]:  # CuPy does not broadcast here
+        batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+        A, B = (xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (A, B))
+    with linalg_raises(A):
+        return xp.linalg.solve(A, B)
+
+
+def solve_triangular(A, B, upper, unit):
+    """A⁻¹·B where only a triangle of A counts; unit: with a diagonal of ones instead of A's.
+
+    Substitution by SciPy for one matrix and for large ones. Small ones, and a GPU's, go through
+    `solve` as upper triangular: there the LU decomposition is A itself, with nothing to eliminate.
+    """
+    xp, n = array_module(A), A.shape[-1]
+    if xp is np and A.size and B.size and (A.ndim == 2 or n >= SMALL):
+        return _substituted(A, B, upper, unit)
+    A = xp.triu(A) if upper else xp.tril(A)
+    if unit:
+        A = xp.where(xp.eye(n, dtype=xp.bool_), 1, A)
+    if upper:
+        return solve(A, B)
+    return solve(A[..., ::-1, ::-1], B[..., ::-1, :])[..., ::-1, :]
+
+
+def _substituted(A, B, upper, unit):
+    from scipy.linalg import solve_triangular as substitute
+
+    A, B = wide(A), wide(B)
+    batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
+    A, B = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (A, B))
+    X = np.empty(B.shape, np.result_type(A, B))
+    for at in np.ndindex(batch):
+        X[at] = substitute(A[at], B[at], lower=not upper, unit_diagonal=unit, check_finite=False)
+    return X
+
+
+# ---- cofactors: the derivative of the determinant, of singular matrices too
+#
+# Cofactors of a product are the product of the cofactors. With A = U·S·Vᵀ, those of A are
+# ±U·cof(S)·Vᵀ, and cof(S) of a diagonal S is products of the other singular values: no division.
+
+
+def cofactors(A):
+    """The matrix of cofactors, det(A)·A⁻ᵀ where A⁻¹ exists.   (..., n, n) -> (..., n, n)"""
+    U, s, Vh, sign = _turned(A)
+    return (U * (sign * _without(s[..., None, :]))) @ Vh
+
+
+def cofactor_slope(A, H):
+    """d cofactors(A) along H, by the second derivative of the determinant of a diagonal matrix."""
+    U, s, Vh, sign = _turned(A)
+    xp, n = array_module(A), A.shape[-1]
+    K = U.swapaxes(-1, -2) @ wide(H) @ Vh.swapaxes(-1, -2)
+    eye, rest = xp.eye(n, dtype=K.dtype), _without_two(s)
+    diagonal = (rest @ (K * eye).sum(-1)[..., None]) * eye
+    return U @ (sign * (diagonal - rest * K.swapaxes(-1, -2))) @ Vh
+
+
+def _turned(A):
+    """U, s, Vᵀ of the singular value decomposition, and det(U)·det(V) = ±1 as (..., 1, 1)."""
+    U, s, Vh = lapack("svd", A)
+    det, sign = array_module(A).linalg.det, array_module(A).sign
+    return U, s, Vh, sign(det(U) * det(Vh))[..., None, None]
+
+
+def _without(s):
+    """For each element of the last dimension, the product of all others."""
+    xp, n = array_module(s), s.shape[-1]
+    each = xp.where(xp.eye(n, dtype=xp.bool_), 1, s[..., None, :])
+    return each.prod(-1)
+
+
+def _without_two(s):
+    """(..., n, n): for i, j the product of all but s[i] and s[j]; 0 where i = j."""
+    n = s.shape[-1]
+    rest = array_module(s).zeros((*s.shape, n), s.dtype)
+    for i in range(n):
+        others = s.copy()
+        others[..., i] = 1
+        rest[..., i, :] = _without(others)
+        rest[..., i, i] = 0
+    return rest
