@@ -10,6 +10,7 @@ import math
 import numpy as np
 from cases_activations import ACTIVATIONS
 from cases_conv import CONV
+from cases_decompositions import DECOMPOSITIONS
 from cases_elementwise import ELEMENTWISE
 from cases_functions import FUNCTIONS
 from cases_gather import READING
@@ -22,6 +23,7 @@ from cases_reduce import REDUCE
 from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
 from cases_shape import SHAPE
+from cases_signal import SIGNAL
 from cases_softmax import SOFTMAX
 
 from minigen import ops
@@ -36,6 +38,8 @@ CASES = [
     *PADDING,
     *READING,
     *PRODUCTS,
+    *DECOMPOSITIONS,
+    *SIGNAL,
     *CONV,
     *POOLING,
     *NORMALISATION,

@@ -47,7 +47,7 @@ def _in_halves(a, b):
     return y
 
 
-# ---- systems of equations
+# ---- what LAPACK does
 
 
 def wide(x):
@@ -55,21 +55,26 @@ def wide(x):
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 
 
+def back(y, *sources):
+    """y in the widest dtype of the arrays that it was computed from."""
+    return y.astype(np.result_type(*[x.dtype for x in sources]), copy=False)
+
+
 def lapack(name, x, *options):
     """numpy.linalg's function of that name on x. LinAlgError if it fails, on a GPU too."""
     with linalg_raises(x):
-        return getattr(array_module(x).linalg, name)(wide(x), *options)
+        made = getattr(array_module(x).linalg, name)(wide(x), *options)
+    return tuple(back(y, x) for y in made) if isinstance(made, tuple) else back(made, x)
 
 
 def solve(A, B):
     """A⁻¹·B for matrices B, the leading sizes broadcast.   LinAlgError if an A is singular"""
-    xp = array_module(A)
-    A, B = wide(A), wide(B)
+    xp, a, b = array_module(A), wide(A), wide(B)
     if xp is not np and A.shape[:-2] != B.shape[:-2]:  # CuPy does not broadcast here
         batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-        A, B = (xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (A, B))
+        a, b = (xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b))
     with linalg_raises(A):
-        return xp.linalg.solve(A, B)
+        return back(xp.linalg.solve(a, b), A, B)
 
 
 def solve_triangular(A, B, upper, unit):
@@ -92,12 +97,11 @@ def solve_triangular(A, B, upper, unit):
 def _substituted(A, B, upper, unit):
     from scipy.linalg import solve_triangular as substitute
 
-    A, B = wide(A), wide(B)
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-    A, B = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (A, B))
-    X = np.empty(B.shape, np.result_type(A, B))
+    a, b = (np.broadcast_to(wide(x), (*batch, *x.shape[-2:])) for x in (A, B))
+    X = np.empty(b.shape, np.result_type(A, B))
     for at in np.ndindex(batch):
-        X[at] = substitute(A[at], B[at], lower=not upper, unit_diagonal=unit, check_finite=False)
+        X[at] = substitute(a[at], b[at], lower=not upper, unit_diagonal=unit, check_finite=False)
     return X
 
 
@@ -110,17 +114,17 @@ def _substituted(A, B, upper, unit):
 def cofactors(A):
     """The matrix of cofactors, det(A)·A⁻ᵀ where A⁻¹ exists.   (..., n, n) -> (..., n, n)"""
     U, s, Vh, sign = _turned(A)
-    return (U * (sign * _without(s[..., None, :]))) @ Vh
+    return (U * (sign * _without(s)[..., None, :])) @ Vh
 
 
 def cofactor_slope(A, H):
     """d cofactors(A) along H, by the second derivative of the determinant of a diagonal matrix."""
     U, s, Vh, sign = _turned(A)
     xp, n = array_module(A), A.shape[-1]
-    K = U.swapaxes(-1, -2) @ wide(H) @ Vh.swapaxes(-1, -2)
+    K = U.swapaxes(-1, -2) @ H @ Vh.swapaxes(-1, -2)
     eye, rest = xp.eye(n, dtype=K.dtype), _without_two(s)
     diagonal = (rest @ (K * eye).sum(-1)[..., None]) * eye
-    return U @ (sign * (diagonal - rest * K.swapaxes(-1, -2))) @ Vh
+    return back(U @ (sign * (diagonal - rest * K.swapaxes(-1, -2))) @ Vh, A, H)
 
 
 def _turned(A):

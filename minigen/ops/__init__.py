@@ -164,6 +164,10 @@ from minigen.ops.shape import (
     unsqueeze,
     view,
 )
+from minigen.ops.signal import (
+    istft,
+    stft,
+)
 from minigen.ops.softmax import (
     log_softmax,
     logsumexp,

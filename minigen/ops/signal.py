@@ -1,0 +1,236 @@
+"""Short-time Fourier transform: the spectrum of a signal as it changes.
+
+Idea: cut the signal into overlapping frames, fade each in and out by a window, transform each. The
+way back transforms each frame back, adds the frames where they came from, and divides by what the
+windows add up to. Both are linear, and made of two pairs of maps that are each other's adjoints:
+
+    _windowed <-> _overlap_add        _rfft <-> _rfft_adjoint
+
+There are no complex tensors here: a complex number is a last dimension of 2, (real, imaginary).
+Source: Griffin & Lim, Signal estimation from modified short-time Fourier transform, 1984.
+Read next: ../backend/signal.py.
+"""
+
+from numbers import Integral
+
+from minigen.backend import array_module
+from minigen.backend import signal as arrays
+from minigen.ops._define import composite, primitive
+from minigen.ops.padding import pad
+from minigen.ops.reduce import sum
+from minigen.ops.shape import broadcast_to, cat, flip, permute
+
+
+def _ones(size, like):
+    """A vector of ones where, and of the dtype that, `like` is."""
+    data = getattr(like, "_data", like)
+    return array_module(data).ones(size, data.dtype)
+
+
+def _window_grad(x, frames, hop):
+    """Σ x[t·hop + i]·frames[t, i] over all t: both maps are linear in their window, too."""
+    both = _windowed(x, _ones(frames.shape[-1], x), hop) * frames
+    return sum(both, tuple(range(both.ndim - 1)))
+
+
+@primitive(
+    lambda g, x_shape, window, hop: _overlap_add(g, window, hop, x_shape[-1]),
+    lambda g, x, hop: _window_grad(x, g, hop),
+)
+def _windowed(x, window, hop):
+    return arrays.windowed(x, window, hop)
+
+
+@primitive(
+    lambda g, window, hop: _windowed(g, window, hop),
+    lambda g, frames, hop: _window_grad(g, frames, hop),
+)
+def _overlap_add(frames, window, hop, length):
+    return arrays.overlap_add(frames, window, hop, length)
+
+
+@primitive(lambda g, x_shape: _rfft_adjoint(g, x_shape[-1]))
+def _rfft(x):
+    return arrays.rfft(x)
+
+
+@primitive(lambda g: _rfft(g))
+def _rfft_adjoint(y, n):
+    return arrays.rfft_adjoint(y, n)
+
+
+# ---- the public pair
+
+
+@composite
+def stft(
+    x,
+    n_fft,
+    hop_length=None,
+    win_length=None,
+    window=None,
+    center=True,
+    pad_mode="reflect",
+    normalized=False,
+    onesided=True,
+):
+    """Spectra of overlapping frames of a signal.   x (L,) or (B, L) -> (N, T, 2) or (B, N, T, 2)
+
+        y[k, t] = Σ_i window[i]·x[t·hop_length + i]·exp(-2πi·k·i/n_fft)
+
+    with N = n_fft//2 + 1 frequencies (onesided=False: all n_fft) and T frames; the last dimension
+    is (real, imaginary), as torch.view_as_real gives it.
+    hop_length: n_fft//4 by default. window: (win_length,), by default ones; it stands in the middle
+    of a frame of n_fft >= win_length. center: n_fft//2 values before and after x, by pad_mode
+    "reflect", "constant" (zeros), "replicate" or "circular", so that frame t is centred at
+    t·hop_length. normalized: divided by √n_fft. ValueError if x is shorter than a frame.
+    """
+    _check_signal("stft", x, 1, "(L,) or (B, L)")
+    hop, window = _framing("stft", x, n_fft, hop_length, win_length, window)
+    if center:
+        x = _extended(x, n_fft // 2, pad_mode)
+    if x.shape[-1] < n_fft:
+        raise ValueError(
+            f"stft: x has {x.shape[-1]} values{' with its padding' * center}, less than one frame "
+            f"of n_fft={n_fft}"
+        )
+    y = _rfft(_windowed(x, window * n_fft**-0.5 if normalized else window, hop))
+    if not onesided:  # the frequency n - k is the conjugate of k
+        rest = y[..., 1 : (n_fft + 1) // 2, :]
+        y = cat([y, flip(rest, -2) * _conjugate(rest)], -2)
+    return _frames_last(y)
+
+
+@composite
+def istft(
+    x,
+    n_fft,
+    hop_length=None,
+    win_length=None,
+    window=None,
+    center=True,
+    normalized=False,
+    onesided=True,
+    length=None,
+):
+    """The signal whose `stft` is nearest to x; the signal itself for a spectrum made by `stft`.
+
+    x (N, T, 2) or (B, N, T, 2) -> (L,) or (B, L);  options as they were for stft. Of all n_fft
+    frequencies (onesided=False) the upper half, which repeats the lower, is not read.
+
+    The frames, transformed back and windowed, are added, then divided by the added squares of the
+    windows. length: of the result; by default all that the frames cover, without what center added.
+    ValueError where the squares add up to 0, and nothing can be known.
+    """
+    _check_signal("istft", x, 3, "(N, T, 2) or (B, N, T, 2)")
+    hop, window = _framing("istft", x, n_fft, hop_length, win_length, window)
+    if hop > (win_length or n_fft):
+        raise ValueError(f"istft: hop_length={hop} leaves gaps between windows of {win_length or n_fft}")
+    bins, count = _check_spectrum(x, n_fft, onesided)
+    x = _frames_last(x if onesided else x[..., :bins, :, :])
+    # a frequency k stands for n - k, too; 0 and, for even n, the middle one are alone
+    twice = _ones(bins, x) * (2 * n_fft ** (-0.5 if normalized else -1))
+    twice[:1] /= 2
+    twice[(n_fft + 1) // 2 :] /= 2
+    total = n_fft + hop * (count - 1)
+    y = _overlap_add(_rfft_adjoint(x * twice[:, None], n_fft), window, hop, total)
+    squares = broadcast_to(window * window, (count, n_fft))
+    weight = _overlap_add(squares, _ones(n_fft, x), hop, total)
+    start = n_fft // 2 if center else 0
+    stop = total - start if length is None else min(start + length, total)
+    y, weight = y[..., start:stop], weight[start:stop]
+    _check_weight(weight, start)
+    y = y / weight
+    missing = 0 if length is None else length - y.shape[-1]
+    return pad(y, (0, missing)) if missing else y
+
+
+def _frames_last(x):
+    """(..., T, N, 2) as (..., N, T, 2), and back."""
+    lead = range(x.ndim - 3)
+    return permute(x, (*lead, x.ndim - 2, x.ndim - 3, x.ndim - 1))
+
+
+def _conjugate(x):
+    """What a pair (real, imaginary) is multiplied by to be conjugated."""
+    data = getattr(x, "_data", x)
+    return array_module(data).asarray([1, -1], data.dtype)
+
+
+def _extended(x, width, mode):
+    """x with `width` values before and after it."""
+    size = x.shape[-1]
+    least = {"reflect": width + 1, "circular": width, "replicate": 1, "constant": 0}
+    if mode not in least:
+        raise ValueError(f"stft: pad_mode {mode!r} is not known: {', '.join(least)}")
+    if size < least[mode]:
+        raise ValueError(
+            f'stft: pad_mode="{mode}" needs {least[mode]} values or more for n_fft//2 = {width} on '
+            f'each side, x has {size}; "constant" takes any'
+        )
+    if mode == "constant":
+        return pad(x, (width, width))
+    if mode == "reflect":
+        before, after = flip(x[..., 1 : width + 1], -1), flip(x[..., size - 1 - width : -1], -1)
+    elif mode == "circular":
+        before, after = x[..., size - width :], x[..., :width]
+    else:
+        shape = (*x.shape[:-1], width)
+        before, after = broadcast_to(x[..., :1], shape), broadcast_to(x[..., -1:], shape)
+    return cat([before, x, after], -1)
+
+
+# ---- what can be wrong
+
+
+def _check_signal(function, x, ndim, shapes):
+    if x.ndim not in (ndim, ndim + 1):
+        raise ValueError(f"{function}: x {tuple(x.shape)} must be {shapes}")
+    if x.dtype.kind not in "fV":
+        raise TypeError(f"{function}: x holds {x.dtype}, not floats; use x.float()")
+
+
+def _framing(function, x, n_fft, hop_length, win_length, window):
+    """The hop, and the window with zeros around it up to n_fft."""
+    given = {"n_fft": n_fft, "hop_length": hop_length, "win_length": win_length}
+    for name, value in given.items():
+        if (value is not None or name == "n_fft") and (not isinstance(value, Integral) or value < 1):
+            raise ValueError(f"{function}: {name} must be a whole number from 1, not {value!r}")
+    size = n_fft if win_length is None else win_length
+    if size > n_fft:
+        raise ValueError(f"{function}: win_length={size} is longer than a frame, n_fft={n_fft}")
+    if window is None:
+        window = _ones(size, x)
+    elif tuple(window.shape) != (size,):
+        raise ValueError(
+            f"{function}: window {tuple(window.shape)} must have shape ({size},), "
+            + ("as win_length says" if win_length else "as long as a frame, or give win_length")
+        )
+    left = (n_fft - size) // 2
+    if size < n_fft:
+        window = pad(window, (left, n_fft - size - left))
+    return max(1, n_fft // 4) if hop_length is None else hop_length, window
+
+
+def _check_spectrum(x, n_fft, onesided):
+    """The number of frequencies from 0 to the middle, and of frames."""
+    bins, count, two = x.shape[-3:]
+    expected = n_fft // 2 + 1 if onesided else n_fft
+    if bins != expected or two != 2 or not count:
+        raise ValueError(
+            f"istft: x {tuple(x.shape)} must be (..., {expected}, T, 2) for n_fft={n_fft} and "
+            f"onesided={onesided}: frequencies, one or more frames, (real, imaginary)"
+        )
+    return n_fft // 2 + 1, count
+
+
+def _check_weight(weight, start):
+    """Everywhere some window is not 0. PyTorch's limit, absolute as well."""
+    data = getattr(weight, "_data", weight)
+    low = data < 1e-11
+    if low.any():
+        raise ValueError(
+            f"istft: the squared windows add up to 0 at position {start + int(low.argmax())}: no "
+            "frame says anything there. Use center=True, a window that is not 0 at its ends, or a "
+            "smaller hop_length"
+        )
