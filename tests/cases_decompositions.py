@@ -1,4 +1,4 @@
-"""Rows of inverses, determinants and decompositions: ops/decompositions.py.
+"""Rows of inverses, determinants and decompositions: ops/systems.py, ops/decompositions.py.
 
 Idea: the oracles are definitions (minors, elimination by rows, Gram-Schmidt), or another of SciPy's
 algorithms. Inputs are well-conditioned: near a diagonal of 1.5, 2.1, 2.7 ..., so no two eigenvalues

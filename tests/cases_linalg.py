@@ -88,7 +88,8 @@ PRODUCTS = [
         linear=(0, 1),
     ),
     case(
-        "dot", ops.dot, lambda a, b: (a * b).sum(), [run((3,), (3,)), run((1,), (1,)), run((0,), (0,))],
+        "dot", ops.dot, lambda a, b: (a * b).sum(),
+        [run((3,), (3,)), run((1,), (1,)), run((0,), (0,))],
         linear=(0, 1),
     ),
     case(

@@ -313,7 +313,7 @@ def _table(place, table, wrapped=lambda like: like):
 
 
 def _looked_at(like):
-    """A function of cupy.linalg: it looks whether it failed only inside errstate(linalg="raise")."""
+    """A function of cupy.linalg, which notices that it failed in errstate(linalg="raise") only."""
 
     def call(*args, **kwargs):
         batches = {a.shape[:-2] for a in args if isinstance(a, ndarray)}

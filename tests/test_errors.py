@@ -15,7 +15,7 @@ from mistakes_arguments import DIMENSIONS, KEYWORDS
 from mistakes_conv import CONVOLUTION
 from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
-from mistakes_linalg import MATMUL
+from mistakes_linalg import DECOMPOSITIONS, EINSUM, MATMUL, SPECTRA
 from mistakes_loss import LOSSES
 from mistakes_shape import SHAPES
 
@@ -113,6 +113,9 @@ TABLE = [
     *SHAPES,
     *INDEXING,
     *MATMUL,
+    *EINSUM,
+    *DECOMPOSITIONS,
+    *SPECTRA,
     *CONVOLUTION,
     *LOSSES,
     *GRADIENTS,

@@ -3,7 +3,7 @@
 Idea: NumPy and CuPy do the mathematics. Here stands what they leave to the caller: a stack of
 products as one product or in two threads, triangular systems in stacks, float16 (which LAPACK does
 not know: computed in float32), and an error for a singular matrix on either device.
-Invariant: inputs are only read. Read next: numpy.py (halves), ../ops/decompositions.py.
+Invariant: inputs are only read. Read next: numpy.py (halves), ../ops/systems.py.
 """
 
 import math
@@ -23,7 +23,7 @@ def matmul(a, b):
     """a @ b where one of them is a stack: as one product if b is one matrix, else in two halves."""
     if type(a) is not ndarray or min(a.ndim, b.ndim) < 2:
         return a @ b
-    n, k, m = *a.shape[-2:], b.shape[-1]
+    n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
     if b.ndim == 2 and a.size and a.flags.c_contiguous and k == b.shape[0]:
         return (a.reshape(-1, k) @ b).reshape(*a.shape[:-1], m)
     one = 2.0 * n * k * m

@@ -1,9 +1,9 @@
 """Frames of signals and their spectra, on arrays.
 
-Idea: two pairs of maps, each the adjoint of the other. Windows cut a signal into overlapping frames;
-adding weighted frames back where they came from is the adjoint. A frame's spectrum is its Fourier
-transform for the frequencies from 0 on; the adjoint is an inverse transform that counts the others,
-which are their mirror images, once. Complex numbers stand as a last dimension (real, imaginary).
+Idea: two pairs of maps, each the adjoint of the other. Windows cut a signal into frames that
+overlap; adding weighted frames where they came from is the adjoint. A frame's spectrum is its
+Fourier transform for the frequencies from 0 on; the adjoint is an inverse transform that counts the
+others, which mirror them, not at all. A complex number is a last dimension (real, imaginary).
 Invariant: results are new memory, never a view of overlapping frames.
 Read next: ../ops/signal.py.
 """

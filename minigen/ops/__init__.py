@@ -40,14 +40,12 @@ from minigen.ops.creation import (
 )
 from minigen.ops.decompositions import (
     cholesky,
-    det,
     eigh,
-    inv,
     qr,
-    slogdet,
-    solve,
-    solve_triangular,
     svd,
+)
+from minigen.ops.einsum import (
+    einsum,
 )
 from minigen.ops.elementwise import (
     abs,
@@ -80,9 +78,6 @@ from minigen.ops.elementwise import (
     square,
     sub,
     where,
-)
-from minigen.ops.einsum import (
-    einsum,
 )
 from minigen.ops.functions import (
     cos,
@@ -172,6 +167,13 @@ from minigen.ops.softmax import (
     log_softmax,
     logsumexp,
     softmax,
+)
+from minigen.ops.systems import (
+    det,
+    inv,
+    slogdet,
+    solve,
+    solve_triangular,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`

@@ -66,9 +66,13 @@ def einsum(equation, *operands):
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
     if not isinstance(equation, str):
+        given = "a tensor" if hasattr(equation, "dtype") else repr(equation)
         raise TypeError(
-            f'einsum: the equation comes first, as text such as "ij,jk->ik", not {equation!r}'
+            f'einsum: the equation comes first, as text such as "ij,jk->ik", not {given}'
         )
+    for x in operands:
+        if not hasattr(x, "shape"):
+            raise TypeError(f"einsum: {type(x).__name__} {x!r} is not a tensor")
     if len(dtypes := {x.dtype: None for x in operands}) > 1:
         names = " and ".join(map(str, dtypes))
         raise TypeError(f"einsum: dtypes {names} differ; cast one with .to()")
@@ -175,7 +179,8 @@ def _pair(i, j, a, b, kept, output, sizes):
     rows, columns = [t for t in a if t not in b], [t for t in b if t not in a]
     wanted = output if output is not None else [*[t for t in a if t in b], *rows, *columns]
     stack = [t for t in wanted if t in a and t in b and t in kept]
-    inner = [t for t in max(a, b, key=lambda t: _count(t, sizes)) if t in a and t in b and t not in kept]
+    larger = max(a, b, key=lambda term: _count(term, sizes))
+    inner = [t for t in larger if t in a and t in b and t not in kept]
     if not inner:
         result = [t for t in wanted if t in kept]
         return Pair(i, j, *(_spread(t, result, sizes) for t in (a, b)), False, None), result
@@ -208,36 +213,42 @@ def _spread(term, result, sizes):
 def _read(equation, shapes):
     """The letters of each operand and of the output, as lists; "..." as numbers -1, -2 ..."""
     inputs, arrow, output = equation.replace(" ", "").partition("->")
-    wrong = next((c for c in inputs + output if not (c.isascii() and c.isalpha()) and c not in ",."), "")
-    if wrong or "," in output:
-        raise _malformed(equation, f"{wrong or ','!r} has no place there: letters, ... and one ->")
+    for c in inputs + output.replace(",", "-"):
+        if not (c in ",." or (c.isascii() and c.isalpha())):
+            raise _malformed(equation, f"{c!r} has no place there: letters, commas, ... and one ->")
     parts = inputs.split(",")
     if len(parts) != len(shapes):
-        raise _malformed(equation, f"it names {len(parts)} operands, {len(shapes)} were given")
-    terms, widest = [], 0
+        raise _malformed(equation, f"it names {len(parts)} operands, {len(shapes)} given")
+    terms = []
     for k, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
-        before, dots, after = part.partition("...")
-        extra = len(shape) - len(before + after)
-        if "." in before + after:
-            raise _malformed(equation, f"one ... of three dots in {part!r} at most")
-        if extra < 0 or (extra and not dots):
+        before, dots, after = _around_dots(equation, part)
+        named = len(before + after)
+        if len(shape) < named or (len(shape) > named and not dots):
             raise _malformed(
-                equation, f"{part!r} names {len(before + after)} dimensions, operand {k} {shape} "
-                f"has {len(shape)}"
+                equation,
+                f"{part!r} names {named} dimensions, operand {k} {shape} has {len(shape)}"
+                + "; ... stands for the others" * (len(shape) > named),
             )
-        terms.append([*before, *range(-extra, 0), *after])
-        widest = max(widest, extra)
-    ellipsis = list(range(-widest, 0))
+        terms.append([*before, *range(named - len(shape), 0), *after])
+    anything = list(range(min([0, *[t for term in terms for t in term if t.__class__ is int]]), 0))
     if not arrow:
-        once = sorted(c for c in {*inputs} - {*",."} if inputs.count(c) == 1)
-        return terms, ellipsis + once
-    before, dots, after = output.partition("...")
-    letters = before + after
-    for c in letters:
-        if c == "." or letters.count(c) > 1 or c not in inputs:
-            why = "occurs twice" if letters.count(c) > 1 else "is in no operand"
-            raise _malformed(equation, f"{c!r} of the output {output!r} {why}")
-    return terms, [*before, *(ellipsis if dots else ()), *after]
+        return terms, anything + sorted(c for c in {*inputs} - {*",."} if inputs.count(c) == 1)
+    before, dots, after = _around_dots(equation, output)
+    for c in before + after:
+        if c not in inputs:
+            raise _malformed(equation, f"{c} of the output is in no operand")
+        if output.count(c) > 1:
+            raise _malformed(
+                equation, f"{c} is twice in the output; a diagonal matrix is no sum of products"
+            )
+    return terms, [*before, *(anything if dots else ()), *after]
+
+
+def _around_dots(equation, part):
+    before, dots, after = part.partition("...")
+    if "." in before + after:
+        raise _malformed(equation, f"{part!r} may have three dots, once")
+    return before, dots, after
 
 
 def _malformed(equation, why):
@@ -252,16 +263,19 @@ def _sizes(equation, terms, shapes):
         for letter, size in zip(term, shape, strict=True):
             if own.setdefault(letter, size) != size:
                 raise _malformed(
-                    equation, f"{letter} stands for the diagonal of operand {k} {shape}, but its "
-                    f"sizes {own[letter]} and {size} differ"
+                    equation,
+                    f"{letter} stands for the diagonal of operand {k} {shape}, but its sizes "
+                    f"{own[letter]} and {size} differ",
                 )
             known = sizes.get(letter, 1)
             if known == 1:
                 sizes[letter], owner[letter] = size, k
             elif size not in (1, known):
+                first = owner[letter]
                 raise _malformed(
-                    equation, f"{letter if isinstance(letter, str) else '...'} has size {known} in "
-                    f"operand {owner[letter]} {shapes[owner[letter]]} and {size} in operand {k} "
-                    f"{shape}; sizes must agree, or be 1"
+                    equation,
+                    f"{letter if isinstance(letter, str) else '...'} has size {known} in operand "
+                    f"{first} {shapes[first]} and {size} in operand {k} {shape}; sizes must agree, "
+                    "or be 1",
                 )
     return sizes

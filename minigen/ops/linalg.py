@@ -2,7 +2,7 @@
 
 Idea: one primitive, `matmul` of two stacks of matrices; vectors become matrices with one row or
 column, tensors matrices with merged dimensions. The gradient of a product is two products.
-Read next: einsum.py (any product of tensors), decompositions.py, conv.py (a product too).
+Read next: einsum.py (any product of tensors), systems.py (equations), conv.py.
 """
 
 import math

@@ -90,10 +90,7 @@ def stft(
     if center:
         x = _extended(x, n_fft // 2, pad_mode)
     if x.shape[-1] < n_fft:
-        raise ValueError(
-            f"stft: x has {x.shape[-1]} values{' with its padding' * center}, less than one frame "
-            f"of n_fft={n_fft}"
-        )
+        raise ValueError(f"stft: x {tuple(x.shape)} is shorter than one frame, n_fft={n_fft}")
     y = _rfft(_windowed(x, window * n_fft**-0.5 if normalized else window, hop))
     if not onesided:  # the frequency n - k is the conjugate of k
         rest = y[..., 1 : (n_fft + 1) // 2, :]
@@ -124,16 +121,14 @@ def istft(
     """
     _check_signal("istft", x, 3, "(N, T, 2) or (B, N, T, 2)")
     hop, window = _framing("istft", x, n_fft, hop_length, win_length, window)
-    if hop > (win_length or n_fft):
-        raise ValueError(f"istft: hop_length={hop} leaves gaps between windows of {win_length or n_fft}")
-    bins, count = _check_spectrum(x, n_fft, onesided)
-    x = _frames_last(x if onesided else x[..., :bins, :, :])
-    # a frequency k stands for n - k, too; 0 and, for even n, the middle one are alone
-    twice = _ones(bins, x) * (2 * n_fft ** (-0.5 if normalized else -1))
-    twice[:1] /= 2
-    twice[(n_fft + 1) // 2 :] /= 2
+    _check_spectrum(x, n_fft, onesided)
+    bins, count = n_fft // 2 + 1, x.shape[-2]
+    if length is not None:
+        _check_whole("istft", "length", length, 0)
+    x = x if onesided else x[..., :bins, :, :]
     total = n_fft + hop * (count - 1)
-    y = _overlap_add(_rfft_adjoint(x * twice[:, None], n_fft), window, hop, total)
+    scale = n_fft**-0.5 if normalized else 1 / n_fft
+    y = _overlap_add(_inverse(_frames_last(x), n_fft, scale), window, hop, total)
     squares = broadcast_to(window * window, (count, n_fft))
     weight = _overlap_add(squares, _ones(n_fft, x), hop, total)
     start = n_fft // 2 if center else 0
@@ -143,6 +138,17 @@ def istft(
     y = y / weight
     missing = 0 if length is None else length - y.shape[-1]
     return pad(y, (0, missing)) if missing else y
+
+
+def _inverse(x, n_fft, scale):
+    """The inverse of _rfft for scale = 1/n_fft: a frequency k stands for n - k, too.
+
+    The first one and, for even n_fft, the last stand alone.
+    """
+    twice = _ones(x.shape[-2], x) * (2 * scale)
+    twice[:1] /= 2
+    twice[(n_fft + 1) // 2 :] /= 2
+    return _rfft_adjoint(x * twice[:, None], n_fft)
 
 
 def _frames_last(x):
@@ -190,30 +196,36 @@ def _check_signal(function, x, ndim, shapes):
         raise TypeError(f"{function}: x holds {x.dtype}, not floats; use x.float()")
 
 
+def _check_whole(function, name, value, least=1):
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(
+            f"{function}: {name} must be a whole number from {least}, not {value!r}"
+        )
+
+
 def _framing(function, x, n_fft, hop_length, win_length, window):
     """The hop, and the window with zeros around it up to n_fft."""
-    given = {"n_fft": n_fft, "hop_length": hop_length, "win_length": win_length}
-    for name, value in given.items():
-        if (value is not None or name == "n_fft") and (not isinstance(value, Integral) or value < 1):
-            raise ValueError(f"{function}: {name} must be a whole number from 1, not {value!r}")
+    _check_whole(function, "n_fft", n_fft)
+    hop = max(1, n_fft // 4) if hop_length is None else hop_length
     size = n_fft if win_length is None else win_length
+    _check_whole(function, "hop_length", hop)
+    _check_whole(function, "win_length", size)
     if size > n_fft:
         raise ValueError(f"{function}: win_length={size} is longer than a frame, n_fft={n_fft}")
+    if function == "istft" and hop > size:
+        raise ValueError(f"istft: hop_length={hop} leaves gaps between windows of {size}")
     if window is None:
         window = _ones(size, x)
     elif tuple(window.shape) != (size,):
         raise ValueError(
-            f"{function}: window {tuple(window.shape)} must have shape ({size},), "
-            + ("as win_length says" if win_length else "as long as a frame, or give win_length")
+            f"{function}: window {tuple(window.shape)} must have shape ({size},): n_fft, or "
+            "win_length where it is given"
         )
     left = (n_fft - size) // 2
-    if size < n_fft:
-        window = pad(window, (left, n_fft - size - left))
-    return max(1, n_fft // 4) if hop_length is None else hop_length, window
+    return hop, pad(window, (left, n_fft - size - left)) if size < n_fft else window
 
 
 def _check_spectrum(x, n_fft, onesided):
-    """The number of frequencies from 0 to the middle, and of frames."""
     bins, count, two = x.shape[-3:]
     expected = n_fft // 2 + 1 if onesided else n_fft
     if bins != expected or two != 2 or not count:
@@ -221,13 +233,11 @@ def _check_spectrum(x, n_fft, onesided):
             f"istft: x {tuple(x.shape)} must be (..., {expected}, T, 2) for n_fft={n_fft} and "
             f"onesided={onesided}: frequencies, one or more frames, (real, imaginary)"
         )
-    return n_fft // 2 + 1, count
 
 
 def _check_weight(weight, start):
     """Everywhere some window is not 0. PyTorch's limit, absolute as well."""
-    data = getattr(weight, "_data", weight)
-    low = data < 1e-11
+    low = getattr(weight, "_data", weight) < 1e-11
     if low.any():
         raise ValueError(
             f"istft: the squared windows add up to 0 at position {start + int(low.argmax())}: no "
