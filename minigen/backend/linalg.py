@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from minigen.backend import array_module, linalg_raises, ndarray
+from minigen.backend import array_module, linalg_raises, ndarray, quiet
 from minigen.backend.numpy import halves
 
 LONG = 6e7  # floating-point operations, about 0.5 ms: from here on two threads gain
@@ -80,8 +80,8 @@ def solve(A, B):
 def solve_triangular(A, B, upper, unit):
     """A⁻¹·B where only a triangle of A counts; unit: with a diagonal of ones instead of A's.
 
-    Substitution by SciPy for one matrix and for large ones. Small ones, and a GPU's, go through
-    `solve` as upper triangular: there the LU decomposition is A itself, with nothing to eliminate.
+    Substitution for one matrix, or for large ones one after another. Stacks of small ones, and a
+    GPU's, go through `solve` as upper triangular: their LU decomposition has nothing to eliminate.
     """
     xp, n = array_module(A), A.shape[-1]
     if xp is np and A.size and B.size and (A.ndim == 2 or n >= SMALL):
@@ -95,26 +95,49 @@ def solve_triangular(A, B, upper, unit):
 
 
 def _substituted(A, B, upper, unit):
-    from scipy.linalg import solve_triangular as substitute
+    from scipy.linalg import lapack
 
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     a, b = (np.broadcast_to(wide(x), (*batch, *x.shape[-2:])) for x in (A, B))
-    X = np.empty(b.shape, np.result_type(A, B))
+    X = np.empty(b.shape, np.result_type(a, b))
+    substitute = lapack.strtrs if X.dtype == "float32" else lapack.dtrtrs
+    rows = a.strides[-2] > a.strides[-1]  # LAPACK reads columns: of Aᵀ, if A's rows are contiguous
+    a = a.swapaxes(-1, -2) if rows else a
     for at in np.ndindex(batch):
-        X[at] = substitute(a[at], b[at], lower=not upper, unit_diagonal=unit, check_finite=False)
-    return X
+        X[at], failed = substitute(a[at], b[at], upper == rows, rows, unit)
+        if failed:
+            raise np.linalg.LinAlgError("singular")
+    return back(X, A, B)
 
 
 # ---- cofactors: the derivative of the determinant, of singular matrices too
 #
-# Cofactors of a product are the product of the cofactors. With A = U·S·Vᵀ, those of A are
-# ±U·cof(S)·Vᵀ, and cof(S) of a diagonal S is products of the other singular values: no division.
+# The fast way is det(A)·A⁻ᵀ. What follows is for matrices that are singular, or nearly so, and for
+# the second derivative: cofactors of a product are the product of the cofactors, so those of
+# A = U·S·Vᵀ are ±U·cof(S)·Vᵀ, and cof(S) of a diagonal S is products of its elements: no division.
 
 
 def cofactors(A):
     """The matrix of cofactors, det(A)·A⁻ᵀ where A⁻¹ exists.   (..., n, n) -> (..., n, n)"""
+    inverse = _well_conditioned_inverse(wide(A))
+    if inverse is not None:
+        det = lapack("det", wide(A))[..., None, None]
+        return back(det * inverse.swapaxes(-1, -2), A)
     U, s, Vh, sign = _turned(A)
-    return (U * (sign * _without(s)[..., None, :])) @ Vh
+    return back((U * (sign * _without(s)[..., None, :])) @ Vh, A)
+
+
+def _well_conditioned_inverse(A):
+    """A⁻¹ if half of its digits, or more, are right in the whole stack; else None."""
+    try:
+        Y = lapack("inv", A)
+    except np.linalg.LinAlgError:
+        return None
+    if not A.size:
+        return Y
+    with quiet():
+        condition = abs(A).max((-1, -2)) * abs(Y).max((-1, -2)) * A.shape[-1]
+    return Y if (condition < np.finfo(A.dtype).eps ** -0.5).all() else None
 
 
 def cofactor_slope(A, H):
@@ -129,7 +152,7 @@ def cofactor_slope(A, H):
 
 def _turned(A):
     """U, s, Vᵀ of the singular value decomposition, and det(U)·det(V) = ±1 as (..., 1, 1)."""
-    U, s, Vh = lapack("svd", A)
+    U, s, Vh = lapack("svd", wide(A))
     det, sign = array_module(A).linalg.det, array_module(A).sign
     return U, s, Vh, sign(det(U) * det(Vh))[..., None, None]
 

@@ -37,19 +37,24 @@ def overlap_add(y, window, hop, length):
     return back(x.reshape(*x.shape[:-2], rows * hop)[..., :length], y, window)
 
 
-def rfft(x):
-    """Σ_t x[t]·exp(-2πi·k·t/n), k = 0 ... n//2.   (..., n) -> (..., n//2 + 1, 2)"""
+def rfft(x, twice):
+    """Σ_t x[t]·exp(-2πi·k·t/n), k = 0 ... n//2.   (..., n) -> (..., n//2 + 1, 2)
+
+    twice: times 2 for each k that has a mirror, n - k: all but 0 and, for even n, the last. So the
+    adjoint is n times the inverse transform.
+    """
     y = array_module(x).ascontiguousarray(fft_module(x).rfft(wide(x)))
+    if twice:
+        y[..., 1 : (x.shape[-1] + 1) // 2] *= 2
     parts = y.view("float32" if y.dtype.itemsize == 8 else "float64")
     return back(parts.reshape(*y.shape, 2), x)
 
 
-def rfft_adjoint(y, n):
-    """Σ_k y[k, 0]·cos(2πkt/n) - y[k, 1]·sin(2πkt/n).   (..., n//2 + 1, 2) -> (..., n)"""
+def rfft_adjoint(y, n, twice):
+    """Σ_k (1, or 2 if twice)·(y[k, 0]·cos(2πkt/n) - y[k, 1]·sin(2πkt/n)).   -> (..., n)"""
     parts = array_module(y).ascontiguousarray(wide(y))
-    whole = parts.view("complex64" if parts.dtype.itemsize == 4 else "complex128")[..., 0]
-    half = whole * 0.5  # irfft counts all but the first and, for even n, the last one twice
-    half[..., 0] = whole[..., 0]
-    if n % 2 == 0:
-        half[..., -1] = whole[..., -1]
+    half = parts.view("complex64" if parts.dtype.itemsize == 4 else "complex128")[..., 0]
+    if not twice:  # irfft counts a k that has a mirror twice
+        half = half.copy()
+        half[..., 1 : (n + 1) // 2] *= 0.5
     return back(fft_module(y).irfft(half, n, norm="forward"), y)

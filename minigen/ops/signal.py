@@ -49,14 +49,14 @@ def _overlap_add(frames, window, hop, length):
     return arrays.overlap_add(frames, window, hop, length)
 
 
-@primitive(lambda g, x_shape: _rfft_adjoint(g, x_shape[-1]))
-def _rfft(x):
-    return arrays.rfft(x)
+@primitive(lambda g, x_shape, twice: _rfft_adjoint(g, x_shape[-1], twice))
+def _rfft(x, twice):
+    return arrays.rfft(x, twice)
 
 
-@primitive(lambda g: _rfft(g))
-def _rfft_adjoint(y, n):
-    return arrays.rfft_adjoint(y, n)
+@primitive(lambda g, twice: _rfft(g, twice))
+def _rfft_adjoint(y, n, twice):
+    return arrays.rfft_adjoint(y, n, twice)
 
 
 # ---- the public pair
@@ -91,7 +91,7 @@ def stft(
         x = _extended(x, n_fft // 2, pad_mode)
     if x.shape[-1] < n_fft:
         raise ValueError(f"stft: x {tuple(x.shape)} is shorter than one frame, n_fft={n_fft}")
-    y = _rfft(_windowed(x, window * n_fft**-0.5 if normalized else window, hop))
+    y = _rfft(_windowed(x, window * n_fft**-0.5 if normalized else window, hop), False)
     if not onesided:  # the frequency n - k is the conjugate of k
         rest = y[..., 1 : (n_fft + 1) // 2, :]
         y = cat([y, flip(rest, -2) * _conjugate(rest)], -2)
@@ -122,13 +122,14 @@ def istft(
     _check_signal("istft", x, 3, "(N, T, 2) or (B, N, T, 2)")
     hop, window = _framing("istft", x, n_fft, hop_length, win_length, window)
     _check_spectrum(x, n_fft, onesided)
-    bins, count = n_fft // 2 + 1, x.shape[-2]
     if length is not None:
         _check_whole("istft", "length", length, 0)
-    x = x if onesided else x[..., :bins, :, :]
+    x = x if onesided else x[..., : n_fft // 2 + 1, :, :]
+    count = x.shape[-2]
     total = n_fft + hop * (count - 1)
+    frames = _rfft_adjoint(_frames_last(x), n_fft, True)  # n_fft times too large
     scale = n_fft**-0.5 if normalized else 1 / n_fft
-    y = _overlap_add(_inverse(_frames_last(x), n_fft, scale), window, hop, total)
+    y = _overlap_add(frames, window * scale, hop, total)
     squares = broadcast_to(window * window, (count, n_fft))
     weight = _overlap_add(squares, _ones(n_fft, x), hop, total)
     start = n_fft // 2 if center else 0
@@ -138,17 +139,6 @@ def istft(
     y = y / weight
     missing = 0 if length is None else length - y.shape[-1]
     return pad(y, (0, missing)) if missing else y
-
-
-def _inverse(x, n_fft, scale):
-    """The inverse of _rfft for scale = 1/n_fft: a frequency k stands for n - k, too.
-
-    The first one and, for even n_fft, the last stand alone.
-    """
-    twice = _ones(x.shape[-2], x) * (2 * scale)
-    twice[:1] /= 2
-    twice[(n_fft + 1) // 2 :] /= 2
-    return _rfft_adjoint(x * twice[:, None], n_fft)
 
 
 def _frames_last(x):
