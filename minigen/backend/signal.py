@@ -10,7 +10,7 @@ Read next: ../ops/signal.py.
 
 import numpy as np
 
-from minigen.backend import array_module, fft_module
+from minigen.backend import array_module, fft_module, ndarray
 from minigen.backend.linalg import back, wide
 
 
@@ -52,7 +52,9 @@ def rfft(x, twice):
 
 def rfft_adjoint(y, n, twice):
     """Σ_k (1, or 2 if twice)·(y[k, 0]·cos(2πkt/n) - y[k, 1]·sin(2πkt/n)).   -> (..., n)"""
-    parts = array_module(y).ascontiguousarray(wide(y))
+    parts = wide(y)
+    if type(y) is not ndarray or parts.strides[-1] != parts.itemsize:  # else complex in any order
+        parts = array_module(y).ascontiguousarray(parts)
     half = parts.view("complex64" if parts.dtype.itemsize == 4 else "complex128")[..., 0]
     if not twice:  # irfft counts a k that has a mirror twice
         half = half.copy()
