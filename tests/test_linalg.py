@@ -152,7 +152,7 @@ def test_a_product_in_two_halves_is_the_product(monkeypatch, a, b):
         calls.append(n)
         cpu.halves(f, n)
 
-    monkeypatch.setattr(arrays, "LONG", 0)
+    monkeypatch.setattr(arrays, "SURE", 0)
     monkeypatch.setattr(arrays, "halves", halves)
     a, b = normal(3, a, b)
     for x, y in itertools.product((a, np.asfortranarray(a), a[..., ::-1]), (b, b.swapaxes(0, 0))):

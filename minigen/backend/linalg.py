@@ -13,9 +13,13 @@ import numpy as np
 from minigen.backend import array_module, linalg_raises, ndarray, quiet
 from minigen.backend.numpy import halves
 
-LONG = 6e7  # floating-point operations, about 0.5 ms: from here on two threads gain
-LARGE = 3e7  # of a single product: BLAS's own threads are busy with it
-CALL = 5e3  # what each product of a stack costs on top, in operations
+# In floating-point operations, of which a core does 1e8 in a millisecond:
+LARGE = 3e7  # one product of a stack: from here on BLAS's own threads are kept busy by it
+THREADED = 5e5  # one product: from here on BLAS starts its threads for it, and waits for them
+LONG = 5e7  # a stack of such products: two Python threads gain
+SURE = 2e8  # a stack of smaller products, which have nothing to win but the second core
+CALL = 5e3  # what each product costs on top
+
 SMALL = 32  # rows of a triangular matrix: below, one LU of a whole stack beats a loop over it
 
 
@@ -28,7 +32,8 @@ def matmul(a, b):
         return (a.reshape(-1, k) @ b).reshape(*a.shape[:-1], m)
     one = 2.0 * n * k * m
     count = max(math.prod(a.shape[:-2]), math.prod(b.shape[:-2]))
-    if one > LARGE or count * (one + CALL) < LONG or k != b.shape[-2]:
+    enough = LONG if one > THREADED else SURE
+    if one > LARGE or count * (one + CALL) < enough or k != b.shape[-2]:
         return a @ b
     return _in_halves(a, b)
 

@@ -17,6 +17,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from minigen.backend import array_module
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import cast
 from minigen.ops.linalg import matmul
@@ -70,9 +71,7 @@ def einsum(equation, *operands):
         raise TypeError(
             f'einsum: the equation comes first, as text such as "ij,jk->ik", not {given}'
         )
-    for x in operands:
-        if not hasattr(x, "shape"):
-            raise TypeError(f"einsum: {type(x).__name__} {x!r} is not a tensor")
+    check_tensors("einsum", *operands)
     if len(dtypes := {x.dtype: None for x in operands}) > 1:
         names = " and ".join(map(str, dtypes))
         raise TypeError(f"einsum: dtypes {names} differ; cast one with .to()")

@@ -9,9 +9,11 @@ import math
 from operator import index
 
 from minigen.backend import linalg as arrays
-from minigen.errors import check_dim
+from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.shape import permute, reshape, squeeze, unsqueeze
+
+FEW = 2**20  # elements of one factor times those of the other: a stack too small to think about
 
 
 @primitive(lambda g: _mT(g))
@@ -50,7 +52,9 @@ def matmul(a, b):
     if a.dtype != b.dtype:
         raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
     try:
-        return a @ b if a.ndim + b.ndim < 5 else arrays.matmul(a, b)
+        if a.ndim + b.ndim < 5 or a.size * b.size < FEW:
+            return a @ b
+        return arrays.matmul(a, b)
     except ValueError as error:
         raise ValueError(_mismatch(a.shape, b.shape)) from error
 
@@ -87,7 +91,8 @@ def linear(x, weight, bias=None):
             f"linear: x {x.shape} with weight {weight.shape}: the last size of x must be weight's "
             f"second{hint}"
         )
-    y = x @ weight.T if x.ndim < 3 else arrays.matmul(x, weight.T)
+    few = x.ndim < 3 or x.size * weight.size < FEW
+    y = x @ weight.T if few else arrays.matmul(x, weight.T)
     if bias is not None:
         if bias.shape != weight.shape[:1]:
             raise ValueError(
@@ -114,6 +119,7 @@ def dot(a, b):
 
 
 def _check_vectors(function, a, b, instead):
+    check_tensors(function, a, b)
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(
             f"{function}: a {tuple(a.shape)} and b {tuple(b.shape)} must be vectors, (n,); "
@@ -128,6 +134,7 @@ def tensordot(a, b, dims=2):
     dims: how many, the last of a with the first of b in order; or two lists, a's and b's.
     dims=0: all products. ValueError if paired sizes differ.
     """
+    check_tensors("tensordot", a, b)
     ours, theirs = _paired(a, b, dims)
     for i, j in zip(ours, theirs, strict=True):
         if a.shape[i] != b.shape[j]:

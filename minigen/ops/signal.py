@@ -15,6 +15,7 @@ from numbers import Integral
 
 from minigen.backend import array_module
 from minigen.backend import signal as arrays
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.padding import pad
 from minigen.ops.reduce import sum
@@ -180,6 +181,7 @@ def _extended(x, width, mode):
 
 
 def _check_signal(function, x, ndim, shapes):
+    check_tensors(function, x)
     if x.ndim not in (ndim, ndim + 1):
         raise ValueError(f"{function}: x {tuple(x.shape)} must be {shapes}")
     if x.dtype.kind not in "fV":
@@ -206,7 +208,8 @@ def _framing(function, x, n_fft, hop_length, win_length, window):
         raise ValueError(f"istft: hop_length={hop} leaves gaps between windows of {size}")
     if window is None:
         window = _ones(size, x)
-    elif tuple(window.shape) != (size,):
+    check_tensors(function, window)
+    if tuple(window.shape) != (size,):
         raise ValueError(
             f"{function}: window {tuple(window.shape)} must have shape ({size},): n_fft, or "
             "win_length where it is given"

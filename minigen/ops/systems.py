@@ -15,6 +15,7 @@ from numpy.linalg import LinAlgError
 
 from minigen.backend import array_module
 from minigen.backend import linalg as arrays
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused, primitive
 from minigen.ops.einsum import _diagonal
 from minigen.ops.linalg import _mT, matmul
@@ -27,6 +28,7 @@ from minigen.tensor import Tensor
 
 def _check(function, A, square=True):
     """A is a stack of (square) float matrices, or there is an error."""
+    check_tensors(function, A)
     if A.ndim < 2 or (square and A.shape[-1] != A.shape[-2]):
         kind = "a square matrix, (..., n, n)" if square else "a matrix, (..., m, n)"
         raise ValueError(f"{function}: A {tuple(A.shape)} must be {kind}, or a stack of them")
@@ -106,6 +108,7 @@ def solve(A, B, *, left=True):
     sizes broadcast. LinAlgError if A is exactly singular.
     """
     _check("solve", A)
+    check_tensors("solve", B)
     vector = B.ndim == 1 or tuple(B.shape) == tuple(A.shape[:-1])
     _check_sides("solve", A, B, left or vector, -1 if vector else -2)
     if vector:
@@ -157,6 +160,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     counts as ones; their gradient is 0. LinAlgError if A has a 0 on its diagonal.
     """
     _check("solve_triangular", A)
+    check_tensors("solve_triangular", B)
     if B.ndim < 2:
         raise ValueError(f"solve_triangular: B {tuple(B.shape)} must be a matrix: B.unsqueeze(-1)")
     _check_sides("solve_triangular", A, B, left, -2)
