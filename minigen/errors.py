@@ -99,6 +99,13 @@ def unknown_argument(function, name, known):
     return f"{function}: no argument {name} (it takes {', '.join(known)}){guess}"
 
 
+def check_tensors(function, *values):
+    """TypeError for the first of the values that is neither a tensor nor an array."""
+    for value in values:
+        if not isinstance(value, Tensor) and not is_array(value):
+            raise TypeError(f"{function}: {type(value).__name__} {value!r} is not a tensor")
+
+
 def check_dim(function, dim, ndim, of="a tensor"):
     """dim as a number in [0, ndim). IndexError naming the function and the range, or TypeError."""
     if not isinstance(dim, numbers.Integral):

@@ -11,6 +11,7 @@ import numpy as np
 from cases_activations import ACTIVATIONS
 from cases_conv import CONV
 from cases_distance import DISTANCES
+from cases_decompositions import DECOMPOSITIONS
 from cases_elementwise import ELEMENTWISE
 from cases_functions import FUNCTIONS
 from cases_gather import READING
@@ -25,6 +26,7 @@ from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
 from cases_scan import SCANS
 from cases_shape import SHAPE
+from cases_signal import SIGNAL
 from cases_softmax import SOFTMAX
 from cases_sort import SORTING
 
@@ -42,6 +44,8 @@ CASES = [
     *PADDING,
     *READING,
     *PRODUCTS,
+    *DECOMPOSITIONS,
+    *SIGNAL,
     *CONV,
     *POOLING,
     *RESAMPLING,

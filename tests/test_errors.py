@@ -16,7 +16,7 @@ from mistakes_conv import CONVOLUTION
 from mistakes_distance import DISTANCES
 from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
-from mistakes_linalg import MATMUL
+from mistakes_linalg import DECOMPOSITIONS, EINSUM, MATMUL, SPECTRA
 from mistakes_loss import LOSSES
 from mistakes_pool import POOLING
 from mistakes_loss import CLASSES, LOSSES
@@ -120,6 +120,9 @@ TABLE = [
     *SORTING,
     *INDEXING,
     *MATMUL,
+    *EINSUM,
+    *DECOMPOSITIONS,
+    *SPECTRA,
     *CONVOLUTION,
     *POOLING,
     *LOSSES,

@@ -75,6 +75,15 @@ def test_what_is_done_is_done_on_the_current_gpu():
     assert there.get().tolist() == [1, 1] and X.device == Device() and cupy.asarray(X) is X
 
 
+def test_linear_algebra_fails_aloud_where_asked():
+    with pytest.raises(AssertionError, match="in silence"):
+        cupy.linalg.inv(X * 0)
+    with fake_cupy._errstate(linalg="raise"), pytest.raises(np.linalg.LinAlgError):
+        cupy.linalg.inv(X * 0)
+    with pytest.raises(ValueError, match="same leading sizes"):
+        cupy.linalg.solve(cupy.stack([X, X]), X)
+
+
 def known(function):
     """The names of a function's parameters: from its signature, where that says it all, else all
     words of its docstring."""
@@ -87,7 +96,12 @@ def known(function):
 
 def test_cupy_has_the_same_names_and_parameters():
     real = pytest.importorskip("cupy", reason="CuPy is not installed (importing it needs no GPU)")
-    for table, place in ((fake_cupy.METHODS, real.ndarray), (fake_cupy.FUNCTIONS, real)):
+    for table, place in (
+        (fake_cupy.METHODS, real.ndarray),
+        (fake_cupy.FUNCTIONS, real),
+        (fake_cupy.LINALG, real.linalg),
+        (fake_cupy.FFT, real.fft),
+    ):
         for names, parameters in table.items():
             for name in names.split():
                 assert set(parameters.replace("*", "").split()) <= known(getattr(place, name)), name

@@ -143,6 +143,20 @@ def erf(x):
     return special.erf(x)
 
 
+def linalg_raises(x):
+    """Context: LinAlgError where NumPy raises it; CuPy looks at what failed only if asked."""
+    return _gpu().linalg_raises() if _is_cupy(x) else contextlib.nullcontext()
+
+
+def fft_module(x):
+    """The module with rfft and irfft for x: SciPy's (vectors of float32) or CuPy's."""
+    if _is_cupy(x):
+        return sys.modules["cupy"].fft
+    from scipy import fft
+
+    return fft
+
+
 def quiet():
     """Context: division by zero and overflow make inf and nan in silence (CuPy never warns)."""
     return np.errstate(all="ignore")

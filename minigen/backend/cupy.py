@@ -58,6 +58,13 @@ def erf(x):
     return erf(x)
 
 
+def linalg_raises():
+    """Context: a linear algebra function that fails raises LinAlgError (and waits for the GPU)."""
+    import cupyx
+
+    return cupyx.errstate(linalg="raise")
+
+
 def byte_range(x):
     """First and one-past-last address that the array may touch."""
     low, high = x.data.ptr, x.data.ptr

@@ -46,6 +46,14 @@ from minigen.ops.distance import (
     cdist,
     cosine_similarity,
     pairwise_distance,
+from minigen.ops.decompositions import (
+    cholesky,
+    eigh,
+    qr,
+    svd,
+)
+from minigen.ops.einsum import (
+    einsum,
 )
 from minigen.ops.elementwise import (
     abs,
@@ -103,8 +111,11 @@ from minigen.ops.index import (
     index,
 )
 from minigen.ops.linalg import (
+    dot,
     linear,
     matmul,
+    outer,
+    tensordot,
 )
 from minigen.ops.loss import (
     binary_cross_entropy,
@@ -181,6 +192,10 @@ from minigen.ops.shape import (
     unsqueeze,
     view,
 )
+from minigen.ops.signal import (
+    istft,
+    stft,
+)
 from minigen.ops.softmax import (
     log_softmax,
     logsumexp,
@@ -193,6 +208,12 @@ from minigen.ops.sort import (
     searchsorted,
     sort,
     topk,
+from minigen.ops.systems import (
+    det,
+    inv,
+    slogdet,
+    solve,
+    solve_triangular,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`

@@ -1,14 +1,19 @@
-"""Products of matrices.
+"""Products of matrices, vectors and tensors.
 
 Idea: one primitive, `matmul` of two stacks of matrices; vectors become matrices with one row or
-column. The gradient of a product is two products.
-Read next: conv.py (convolution, a product too).
+column, tensors matrices with merged dimensions. The gradient of a product is two products.
+Read next: einsum.py (any product of tensors), systems.py (equations), conv.py.
 """
 
 import math
+from operator import index
 
-from minigen.ops._define import primitive
-from minigen.ops.shape import reshape, squeeze, unsqueeze
+from minigen.backend import linalg as arrays
+from minigen.errors import check_dim, check_tensors
+from minigen.ops._define import composite, primitive
+from minigen.ops.shape import permute, reshape, squeeze, unsqueeze
+
+FEW = 2**20  # elements of one factor times those of the other: a stack too small to think about
 
 
 @primitive(lambda g: _mT(g))
@@ -47,7 +52,9 @@ def matmul(a, b):
     if a.dtype != b.dtype:
         raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
     try:
-        return a @ b
+        if a.ndim + b.ndim < 5 or a.size * b.size < FEW:
+            return a @ b
+        return arrays.matmul(a, b)
     except ValueError as error:
         raise ValueError(_mismatch(a.shape, b.shape)) from error
 
@@ -84,7 +91,8 @@ def linear(x, weight, bias=None):
             f"linear: x {x.shape} with weight {weight.shape}: the last size of x must be weight's "
             f"second{hint}"
         )
-    y = x @ weight.T
+    few = x.ndim < 3 or x.size * weight.size < FEW
+    y = x @ weight.T if few else arrays.matmul(x, weight.T)
     if bias is not None:
         if bias.shape != weight.shape[:1]:
             raise ValueError(
@@ -92,3 +100,75 @@ def linear(x, weight, bias=None):
             )
         y += bias
     return y
+
+
+@composite
+def outer(a, b):
+    """All products of two vectors: y[i, j] = a[i]·b[j].   (n), (m) -> (n, m)"""
+    _check_vectors("outer", a, b, "for stacks, a.unsqueeze(-1) * b.unsqueeze(-2)")
+    return unsqueeze(a, -1) * b
+
+
+@composite
+def dot(a, b):
+    """Σ a[i]·b[i] of two vectors.   (n), (n) -> ()   ValueError for more dimensions or two sizes"""
+    _check_vectors("dot", a, b, "matrices take matmul, or (a * b).sum()")
+    if a.shape != b.shape:
+        raise ValueError(f"dot: sizes {a.shape[0]} and {b.shape[0]} differ")
+    return matmul(a, b)
+
+
+def _check_vectors(function, a, b, instead):
+    check_tensors(function, a, b)
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError(
+            f"{function}: a {tuple(a.shape)} and b {tuple(b.shape)} must be vectors, (n,); "
+            f"{instead}"
+        )
+
+
+@composite
+def tensordot(a, b, dims=2):
+    """Products summed over pairs of dimensions: what is left of a's, then what is left of b's.
+
+    dims: how many, the last of a with the first of b in order; or two lists, a's and b's.
+    dims=0: all products. ValueError if paired sizes differ.
+    """
+    check_tensors("tensordot", a, b)
+    ours, theirs = _paired(a, b, dims)
+    for i, j in zip(ours, theirs, strict=True):
+        if a.shape[i] != b.shape[j]:
+            raise ValueError(
+                f"tensordot: dim {i} of a {tuple(a.shape)} and dim {j} of b {tuple(b.shape)} are "
+                f"summed together, but their sizes {a.shape[i]} and {b.shape[j]} differ"
+            )
+    left = [i for i in range(a.ndim) if i not in ours]
+    right = [j for j in range(b.ndim) if j not in theirs]
+    rows, columns = [a.shape[i] for i in left], [b.shape[j] for j in right]
+    inner = math.prod(a.shape[i] for i in ours)
+    a = reshape(permute(a, left + ours), (math.prod(rows), inner))
+    b = reshape(permute(b, theirs + right), (inner, math.prod(columns)))
+    return reshape(matmul(a, b), (*rows, *columns))
+
+
+def _paired(a, b, dims):
+    """The dimensions of a and of b that are summed, as two lists."""
+    if isinstance(dims, (tuple, list)):
+        if len(dims) != 2:
+            raise ValueError(f"tensordot: dims is a number or two lists, not {dims!r}")
+        pair = [[d] if not isinstance(d, (tuple, list)) else list(d) for d in dims]
+        ours = [check_dim("tensordot", d, a.ndim) for d in pair[0]]
+        theirs = [check_dim("tensordot", d, b.ndim) for d in pair[1]]
+    else:
+        count = index(dims)
+        if not 0 <= count <= min(a.ndim, b.ndim):
+            raise ValueError(
+                f"tensordot: dims={count} of a {tuple(a.shape)} with b {tuple(b.shape)}: give "
+                f"0 to {min(a.ndim, b.ndim)}, or two lists"
+            )
+        ours, theirs = list(range(a.ndim - count, a.ndim)), list(range(count))
+    if len(ours) != len(theirs) or len({*ours}) < len(ours) or len({*theirs}) < len(theirs):
+        raise ValueError(
+            f"tensordot: dims {dims!r} must pair as many dimensions of a as of b, each once"
+        )
+    return ours, theirs
