@@ -143,6 +143,15 @@ def erf(x):
     return special.erf(x)
 
 
+def erfc(x):
+    """1 - erf(x), elementwise, with all its digits where erf is near 1."""
+    if _is_cupy(x):
+        return _gpu().erfc(x)
+    from scipy import special
+
+    return special.erfc(x)
+
+
 def quiet():
     """Context: division by zero and overflow make inf and nan in silence (CuPy never warns)."""
     return np.errstate(all="ignore")

@@ -58,6 +58,13 @@ def erf(x):
     return erf(x)
 
 
+def erfc(x):
+    """1 - erf(x), elementwise."""
+    from cupyx.scipy.special import erfc
+
+    return erfc(x)
+
+
 def byte_range(x):
     """First and one-past-last address that the array may touch."""
     low, high = x.data.ptr, x.data.ptr
