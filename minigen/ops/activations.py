@@ -11,7 +11,7 @@ from minigen.backend import array_module
 from minigen.backend import elementwise as arrays
 from minigen.errors import check_dim
 from minigen.ops._define import composite, fused, primitive
-from minigen.ops.elementwise import logical_or, where
+from minigen.ops.elementwise import clamp, logical_or, where
 from minigen.ops.functions import erf, exp, logaddexp, sigmoid, tanh
 from minigen.ops.shape import reshape, split
 
@@ -25,15 +25,21 @@ def relu(x):
     return arrays.at_least(xp, x, 0) if x.dtype.kind == "f" else xp.maximum(x, 0)
 
 
-@primitive(lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+@primitive(lambda g, x, negative_slope: _leaky_gradient(g, x, negative_slope))
+def _leaky_gradient(g, x, negative_slope):
+    """g where x > 0, else negative_slope·g."""
+    return arrays.leaky_gradient(g, x, negative_slope)
+
+
+@primitive(lambda g, x, negative_slope: _leaky_gradient(g, x, negative_slope))
 def leaky_relu(x, negative_slope=0.01):
     """x above 0, negative_slope·x below.   Derivative negative_slope at 0."""
-    return arrays.where(x > 0, x, x * negative_slope)
+    return arrays.leaky(x, negative_slope)
 
 
 @primitive(
     lambda g, x, weight: where(x > 0, g, g * weight),
-    lambda g, x: g * where(x > 0, 0.0, x),
+    lambda g, x: g * clamp(x, max=0.0),
 )
 def _prelu(x, weight):
     return arrays.where(x > 0, x, x * weight)
@@ -47,12 +53,16 @@ def prelu(x, weight):
     dimensions is one channel. ValueError for other sizes. Source: He et al., Delving Deep into
     Rectifiers, 2015.
     """
+    if not hasattr(weight, "shape"):
+        raise TypeError(
+            f"prelu: weight must be a tensor, not {weight!r}; leaky_relu takes a number"
+        )
     channels = x.shape[1] if x.ndim > 1 else 1
     count = math.prod(weight.shape)
     if weight.ndim > 1 or count not in (1, channels):
         raise ValueError(
             f"prelu: weight {tuple(weight.shape)} for x {tuple(x.shape)}, which has {channels} "
-            "channels (dimension 1); give one number, or one per channel"
+            f"channels (dimension 1): give weights of shape (1,) or ({channels},)"
         )
     sizes = (count, *[1] * (x.ndim - 2)) if x.ndim > 1 else ()
     return _prelu(x, reshape(weight, sizes))
@@ -76,51 +86,59 @@ def hardtanh(x, min_val=-1.0, max_val=1.0):
 # ---- exponentials below 0
 
 
+def _times(derivative):
+    """The backward of an elementwise op whose derivative is known."""
+    return None if derivative is None else lambda g, needs: (g * derivative,)
+
+
 def _elu_slope(g, x, alpha, scale, input_scale):
     below = exp(-relu(-x) * input_scale)  # no overflow above 0, where it is not taken
     return g * where(x > 0, scale, (alpha * scale * input_scale) * below)
 
 
 @primitive(_elu_slope)
-def _elu(x, alpha, scale, input_scale):
-    return arrays.elu(x, alpha, scale, input_scale)
+def _elu_reference(x, alpha, scale, input_scale):
+    xp = array_module(x)
+    below = alpha * xp.expm1(xp.minimum(x, 0) * input_scale)
+    return scale * xp.where(x > 0, x, below)
 
 
-@composite
-def elu(x, alpha=1.0):
-    """x above 0, alpha·(exp(x) - 1) below.   Derivative alpha at 0, the second one 0.
+@fused("x", reference=lambda x, alpha: _elu_reference(x, alpha, 1.0, 1.0))
+def elu(x, alpha=1.0, *, needs):
+    """x above 0, alpha·(exp(x) - 1) below.   At 0 the derivative is alpha, the second one 0.
 
     Source: Clevert, Unterthiner & Hochreiter, Exponential Linear Units, 2016.
     """
-    return _elu(x, alpha, 1.0, 1.0)
+    y, d = arrays.elu(x, needs.x, alpha, 1.0, 1.0)
+    return y, _times(d)
 
 
-@composite
-def celu(x, alpha=1.0):
-    """x above 0, alpha·(exp(x/alpha) - 1) below: elu with slope 1 at 0.
+@fused("x", reference=lambda x, alpha: _elu_reference(x, alpha, 1.0, 1 / alpha))
+def celu(x, alpha=1.0, *, needs):
+    """x above 0, alpha·(exp(x/alpha) - 1) below: elu with derivative 1 at 0.
 
     ValueError if alpha is 0. Source: Barron, Continuously Differentiable ELUs, 2017.
     """
     if alpha == 0:
-        raise ValueError("celu: alpha must not be 0, it divides x; relu(x) is the limit")
-    return _elu(x, alpha, 1.0, 1 / alpha)
+        raise ValueError("celu: alpha divides x and must not be 0; the limit is relu(x)")
+    y, d = arrays.elu(x, needs.x, alpha, 1.0, 1 / alpha)
+    return y, _times(d)
 
 
-@composite
-def selu(x):
+_SELU = 1.6732632423543772, 1.0507009873554805  # alpha, scale
+
+
+@fused("x", reference=lambda x: _elu_reference(x, *_SELU, 1.0))
+def selu(x, *, needs):
     """1.0507·(x above 0, 1.6733·(exp(x) - 1) below), which keeps mean 0 and variance 1.
 
     Source: Klambauer et al., Self-Normalizing Neural Networks, 2017.
     """
-    return _elu(x, 1.6732632423543772, 1.0507009873554805, 1.0)
+    y, d = arrays.elu(x, needs.x, *_SELU, 1.0)
+    return y, _times(d)
 
 
 # ---- smooth
-
-
-def _times(derivative):
-    """The backward of an elementwise op whose derivative is known."""
-    return None if derivative is None else lambda g, needs: (g * derivative,)
 
 
 def _softplus(x, beta, threshold):
@@ -209,9 +227,11 @@ def glu(x, dim=-1):
     ValueError if that size is odd. Source: Dauphin et al., Gated Convolutional Networks, 2017.
     """
     dim = check_dim("glu", dim, x.ndim)
-    if x.ndim == 0 or x.shape[dim] % 2:
+    if x.ndim == 0:
+        raise ValueError("glu: x () has no dimension to halve; it needs at least one")
+    if x.shape[dim] % 2:
         raise ValueError(
-            f"glu: dimension {dim} of {x.shape} is halved into values and gates: its size must be "
+            f"glu: dim {dim} of x {x.shape} is halved into values and gates, its size must be "
             "even; did you mean another dim?"
         )
     half, before = x.shape[dim] // 2, (slice(None),) * dim

@@ -134,8 +134,9 @@ def xlogy(x, other):
     d/dx = log(other), 0 where x = 0 and other <= 0;  d/d other = x / other, nan for 0 / 0
     """
     xp = array_module(x, other)
-    with quiet():  # log(0)
-        return x * xp.log(arrays.where((x == 0) & (other == other), 1, other))
+    with quiet():  # log(0), 0·inf
+        y = x * xp.log(other)
+    return arrays.where((x == 0) & (other == other), 0, y)
 
 
 # ---- to whole numbers: the derivative is 0

@@ -160,7 +160,7 @@ def tanh(x):
     return array_module(x).tanh(x)
 
 
-@primitive(lambda g, y: g * (y - y * y))
+@primitive(lambda g, y: g * (y * (1 - y)))
 def sigmoid(x):
-    """1 / (1 + exp(-x)), without overflow.   dσ(x)/dx = σ(x) - σ(x)²"""
+    """1 / (1 + exp(-x)), without overflow.   dσ(x)/dx = σ(x)·(1 - σ(x))"""
     return arrays.sigmoid(x)
