@@ -18,7 +18,13 @@ from minigen.ops.shape import reshape, split
 # ---- straight lines
 
 
-@primitive(lambda g, y: where(y > 0, g, 0.0))
+@primitive(lambda g, y: _relu_gradient(g, y))
+def _relu_gradient(g, y):
+    """g where y > 0, else 0."""
+    return arrays.relu_gradient(g, y)
+
+
+@primitive(lambda g, y: _relu_gradient(g, y))
 def relu(x):
     """max(x, 0).   Derivative 0 at 0."""
     xp = array_module(x)
@@ -68,18 +74,14 @@ def prelu(x, weight):
     return _prelu(x, reshape(weight, sizes))
 
 
-@primitive(
-    lambda g, x, min_val, max_val: where(logical_or(x <= min_val, x >= max_val), 0.0, g)
-)
+@primitive(lambda g, x, min_val, max_val: where(logical_or(x <= min_val, x >= max_val), 0.0, g))
 def hardtanh(x, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val].   Derivative 0 on the limits (clamp has 1 there).
 
     ValueError if min_val is above max_val.
     """
     if min_val > max_val:
-        raise ValueError(
-            f"hardtanh: min_val {min_val} is above max_val {max_val}; exchange them"
-        )
+        raise ValueError(f"hardtanh: min_val {min_val} is above max_val {max_val}; exchange them")
     return array_module(x).clip(x, min_val, max_val)
 
 
