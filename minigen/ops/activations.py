@@ -18,10 +18,10 @@ from minigen.ops.shape import reshape, split
 # ---- straight lines
 
 
-@primitive(lambda g, y: _relu_gradient(g, y))
-def _relu_gradient(g, y):
-    """g where y > 0, else 0."""
-    return arrays.relu_gradient(g, y)
+@primitive(lambda g, rectified: _relu_gradient(g, rectified))
+def _relu_gradient(g, rectified):
+    """g where rectified = max(x, 0) is not 0, else 0."""
+    return arrays.relu_gradient(g, rectified)
 
 
 @primitive(lambda g, y: _relu_gradient(g, y))
