@@ -89,6 +89,96 @@ ARITHMETIC = [
     elementwise("sign", ops.sign, np.sign, apart, kinks=[at([0.0], y=[0], grads=([0],))]),
 ]
 
+
+
+def halves(rng, shape, k):
+    """Not near a half, where rounding jumps: at most 0.4 from a whole number."""
+    return rng.integers(-3, 4, shape) + rng.uniform(-0.4, 0.4, shape)
+
+
+def tenths(rng, shape, k):
+    """The same for one decimal, and for tens when times 100."""
+    return halves(rng, shape, k) / 10
+
+
+def not_whole(rng, shape, k):
+    return rng.integers(-3, 4, shape) + rng.uniform(0.1, 0.9, shape)
+
+
+def lerp(x, end, weight):
+    return (1 - weight) * x + weight * end
+
+
+def xlogy(x, other):
+    return np.where(x == 0, 0.0, x * np.log(other))
+
+
+MORE = [
+    elementwise(
+        "reciprocal", ops.reciprocal, lambda x: x**-1.0, positive, gives="float",
+        kinks=[at([0.0, -0.0, inf], y=[inf, -inf, 0], grads=([-inf, -inf, 0],),
+                  second=[inf, -inf, 0])],
+    ),
+    elementwise(
+        "lerp", ops.lerp, lerp, inputs=3,
+        kinks=[at([1.0, 1.0, 1.0], [3.0, 3.0, 3.0], [0.0, 1.0, 0.5], y=[1, 3, 2],
+                  grads=([1, 0, 0.5], [0, 1, 0.5], [2, 2, 2]), second=[0, 0, 0])],
+    ),
+    elementwise(
+        "lerp", lambda x, end, weight: ops.lerp(x, end, weight), lerp, inputs=2,
+        options=[dict(weight=w) for w in (0.3, 0.8, 2, 0.0)],
+        kinks=[at([0.1], [0.3], weight=1.0, y=[0.3], grads=([0], [1]))],
+    ),
+    elementwise(
+        "xlogy", ops.xlogy, xlogy, normal, positive, gives="float",
+        kinks=[
+            # PyTorch's, but for d/d other = x / other at 0 / 0, which is nan there too
+            at([0.0, 0.0, 0.0, 0.0], [0.0, inf, -1.0, 2.0], y=[0, 0, 0, 0],
+               grads=([0, inf, 0, math.log(2)], [nan, 0, 0, 0])),
+            at([1.0, 2.0, 0.0, nan], [0.0, -1.0, nan, 1.0], y=[-inf, nan, nan, nan],
+               grads=([-inf, nan, nan, 0], [inf, -2, nan, nan])),
+        ],
+    ),
+    elementwise("xlogy", lambda x: ops.xlogy(0.0, x), lambda x: 0 * x, positive, gives="float"),
+    elementwise(
+        "xlogy", lambda x: ops.xlogy(2.5, x), lambda x: 2.5 * np.log(x), positive, gives="float"
+    ),
+    elementwise(
+        "xlogy", lambda x, other: ops.xlogy(x, other), lambda x, other: x * np.log(other),
+        gives="float", linear=(0,), options=[dict(other=0.7), dict(other=3)],
+        kinks=[
+            at([0.0, 1.0, -1.0], other=0, y=[0, -inf, inf], grads=([0, -inf, -inf],)),
+            at([0.0, 1.0], other=-2.0, y=[0, nan], grads=([0, nan],)),
+            at([0.0, 1.0], other=nan, y=[nan, nan], grads=([nan, nan],)),
+        ],
+    ),
+    elementwise(
+        "floor", ops.floor, np.floor, not_whole,
+        kinks=[at([-1.5, 2.0, -0.5, inf], y=[-2, 2, -1, inf], grads=([0, 0, 0, 0],))],
+    ),
+    elementwise(
+        "ceil", ops.ceil, np.ceil, not_whole,
+        kinks=[at([-1.5, 2.0, -0.5, inf], y=[-1, 2, 0, inf], grads=([0, 0, 0, 0],))],
+    ),
+    elementwise(
+        "round", ops.round, lambda x: np.floor(x + 0.5), halves,
+        kinks=[
+            at([0.5, 1.5, 2.5, -0.5, -1.5, inf], y=[0, 2, 2, 0, -2, inf],
+               grads=([0, 0, 0, 0, 0, 0],)),
+            at([0.125, -0.375, 2.625], decimals=2, y=[0.12, -0.38, 2.62], grads=([0, 0, 0],)),
+            at([15.0, 25.0, -15.0], decimals=-1, y=[20, 20, -20], grads=([0, 0, 0],)),
+        ],
+    ),
+    elementwise(
+        "round", lambda x, decimals: ops.round(x, decimals),
+        lambda x, decimals: np.floor(x * 10**decimals + 0.5) / 10**decimals, tenths,
+        options=[dict(decimals=1)],
+    ),
+    elementwise(
+        "round", lambda x: ops.round(x * 100, -1), lambda x: np.floor(x * 10 + 0.5) * 10, tenths
+    ),
+]
+
 CHOOSING = [
     elementwise(
         "maximum", ops.maximum, np.maximum, apart, apart,
@@ -171,4 +261,4 @@ COPIES = [
     ),
 ]
 
-ELEMENTWISE = [*ARITHMETIC, *CHOOSING, *LOGIC, *COPIES]
+ELEMENTWISE = [*ARITHMETIC, *MORE, *CHOOSING, *LOGIC, *COPIES]

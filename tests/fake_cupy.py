@@ -242,6 +242,9 @@ UFUNCS = """
     greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not
     logical_or maximum minimum multiply negative not_equal power remainder rint sign sin sqrt
     subtract tanh true_divide
+    logical_or maximum minimum multiply negative not_equal power remainder sign sin sqrt subtract
+    tanh true_divide
+    arccos arcsin arctan arctan2 ceil cosh expm1 floor fmin log2 reciprocal rint sinh tan
 """
 FUNCTIONS = {
     "arange": "start stop step dtype",
@@ -398,7 +401,8 @@ for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
 def install(monkeypatch):
     """Let `import cupy` find the stand-in, with GPU 0 the current one, until the test ends."""
     _thread.gpu = 0
-    found = _module("cupyx.scipy.special", erf=_Ufunc(special.erf))
+    ufuncs = {name: _Ufunc(getattr(special, name)) for name in ("erf", "erfc")}
+    found = _module("cupyx.scipy.special", **ufuncs)
     scipy = _module("cupyx.scipy", special=found)
     cupyx = _module("cupyx", errstate=_errstate, scatter_add=_scatter_add, scipy=scipy)
     for module in (cupy, cupyx, scipy, found):

@@ -155,6 +155,13 @@ def fft_module(x):
     from scipy import fft
 
     return fft
+def erfc(x):
+    """1 - erf(x), elementwise, with all its digits where erf is near 1."""
+    if _is_cupy(x):
+        return _gpu().erfc(x)
+    from scipy import special
+
+    return special.erfc(x)
 
 
 def quiet():

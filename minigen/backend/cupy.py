@@ -63,6 +63,11 @@ def linalg_raises():
     import cupyx
 
     return cupyx.errstate(linalg="raise")
+def erfc(x):
+    """1 - erf(x), elementwise."""
+    from cupyx.scipy.special import erfc
+
+    return erfc(x)
 
 
 def byte_range(x):

@@ -7,11 +7,14 @@ Read next: functions.py (exp, sin ...), activations.py (nonlinearities of networ
 @primitive does).
 """
 
+import builtins
 import math
+import numbers
 
 import numpy
 
-from minigen.backend import array_module
+from minigen.backend import array_module, quiet
+from minigen.backend import elementwise as arrays
 from minigen.ops._define import primitive
 from minigen.ops.functions import log
 
@@ -89,6 +92,92 @@ def sign(x):
     return array_module(x).sign(x)
 
 
+@primitive(lambda g, y: g * -(y * y))
+def reciprocal(x):
+    """1 / x; integers give float32."""
+    return 1 / x
+
+
+@primitive(
+    lambda g, weight: g * (1 - weight),
+    lambda g, weight: g * weight,
+    lambda g, x, end: g * (end - x),
+)
+def lerp(x, end, weight):
+    """x + weight·(end - x): x for weight 0, end for weight 1.   weight: a number or a tensor"""
+
+    def from_x():
+        return x + weight * (end - x)
+
+    def from_end():
+        return end - (1 - weight) * (end - x)
+
+    # each is exact at the end that it starts from
+    if not hasattr(weight, "shape"):
+        return from_x() if -0.5 < weight < 0.5 else from_end()
+    return arrays.where((weight > -0.5) & (weight < 0.5), from_x(), from_end())
+
+
+def _log_that_counts(x, other):
+    # log(other), and 0 where x = 0 and other <= 0
+    if hasattr(other, "shape"):
+        return log(where(logical_and(x == 0, other <= 0), 1.0, other))
+    if other > 0:
+        return math.log(other)
+    return where(logical_and(x == 0, other <= 0), 0.0, -math.inf if other == 0 else math.nan)
+
+
+@primitive(lambda g, x, other: g * _log_that_counts(x, other), lambda g, x, other: g * x / other)
+def xlogy(x, other):
+    """x·log(other), and 0 where x is 0, even for other = 0; nan where either is nan.
+
+    d/dx = log(other), 0 where x = 0 and other <= 0;  d/d other = x / other, nan for 0 / 0
+    """
+    xp = array_module(x, other)
+    with quiet():  # log(0), 0·inf
+        y = x * xp.log(other)
+    return arrays.where((x == 0) & (other == other), 0, y)
+
+
+# ---- to whole numbers: the derivative is 0
+
+
+def _whole(name, x):
+    return x if x.dtype.kind in "iub" else getattr(array_module(x), name)(x)
+
+
+@primitive(lambda g: g * 0)
+def floor(x):
+    """The largest whole number <= x.   Derivative 0 everywhere."""
+    return _whole("floor", x)
+
+
+@primitive(lambda g: g * 0)
+def ceil(x):
+    """The smallest whole number >= x.   Derivative 0 everywhere."""
+    return _whole("ceil", x)
+
+
+@primitive(lambda g: g * 0)
+def round(x, decimals=0):
+    """The nearest number of that many decimals; of two the even one (2.5 -> 2).   Derivative 0.
+
+    decimals may be negative (-2: hundreds). TypeError if it is not whole, or for integers to
+    decimals other than 0.
+    """
+    if not isinstance(decimals, numbers.Integral):
+        raise TypeError(f"round: decimals must be a whole number, not {decimals!r}")
+    if decimals == 0:
+        return _whole("rint", x)
+    if x.dtype.kind in "iub":
+        raise TypeError(
+            f"round: decimals={decimals} is for floats, x is {x.dtype}; use .float() first"
+        )
+    scale = 10.0 ** builtins.abs(decimals)
+    xp = array_module(x)
+    return xp.rint(x * scale) / scale if decimals > 0 else xp.rint(x / scale) * scale
+
+
 # ---- choosing
 
 
@@ -143,7 +232,7 @@ def where(condition, a, b):
         raise TypeError(
             f"where: the condition must be boolean, not {condition.dtype}; compare first"
         )
-    return array_module(condition, a, b).where(condition, a, b)
+    return arrays.where(condition, a, b)
 
 
 # ---- comparisons and logic: never recorded
