@@ -23,6 +23,7 @@ from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
 from cases_shape import SHAPE
 from cases_softmax import SOFTMAX
+from cases_unfold import UNFOLDING
 
 from minigen import ops
 
@@ -35,6 +36,7 @@ CASES = [
     *SHAPE,
     *PADDING,
     *READING,
+    *UNFOLDING,
     *PRODUCTS,
     *CONV,
     *POOLING,

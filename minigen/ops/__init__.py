@@ -38,6 +38,12 @@ from minigen.ops.creation import (
     zeros,
     zeros_like,
 )
+from minigen.ops.diagonal import (
+    diag,
+    diagonal,
+    tril,
+    triu,
+)
 from minigen.ops.elementwise import (
     abs,
     add,
@@ -70,6 +76,9 @@ from minigen.ops.elementwise import (
     sub,
     where,
 )
+from minigen.ops.embedding import (
+    embedding,
+)
 from minigen.ops.functions import (
     cos,
     erf,
@@ -83,8 +92,12 @@ from minigen.ops.functions import (
 )
 from minigen.ops.gather import (
     gather,
+    index_select,
+    masked_fill,
+    one_hot,
     put,
     scatter_add,
+    take_along_dim,
 )
 from minigen.ops.index import (
     index,
@@ -136,13 +149,18 @@ from minigen.ops.shape import (
     expand,
     flatten,
     flip,
+    movedim,
     permute,
+    repeat_interleave,
     reshape,
+    roll,
     split,
     squeeze,
     stack,
+    tile,
     to_device,
     transpose,
+    unbind,
     unflatten,
     unsqueeze,
     view,
@@ -151,6 +169,12 @@ from minigen.ops.softmax import (
     log_softmax,
     logsumexp,
     softmax,
+)
+from minigen.ops.unfold import (
+    fold,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`
