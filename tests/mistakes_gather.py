@@ -18,6 +18,8 @@ INDEXING = [
     (lambda: one(3)[T([1.0])], IndexError, "index: float32 cannot be an index"),
     (lambda: ops.put(one(3), 1.5, 0), IndexError, "put: 1.5 cannot be an index"),
     (lambda: one(3)[7], IndexError, "index: index 7 is out of bounds for dim 0 with size 3"),
+    (lambda: one(3)[T([0, 7])], IndexError,
+     "index: index 7 is out of bounds for dim 0 with size 3"),
     (lambda: one(3)[0, 0], IndexError, "index: too many indices for array: array is 1-dimensional"),
     (lambda: one(3).gather(0, T([3])), IndexError,
      "gather: the index must lie in [-3, 3): dim 0 of (3,)"),

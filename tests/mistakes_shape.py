@@ -88,8 +88,8 @@ SHAPES = [
     (lambda: ops.unfold(one(4, 4), 2), ValueError,
      "unfold: x (4, 4) must be (N, C, H, W) or one image (C, H, W)"),
     (lambda: ops.unfold(one(1, 1, 4, 4), 5), ValueError,
-     "unfold: kernel_size (5, 5) with dilation (1, 1) is larger than the image (4, 4) with padding "
-     "(0, 0); pad more, or use a smaller kernel"),
+     "unfold: kernel (5, 5) with dilation (1, 1) is larger than size (4, 4) with padding ((0, 0), "
+     "(0, 0)): pad more, or use a smaller kernel"),
     (lambda: ops.unfold(one(1, 1, 4, 4), 2, stride=0), ValueError,
      "unfold: stride must be one or two numbers >= 1, not 0"),
     (lambda: ops.fold(one(1, 6, 4), 3, 2), ValueError,

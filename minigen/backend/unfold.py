@@ -8,6 +8,7 @@ Arguments everywhere: axes, one for each of the two dimensions of images.
 Read next: windows.py (Axis), ../ops/unfold.py (the same on tensors).
 """
 
+import functools
 import math
 from itertools import product
 
@@ -22,9 +23,8 @@ def unfold(x, axes):
     """x (N, C, H, W) -> columns (N, C, kh, kw, windows, windows), zeros where padding is read."""
     xp = array_module(x)
     shape = *x.shape[:2], *(axis.kernel for axis in axes), *(axis.windows for axis in axes)
-    taps = list(_taps(axes, x.shape[2:]))
-    covers = all(windows == _all(axes) for _, windows, _ in taps)
-    columns = (xp.empty if covers else xp.zeros)(shape, x.dtype)
+    taps, whole = _taps(axes, x.shape[2:])
+    columns = (xp.empty if whole else xp.zeros)(shape, x.dtype)
 
     def run(samples):
         for tap, windows, positions in taps:
@@ -38,7 +38,7 @@ def fold(columns, axes, size):
     """The adjoint: columns (N, C, kh, kw, windows, windows) -> x (N, C, H, W), overlaps summed."""
     xp = array_module(columns)
     x = xp.zeros((*columns.shape[:2], *size), columns.dtype)
-    taps = list(_taps(axes, size))
+    taps, _ = _taps(axes, size)
 
     def run(samples):
         for tap, windows, positions in taps:
@@ -48,15 +48,15 @@ def fold(columns, axes, size):
     return x
 
 
+@functools.lru_cache(1024)
 def _taps(axes, size):
-    """(tap, the windows in which it reads inside the image, the positions it reads there)."""
+    """(tap, the windows in which it reads inside the image, the positions it reads there), of each
+    tap; and whether these are all windows for all taps."""
+    taps, every = [], tuple(slice(0, axis.windows) for axis in axes)
     for tap in product(*(range(axis.kernel) for axis in axes)):
         inside = [axis.inside(i, n) for axis, i, n in zip(axes, tap, size, strict=True)]
-        yield tap, tuple(w for w, _ in inside), tuple(p for _, p in inside)
-
-
-def _all(axes):
-    return tuple(slice(0, axis.windows) for axis in axes)
+        taps.append((tap, *map(tuple, zip(*inside, strict=True))))
+    return taps, all(windows == every for _, windows, _ in taps)
 
 
 def _each_block(xp, run, shape, work):

@@ -44,11 +44,19 @@ def put(x, key, value, accumulate=False):
     return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
 
 
-def _along(index, dim, shape):
-    """The key that picks index along dim: all other dimensions count up, to the sizes in shape."""
-    xp = array_module(index)
-    key = list(xp.ogrid[tuple(slice(s) for s in shape)])
-    key[dim] = index
+def _along(index, dim, sizes, shape):
+    """The key that picks index along dim of a shape: all other dimensions count up to their sizes.
+
+    Last dimensions that are picked whole, by one number each, are left out: rows are copied faster
+    than elements.
+    """
+    xp, rank = array_module(index), index.ndim
+    while rank > dim + 1 and sizes[rank - 1] == shape[rank - 1]:
+        if index.shape[rank - 1] != 1 and index.strides[rank - 1]:
+            break
+        rank -= 1
+    key = list(xp.ogrid[tuple(slice(s) for s in sizes[:rank])])
+    key[dim] = index[(..., *[0] * (index.ndim - rank))]
     return tuple(key)
 
 
@@ -89,7 +97,7 @@ def gather(x, dim, index):
     _check_gather("gather", x.shape, dim, index)
     data = index._data if isinstance(index, Tensor) else index
     with _in_range("gather", x.shape, dim):
-        return _index(x, _along(data, dim, data.shape) if x.ndim else ())
+        return _index(x, _along(data, dim, data.shape, x.shape) if x.ndim else ())
 
 
 @composite
@@ -132,7 +140,7 @@ def take_along_dim(x, indices, dim=None):
             f"and sizes that agree or are 1 in all but dim {dim}"
         )
     with _in_range("take_along_dim", x.shape, dim):
-        return _index(x, _along(data, dim, x.shape) if x.ndim else ())
+        return _index(x, _along(data, dim, x.shape, x.shape) if x.ndim else ())
 
 
 def _integers(function, index):
@@ -157,7 +165,7 @@ def scatter_add(x, dim, index, src):
     data = index._data if isinstance(index, Tensor) else index
     src = _index(src, tuple(slice(s) for s in data.shape))
     with _in_range("scatter_add", x.shape, dim):
-        return x + _index_add(src, _along(data, dim, data.shape), tuple(x.shape))
+        return x + _index_add(src, _along(data, dim, data.shape, x.shape), tuple(x.shape))
 
 
 # ---- by a mask, and by class

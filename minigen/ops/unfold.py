@@ -6,13 +6,17 @@ pixel_unshuffle moves them back: only the order of elements changes.
 Read next: conv.py, backend/unfold.py (how it is computed).
 """
 
+from itertools import product
 from math import prod
 from numbers import Integral
 
+from minigen.backend import array_module
 from minigen.backend import unfold as arrays
-from minigen.backend.windows import output_size, window_axes
+from minigen.backend.windows import window_axes
 from minigen.ops._define import composite, primitive
-from minigen.ops.shape import permute, reshape
+from minigen.ops.shape import _reshape
+
+# ---- windows and columns
 
 
 @primitive(lambda g, x_shape, axes: _fold(g, axes, tuple(x_shape[2:])))
@@ -27,22 +31,14 @@ def _fold(columns, axes, size):
 
 def _axes(function, size, kernel_size, dilation, padding, stride):
     """The windows along the two dimensions of an image. ValueError for a wrong option."""
-    kernel, dilation, padding, stride = (
-        _pair(function, name, value, least)
-        for name, value, least in (
-            ("kernel_size", kernel_size, 1),
-            ("dilation", dilation, 1),
-            ("padding", padding, 0),
-            ("stride", stride, 1),
-        )
-    )
-    pairs = tuple((p, p) for p in padding)
-    if min(output_size(size, kernel, stride, pairs, dilation)) < 1:
-        raise ValueError(
-            f"{function}: kernel_size {kernel} with dilation {dilation} is larger than the image "
-            f"{size} with padding {padding}; pad more, or use a smaller kernel"
-        )
-    return window_axes(size, kernel, stride, pairs, dilation)
+    kernel = _pair(function, "kernel_size", kernel_size, 1)
+    dilation = _pair(function, "dilation", dilation, 1)
+    low, high = _pair(function, "padding", padding, 0)
+    stride = _pair(function, "stride", stride, 1)
+    try:
+        return window_axes(size, kernel, stride, ((low, low), (high, high)), dilation)
+    except ValueError as error:
+        raise ValueError(f"{function}: {error}") from error
 
 
 def _pair(function, name, value, least):
@@ -64,9 +60,9 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
         raise ValueError(f"unfold: x {tuple(x.shape)} must be (N, C, H, W) or one image (C, H, W)")
     *batch, channels, height, width = x.shape
     axes = _axes("unfold", (height, width), kernel_size, dilation, padding, stride)
-    columns = _unfold(x if batch else reshape(x, (1, *x.shape)), axes)
-    taps, windows = prod(a.kernel for a in axes), prod(a.windows for a in axes)
-    return reshape(columns, (*batch, channels * taps, windows))
+    columns = _unfold(x if batch else _reshape(x, (1, *x.shape)), axes)
+    taps, windows = prod(columns.shape[2:4]), prod(columns.shape[4:])
+    return _reshape(columns, (*batch, channels * taps, windows))
 
 
 @composite
@@ -94,8 +90,31 @@ def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
         )
     channels = rows // prod(kernel)
     shape = (*(batch or [1]), channels, *kernel, *windows)
-    image = _fold(reshape(x, shape), axes, size)
-    return image if batch else reshape(image, (channels, *size))
+    image = _fold(_reshape(x, shape), axes, size)
+    return image if batch else _reshape(image, (channels, *size))
+
+
+# ---- channels and pixels
+
+
+@primitive(lambda g, r: _to_channels(g, r))
+def _to_pixels(x, r):
+    *batch, channels, height, width = x.shape
+    shape = (*batch, channels // (r * r), height * r, width * r)
+    y = array_module(x).empty_like(x, shape=shape)  # channels-last stays channels-last
+    for i, j in product(range(r), range(r)):
+        y[..., i::r, j::r] = x[..., i * r + j :: r * r, :, :]
+    return y
+
+
+@primitive(lambda g, r: _to_pixels(g, r))
+def _to_channels(x, r):
+    *batch, channels, height, width = x.shape
+    shape = (*batch, channels * r * r, height // r, width // r)
+    y = array_module(x).empty_like(x, shape=shape)
+    for i, j in product(range(r), range(r)):
+        y[..., i * r + j :: r * r, :, :] = x[..., i::r, j::r]
+    return y
 
 
 @composite
@@ -104,39 +123,32 @@ def pixel_shuffle(x, upscale_factor):
 
         y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w]
 
+    ValueError if the channels are no multiple of r².
     Source: Shi et al., Real-Time Single Image and Video Super-Resolution, CVPR 2016.
     """
     r = _factor("pixel_shuffle", "upscale_factor", upscale_factor, x)
-    *batch, channels, height, width = x.shape
-    if channels % (r * r):
+    if x.shape[-3] % (r * r):
         raise ValueError(
-            f"pixel_shuffle: the {channels} channels of x {tuple(x.shape)} must be a multiple of "
-            f"upscale_factor² = {r * r}"
+            f"pixel_shuffle: the {x.shape[-3]} channels of x {tuple(x.shape)} must be a multiple "
+            f"of upscale_factor² = {r * r}"
         )
-    c, n = channels // (r * r), len(batch)
-    x = reshape(x, (*batch, c, r, r, height, width))
-    # channels go last in memory, as convolutions like them
-    x = permute(x, (*range(n), n + 3, n + 1, n + 4, n + 2, n))
-    return _channels_first(reshape(x, (*batch, height * r, width * r, c)))
+    return _to_pixels(x, r)
 
 
 @composite
 def pixel_unshuffle(x, downscale_factor):
     """Pixels to channels, the inverse of `pixel_shuffle`.   (..., C, H·r, W·r) -> (..., C·r², H, W)
 
-    r = downscale_factor must divide both sizes.
+    ValueError if r = downscale_factor does not divide both sizes.
     """
     r = _factor("pixel_unshuffle", "downscale_factor", downscale_factor, x)
-    *batch, c, height, width = x.shape
+    height, width = x.shape[-2:]
     if height % r or width % r:
         raise ValueError(
             f"pixel_unshuffle: downscale_factor {r} must divide both sizes, {height} and {width}, "
             f"of x {tuple(x.shape)}"
         )
-    n = len(batch)
-    x = reshape(x, (*batch, c, height // r, r, width // r, r))
-    x = permute(x, (*range(n), n + 1, n + 3, n, n + 2, n + 4))
-    return _channels_first(reshape(x, (*batch, height // r, width // r, c * r * r)))
+    return _to_channels(x, r)
 
 
 def _factor(function, name, factor, x):
@@ -145,8 +157,3 @@ def _factor(function, name, factor, x):
     if not isinstance(factor, Integral) or factor < 1:
         raise ValueError(f"{function}: {name} must be a whole number >= 1, not {factor!r}")
     return factor
-
-
-def _channels_first(x):
-    n = x.ndim - 3
-    return permute(x, (*range(n), n + 2, n, n + 1))
