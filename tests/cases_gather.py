@@ -126,6 +126,7 @@ READING = [
             run((3, 2), (2, 2), dim=0),
             run((2, 3, 2), (1, 2, 2), dim=1),
             run((2, 3), (2, 0), dim=1),
+            run((2, 0), (1, 0), dim=0),
             run((3,), (5,), dim=0),
         ],
         normal, below(2), linear=(0,),

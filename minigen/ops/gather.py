@@ -51,7 +51,7 @@ def _along(index, dim, sizes, shape):
     than elements.
     """
     xp, rank = array_module(index), index.ndim
-    while rank > dim + 1 and sizes[rank - 1] == shape[rank - 1]:
+    while rank > dim + 1 and 0 != sizes[rank - 1] == shape[rank - 1]:
         if index.shape[rank - 1] != 1 and index.strides[rank - 1]:
             break
         rank -= 1
