@@ -192,11 +192,12 @@ def test_embedding_is_a_product_with_one_hot_rows(shape):
             np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
-def test_the_row_of_padding_gets_nothing_at_any_order():
+@pytest.mark.parametrize("padding_idx", [2, -1])
+def test_the_row_of_padding_gets_nothing_at_any_order(padding_idx):
     ids = mg.tensor([[0, 2], [2, 1]])
     weight = mg.tensor([[1.0], [2.0], [3.0]], requires_grad=True)
     v = mg.tensor([[[1.0], [math.inf]], [[math.nan], [5.0]]], requires_grad=True)
-    (g,) = mg.grad(ops.embedding(ids, weight, 2), weight, v, create_graph=True)
+    (g,) = mg.grad(ops.embedding(ids, weight, padding_idx), weight, v, create_graph=True)
     assert g.tolist() == [[1], [5], [0]]
     (again,) = mg.grad(g, v, mg.tensor([[7.0], [8.0], [math.nan]]))
     assert again.tolist() == [[[7], [0]], [[0], [8]]]
