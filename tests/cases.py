@@ -29,6 +29,7 @@ from cases_shape import SHAPE
 from cases_signal import SIGNAL
 from cases_softmax import SOFTMAX
 from cases_sort import SORTING
+from cases_unfold import UNFOLDING
 
 from minigen import ops
 
@@ -43,6 +44,7 @@ CASES = [
     *SHAPE,
     *PADDING,
     *READING,
+    *UNFOLDING,
     *PRODUCTS,
     *DECOMPOSITIONS,
     *SIGNAL,

@@ -4,7 +4,7 @@ Read next: cases_row.py (the words used here).
 """
 
 import numpy as np
-from cases_row import at, below, case, normal, run
+from cases_row import at, below, case, mask, normal, run
 from cases_shape import shape_op
 
 from minigen import ops
@@ -24,6 +24,31 @@ def scattered(x, index, src, dim):
     for place, i in np.ndenumerate(index):
         y[(*place[:dim], i, *place[dim:][1:])] += src[place]
     return y
+
+
+def along(x, indices, dim=None):
+    """y[...] = x[...] with the index along dim, everything else broadcast."""
+    if dim is None:
+        x, indices, dim = x.reshape(-1), indices.reshape(-1), 0
+    x, indices = np.moveaxis(x, dim, 0), np.moveaxis(indices, dim, 0)
+    rest = np.broadcast_shapes(x.shape[1:], indices.shape[1:])
+    x, indices = (np.broadcast_to(a, (len(a), *rest)) for a in (x, indices))
+    y = np.empty(indices.shape)
+    for place, i in np.ndenumerate(indices):
+        y[place] = x[(i, *place[1:])]
+    return np.moveaxis(y, 0, dim)
+
+
+def filled(x, mask, value):
+    """x with value where the mask holds, without a product: it may be infinite."""
+    x, mask = np.broadcast_arrays(x, mask)
+    both = zip(x.flat, mask.flat, strict=True)
+    return np.array([value if hidden else v for v, hidden in both]).reshape(x.shape)
+
+
+def classes(x, num_classes=-1):
+    count = x.max() + 1 if num_classes == -1 else num_classes
+    return (x[..., None] == np.arange(count)).astype(int)
 
 
 def put(x, value, key, accumulate=False):
@@ -101,6 +126,7 @@ READING = [
             run((3, 2), (2, 2), dim=0),
             run((2, 3, 2), (1, 2, 2), dim=1),
             run((2, 3), (2, 0), dim=1),
+            run((2, 0), (1, 0), dim=0),
             run((3,), (5,), dim=0),
         ],
         normal, below(2), linear=(0,),
@@ -114,6 +140,93 @@ READING = [
             run((2, 3), (2, 0), (2, 1), dim=1),
         ],
         normal, below(2), normal, linear=(0, 2),
+    ),
+    case(
+        "index_select", lambda x, i, dim: ops.index_select(x, dim, i),
+        lambda x, i, dim: np.stack([x[(slice(None),) * dim + (j,)] for j in i], dim)
+        if i.size else x[(slice(None),) * dim + (slice(0, 0),)],
+        [
+            run((2, 3), (4,), dim=0),
+            run((3, 2, 2), (3,), dim=1),
+            run((1, 2, 2), (3,), dim=2),
+            run((2, 3), (0,), dim=1),
+            run((0, 2), (2,), dim=1),
+        ],
+        normal, below(2), linear=(0,),
+    ),
+    case(
+        "take_along_dim", ops.take_along_dim, along,
+        [
+            run((2, 3), (4, 3), dim=0),
+            run((2, 3), (1, 2), dim=1),
+            run((2, 1, 2), (1, 3, 2), dim=-1),
+            run((1, 3), (2, 2), dim=1),
+            run((2, 3), (2, 2)),
+            run((2, 2), (2, 0), dim=1),
+            run((0, 2), (1, 3), dim=1),
+        ],
+        normal, below(2), linear=(0,),
+    ),
+    case(
+        "masked_fill", ops.masked_fill, filled,
+        [
+            run((2, 3), (2, 3), value=True),
+            run((2, 3), (3,), value=-2),
+            run((2, 1, 3), (2, 1), value=0.0),
+            run((3,), (2, 3), value=0.5),
+            run((), (), value=1.5),
+            run((0, 2), (2,), value=1.5),
+        ],
+        normal, mask, linear=(0,),
+        kinks=[
+            at([1.0, np.nan], [False, True], value=5.0, y=[1, 5], grads=([1, 0],)),
+            at([1.0, 2.0], [False, True], value=-np.inf, y=[1, -np.inf], grads=([1, 0],)),
+        ],
+    ),
+    case(
+        "masked_fill", ops.masked_fill, filled,
+        [
+            run((2, 3), (2, 3), ()),
+            run((2, 1), (3,), ()),
+            run((), (2,), ()),
+            run((2, 0), (1,), ()),
+        ],
+        normal, mask, normal, linear=(0, 2),
+    ),
+    case(
+        "one_hot", ops.one_hot, classes,
+        [
+            run((2, 3)),
+            run((4,), num_classes=5),
+            run((), num_classes=3),
+            run((0, 2), num_classes=2),
+        ],
+        below(3), gives="int",
+    ),
+    case(
+        "embedding", ops.embedding, lambda i, w, padding_idx=None: w[i],
+        [
+            run((2, 3), (3, 2)),
+            run((), (3, 2)),
+            run((4,), (3, 1)),
+            run((0, 2), (3, 2)),
+            run((2,), (3, 0)),
+            run((5,), (4, 2), padding_idx=3),
+            run((2, 2), (4, 3), padding_idx=-1),
+        ],
+        below(3), normal, linear=(1,),
+        # the row of padding is looked up and gets no gradient
+        kinks=[
+            at(
+                [[2, 0], [2, 1]], [[1.0], [2.0], [3.0]],
+                y=[[[3], [1]], [[3], [2]]], grads=([[1], [1], [2]],),
+            ),
+            at(
+                [[2, 0], [2, 1]], [[1.0], [2.0], [3.0]], padding_idx=2,
+                y=[[[3], [1]], [[3], [2]]], grads=([[1], [1], [0]],),
+            ),
+            at([0, 0], [[1.0, 2.0]], padding_idx=-1, y=[[1, 2], [1, 2]], grads=([[0, 0]],)),
+        ],
     ),
 ]
 

@@ -21,6 +21,20 @@ def padded(x, pad, value=0.0):
     return box
 
 
+def bordered(x, pad, mode):
+    """From the definition: which element of x each place of the larger box shows."""
+    for k, (a, b) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        n = x.shape[-1 - k]
+        if mode == "reflect":  # 0 1 2 3 | 2 1 0 1 ...: a swing of 2(n - 1) steps
+            shown = [abs((i + n - 1) % max(2 * n - 2, 1) - (n - 1)) for i in range(-a, n + b)]
+        elif mode == "replicate":
+            shown = [min(max(i, 0), n - 1) for i in range(-a, n + b)]
+        else:
+            shown = [i % n for i in range(-a, n + b)]
+        x = np.take(x, shown, -1 - k)
+    return x
+
+
 PADDING = [
     shape_op(
         "pad", ops.pad, padded,
@@ -30,6 +44,20 @@ PADDING = [
         run((2, 3, 2), pad=(0, 0, -1, -1, 1, 0)),
         run((3,), pad=()),
         run((0, 2), pad=(1, 0, 1, 0)),
+    ),
+    shape_op(
+        "pad", ops.pad, bordered,
+        run((1, 1, 3), pad=(2, 1), mode="reflect"),
+        run((2, 3, 3), pad=(1, 2, 2, 0), mode="reflect"),
+        run((1, 2, 3, 2), pad=(1, 1, 0, 2, 1, 0), mode="reflect"),
+        run((1, 2), pad=(3, 2), mode="replicate"),
+        run((2, 2, 1), pad=(1, 2, 3, 1), mode="replicate"),
+        run((1, 1, 2, 2, 2), pad=(1, 0, 2, 1, 0, 1), mode="replicate"),
+        run((1, 3), pad=(3, 1), mode="circular"),
+        run((2, 2, 3), pad=(1, 2, 2, 1), mode="circular"),
+        run((1, 2, 1, 2), pad=(2, 1, 1, 0, 0, 2), mode="circular"),
+        run((0, 2, 3), pad=(1, 1), mode="reflect"),
+        run((3,), pad=(0, 0), mode="circular"),
     ),
 ]
 

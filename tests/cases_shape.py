@@ -4,7 +4,7 @@ All of them are linear. Read next: cases_row.py (the words used here), ops/shape
 """
 
 import numpy as np
-from cases_row import case, packed, run
+from cases_row import below, case, normal, packed, run
 
 from minigen import ops
 
@@ -28,6 +28,24 @@ def split_sizes(x, split_size, dim=0):
         split_size, max(x.shape[dim], 1), split_size
     )
     return tuple(np.split(x, cuts, dim))
+
+
+def rolled(x, shifts, dims=None):
+    """From the definition: element i goes to i + shift, modulo the size."""
+    if dims is None:
+        return rolled(x.reshape(-1), shifts, 0).reshape(x.shape)
+    for shift, dim in zip(np.atleast_1d(shifts), np.atleast_1d(dims), strict=True):
+        y = np.moveaxis(np.empty_like(x), dim, 0)
+        for i, part in enumerate(np.moveaxis(x, dim, 0)):
+            y[(i + shift) % len(y)] = part
+        x = np.moveaxis(y, 0, dim)
+    return x
+
+
+def below_diagonal(x, diagonal):
+    """1 where j <= i + diagonal, else 0."""
+    i, j = np.indices(x.shape[-2:])
+    return (j <= i + diagonal).astype(float)
 
 
 RESHAPING = [
@@ -120,6 +138,97 @@ REORDERING = [
         run((2, 3, 2), dims=[1]),
         run((0, 2), dims=0),
     ),
+    shape_op(
+        "movedim", ops.movedim, lambda x, source, destination: np.moveaxis(x, source, destination),
+        run((2, 3, 1), source=0, destination=-1),
+        run((2, 3, 4), source=(0, -1), destination=(1, 0)),
+        run((2, 1, 3, 2), source=[3, 1], destination=[0, 3]),
+        run((0, 2), source=1, destination=0),
+    ),
+    shape_op(
+        "roll", ops.roll, rolled,
+        run((2, 3), shifts=1),
+        run((2, 3), shifts=-2, dims=1),
+        run((2, 3, 2), shifts=(1, 4), dims=(-1, 1)),
+        run((2, 3), shifts=(1, 1), dims=(1, 1)),
+        run((), shifts=1),
+        run((0, 3), shifts=2),
+        run((2, 0), shifts=[1], dims=[0]),
+    ),
+]
+
+REPEATING = [
+    shape_op(
+        "tile", listed(ops.tile), lambda x, sizes: np.tile(x, np.ravel(sizes).astype(int)),
+        run((2, 3), sizes=(2, 1)),
+        run((2, 3), sizes=(3,)),
+        run((2,), sizes=([2, 1, 2],)),
+        run((), sizes=((2, 2),)),
+        run((2, 2), sizes=(0, 2)),
+        run((0, 2), sizes=(2, 2)),
+        run((2,), sizes=((),)),
+    ),
+    shape_op(
+        "repeat_interleave", ops.repeat_interleave,
+        lambda x, repeats, dim=None: np.repeat(x, repeats, dim),
+        run((2, 3), repeats=2),
+        run((2, 3), repeats=3, dim=-1),
+        run((2, 2, 2), repeats=2, dim=1),
+        run((), repeats=2),
+        run((2, 3), repeats=0, dim=0),
+        run((2, 0), repeats=2, dim=0),
+    ),
+    case(
+        "repeat_interleave", lambda x, n, dim=None: ops.repeat_interleave(x, n, dim),
+        lambda x, n, dim=None: np.repeat(x, n, dim),
+        [
+            run((2, 3), (3,), dim=1),
+            run((2, 3), (2,), dim=0),
+            run((2, 3), (6,)),
+            run((2, 3), (1,), dim=0),
+            run((2, 3), (), dim=1),
+            run((0, 2), (0,), dim=0),
+        ],
+        normal, below(3), linear=(0,),
+    ),
+]
+
+DIAGONALS = [
+    *[
+        shape_op(
+            name, fn, numpy,
+            run((3, 3)),
+            run((2, 3), diagonal=1),
+            run((3, 2), diagonal=-1),
+            run((2, 2, 3), diagonal=-2),
+            run((2, 2), diagonal=5),
+            run((0, 2)),
+        )
+        for name, fn, numpy in [
+            ("tril", ops.tril, lambda x, diagonal=0: x * below_diagonal(x, diagonal)),
+            ("triu", ops.triu, lambda x, diagonal=0: x * (1 - below_diagonal(x, diagonal - 1))),
+        ]
+    ],
+    shape_op(
+        "diag", ops.diag, lambda x, diagonal=0: np.diag(x, diagonal),
+        run((3,)),
+        run((2,), diagonal=1),
+        run((2,), diagonal=-2),
+        run((2, 3)),
+        run((3, 2), diagonal=-1),
+        run((2, 3), diagonal=4),
+        run((0,)),
+    ),
+    shape_op(
+        "diagonal", ops.diagonal,
+        lambda x, offset=0, dim1=0, dim2=1: np.diagonal(x, offset, dim1, dim2),
+        run((2, 3)),
+        run((3, 3), offset=1),
+        run((2, 3, 4), offset=-1, dim1=-2, dim2=-1),
+        run((2, 3, 4), offset=1, dim1=2, dim2=0),
+        run((2, 3), offset=-7),
+        run((2, 0, 3), dim1=0, dim2=2),
+    ),
 ]
 
 JOINING = [
@@ -141,6 +250,7 @@ JOINING = [
             run((2,), (2,), (2,), dim=-1),
             run((), ()),
             run((2, 0), (2, 0), dim=1),
+            run((2, 3, 2), (2, 3, 2), dim=-2),
         ],
         linear=(0, 1, 2),
     ),
@@ -159,6 +269,14 @@ JOINING = [
         run((2, 5), chunks=4, dim=1),
         run((2,), chunks=3),
     ),
+    shape_op(
+        "unbind", ops.unbind,
+        lambda x, dim=0: tuple(x[(slice(None),) * dim + (i,)] for i in range(x.shape[dim])),
+        run((2, 3)),
+        run((2, 3, 2), dim=1),
+        run((3,)),
+        run((2, 0)),
+    ),
 ]
 
-SHAPE = [*RESHAPING, *REORDERING, *JOINING]
+SHAPE = [*RESHAPING, *REORDERING, *REPEATING, *DIAGONALS, *JOINING]

@@ -92,7 +92,18 @@ def test_a_module_gives_what_it_gives_on_the_cpu(module, shape):
 
 def test_every_module_is_in_the_table():
     classes = {c for c in vars(nn).values() if isinstance(c, type) and issubclass(c, nn.Module)}
-    assert classes - {type(module) for module, _ in MODULES} == {nn.Module, nn.ModuleList}
+    elsewhere = {nn.Module, nn.ModuleList, nn.Embedding}
+    assert classes - {type(module) for module, _ in MODULES} == elsewhere
+
+
+def test_an_embedding_gives_what_it_gives_on_the_cpu():
+    """Its input is integers, which have no gradient; these are many and repeat."""
+    here = nn.Embedding(50, 32, padding_idx=1, rng=mg.Generator(2))
+    there, ids = copy.deepcopy(here).to(GPU), mg.Generator(3).randint(0, 50, (40, 20))
+    for layer, x in ((here, ids), (there, ids.to(GPU))):
+        (layer(x) ** 2).sum().backward()
+    close(there(ids.to(GPU)), here(ids))
+    close(there.weight.grad, here.weight.grad)
 
 
 def test_a_training_run_goes_the_same_way():

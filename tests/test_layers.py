@@ -44,6 +44,38 @@ def test_linear_says_what_is_wrong():
         layer(mg.zeros(()))
 
 
+def test_embedding():
+    layer = nn.Embedding(5, 3)
+    weight = random(5, 3)
+    layer.load_state_dict({"weight": weight})
+    ids = mg.tensor([[0, 4], [4, 1]])
+    close(layer(ids), weight[[[0, 4], [4, 1]]])
+    layer(ids).sum().backward()
+    assert layer.weight.grad.tolist() == [[1] * 3, [1] * 3, [0] * 3, [0] * 3, [2] * 3]
+    assert repr(layer) == "Embedding(5, 3)"
+    assert nn.Embedding(5, 3, dtype="float64").weight.dtype == "float64"
+
+
+def test_the_padding_of_an_embedding_starts_and_stays_zero():
+    layer = nn.Embedding(5, 3, padding_idx=-1)
+    assert repr(layer) == "Embedding(5, 3, padding_idx=4)"
+    assert layer.weight[4].tolist() == [0] * 3
+    assert np.all(layer.weight.detach().numpy()[:4] != 0)
+    layer(mg.tensor([4, 0])).sum().backward()
+    assert layer.weight.grad.tolist() == [[1] * 3, *[[0] * 3] * 4]
+    with pytest.raises(ValueError, match="Embedding: padding_idx 5 is none of the 5 ids"):
+        nn.Embedding(5, 3, padding_idx=5)
+    with pytest.raises(IndexError, match=r"embedding: x \(1,\) holds id 5; weight \(5, 3\) has"):
+        layer(mg.tensor([5]))
+
+
+def test_embeddings_start_normal():
+    values = nn.Embedding(300, 40, rng=Generator(0)).weight.detach().numpy()
+    assert values.mean() == pytest.approx(0, abs=0.03)
+    assert values.std() == pytest.approx(1, abs=0.03)
+    assert np.array_equal(values, nn.Embedding(300, 40, rng=Generator(0)).weight.detach().numpy())
+
+
 def correlate(x, w, stride, padding, groups):
     """Convolution from its definition; x (N, C, *size), w (O, C/groups, *kernel)."""
     n, kernel = w.ndim - 2, w.shape[2:]

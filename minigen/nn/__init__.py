@@ -15,6 +15,7 @@ from minigen.nn.conv import (
     ConvTranspose3d,
 )
 from minigen.nn.dropout import Dropout
+from minigen.nn.embedding import Embedding
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
 from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -39,6 +40,7 @@ __all__ = [
     "ModuleList",
     "Identity",
     "Linear",
+    "Embedding",
     "Conv1d",
     "Conv2d",
     "Conv3d",

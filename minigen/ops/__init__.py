@@ -63,6 +63,11 @@ from minigen.ops.decompositions import (
 )
 from minigen.ops.einsum import (
     einsum,
+from minigen.ops.diagonal import (
+    diag,
+    diagonal,
+    tril,
+    triu,
 )
 from minigen.ops.elementwise import (
     abs,
@@ -102,6 +107,9 @@ from minigen.ops.elementwise import (
     where,
     xlogy,
 )
+from minigen.ops.embedding import (
+    embedding,
+)
 from minigen.ops.functions import (
     acos,
     asin,
@@ -127,8 +135,12 @@ from minigen.ops.functions import (
 )
 from minigen.ops.gather import (
     gather,
+    index_select,
+    masked_fill,
+    one_hot,
     put,
     scatter_add,
+    take_along_dim,
 )
 from minigen.ops.grid_sample import (
     affine_grid,
@@ -208,13 +220,18 @@ from minigen.ops.shape import (
     expand,
     flatten,
     flip,
+    movedim,
     permute,
+    repeat_interleave,
     reshape,
+    roll,
     split,
     squeeze,
     stack,
+    tile,
     to_device,
     transpose,
+    unbind,
     unflatten,
     unsqueeze,
     view,
@@ -241,6 +258,11 @@ from minigen.ops.systems import (
     slogdet,
     solve,
     solve_triangular,
+from minigen.ops.unfold import (
+    fold,
+    pixel_shuffle,
+    pixel_unshuffle,
+    unfold,
 )
 
 # the submodules have names too (random, norm ...): those are not for `import *`

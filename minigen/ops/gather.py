@@ -2,16 +2,19 @@
 
 Idea: `gather` reads, its adjoint `scatter_add` adds where it read. Both are made of `_index` and
 `_index_add`, with a key that counts up in all other dimensions.
-Read next: index.py.
+Read next: index.py, embedding.py (rows of a table).
 """
 
 import contextlib
 
-from minigen.backend import array_module
+import numpy
+
+from minigen.backend import array_module, follow
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
+from minigen.ops.elementwise import logical_not
 from minigen.ops.index import _array_key, _index, _index_add
-from minigen.ops.shape import broadcast_to
+from minigen.ops.shape import broadcast_to, reshape
 from minigen.tensor import Tensor
 
 
@@ -41,11 +44,19 @@ def put(x, key, value, accumulate=False):
     return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
 
 
-def _along(index, dim, shape):
-    """The key that picks index along dim: all other dimensions count up."""
-    xp = array_module(index)
-    key = list(xp.ogrid[tuple(slice(s) for s in index.shape)])
-    key[dim] = index
+def _along(index, dim, sizes, shape):
+    """The key that picks index along dim of a shape: all other dimensions count up to their sizes.
+
+    Last dimensions that are picked whole, by one number each, are left out: rows are copied faster
+    than elements.
+    """
+    xp, rank = array_module(index), index.ndim
+    while rank > dim + 1 and 0 != sizes[rank - 1] == shape[rank - 1]:
+        if index.shape[rank - 1] != 1 and index.strides[rank - 1]:
+            break
+        rank -= 1
+    key = list(xp.ogrid[tuple(slice(s) for s in sizes[:rank])])
+    key[dim] = index[(..., *[0] * (index.ndim - rank))]
     return tuple(key)
 
 
@@ -86,7 +97,60 @@ def gather(x, dim, index):
     _check_gather("gather", x.shape, dim, index)
     data = index._data if isinstance(index, Tensor) else index
     with _in_range("gather", x.shape, dim):
-        return _index(x, _along(data, dim, x.shape) if x.ndim else ())
+        return _index(x, _along(data, dim, data.shape, x.shape) if x.ndim else ())
+
+
+@composite
+def index_select(x, dim, index):
+    """The slices of x along dim at a list of positions; repeats allowed.
+
+    x (..., n, ...), index (k,) of integers in [-n, n) -> (..., k, ...)
+    """
+    dim = check_dim("index_select", dim, x.ndim)
+    data = _integers("index_select", index)
+    if data.ndim > 1:
+        raise ValueError(
+            f"index_select: index {tuple(data.shape)} must have one dimension; x[index] takes more"
+        )
+    data = data.reshape(-1)
+    if not x.ndim:  # a number stays one, as in PyTorch
+        return reshape(index_select(reshape(x, (1,)), 0, data), ())
+    with _in_range("index_select", x.shape, dim):
+        return _index(x, ((slice(None),) * dim + (data,)) if dim else data)
+
+
+@composite
+def take_along_dim(x, indices, dim=None):
+    """Elements picked along dim, as `gather`, but all other dimensions broadcast.
+
+    y[i, j] = x[indices[i, j], j] for dim=0. What argmax and argsort return fits. Without dim,
+    indices count in the flattened x.
+    """
+    data = _integers("take_along_dim", indices)
+    if dim is None:
+        x, data, dim = reshape(x, (-1,)), data.reshape(-1), 0
+    dim = check_dim("take_along_dim", dim, x.ndim)
+    shapes = tuple(x.shape), tuple(data.shape)
+    pairs = zip(*shapes, strict=False)
+    if len(shapes[0]) != len(shapes[1]) or any(
+        a != b and 1 not in (a, b) for i, (a, b) in enumerate(pairs) if i != dim
+    ):
+        raise ValueError(
+            f"take_along_dim: x {shapes[0]} and indices {shapes[1]} must have as many dimensions, "
+            f"and sizes that agree or are 1 in all but dim {dim}"
+        )
+    with _in_range("take_along_dim", x.shape, dim):
+        return _index(x, _along(data, dim, x.shape, x.shape) if x.ndim else ())
+
+
+def _integers(function, index):
+    """An index as an array. IndexError if it does not hold integers."""
+    data = index._data if isinstance(index, Tensor) else index
+    if getattr(getattr(data, "dtype", None), "kind", "") not in ("i", "u"):
+        held = getattr(data, "dtype", type(data).__name__)
+        raise IndexError(f"{function}: the index must be a tensor of integers, not {held}")
+    follow(data)
+    return data
 
 
 @composite
@@ -101,4 +165,59 @@ def scatter_add(x, dim, index, src):
     data = index._data if isinstance(index, Tensor) else index
     src = _index(src, tuple(slice(s) for s in data.shape))
     with _in_range("scatter_add", x.shape, dim):
-        return x + _index_add(src, _along(data, dim, x.shape), tuple(x.shape))
+        return x + _index_add(src, _along(data, dim, data.shape, x.shape), tuple(x.shape))
+
+
+# ---- by a mask, and by class
+
+
+@primitive(
+    lambda g, mask: masked_fill(g, mask, 0.0),
+    None,
+    lambda g, mask: masked_fill(g, logical_not(mask), 0.0),
+    settles=False,
+)
+def masked_fill(x, mask, value):
+    """x with a number where the mask holds; both gradients are 0 where the other is taken.
+
+    mask: booleans, broadcasts with x; value: a number or a tensor of 0 dimensions. The result has
+    x's dtype. Attention hides positions so: masked_fill(scores, mask, -inf).
+    """
+    if mask.dtype != numpy.bool_:
+        raise TypeError(f"masked_fill: the mask must be boolean, not {mask.dtype}; compare first")
+    if getattr(value, "shape", ()) != ():
+        raise ValueError(
+            f"masked_fill: value {tuple(value.shape)} must be one number; where(mask, value, x) "
+            "takes one for each element"
+        )
+    fraction = isinstance(value, float) or getattr(value, "dtype", x.dtype).kind == "f"
+    if fraction and x.dtype.kind != "f":
+        raise TypeError(f"masked_fill: {value} is no {x.dtype}, as x is; use x.float() first")
+    shape = numpy.broadcast_shapes(x.shape, mask.shape)
+    xp = array_module(x)
+    y = x.copy(order="K") if shape == x.shape else xp.broadcast_to(x, shape).copy()
+    xp.copyto(y, value, "unsafe", mask)
+    return y
+
+
+@primitive()
+def one_hot(x, num_classes=-1):
+    """A row of zeros with a 1 at the class, for each class number in x.   (...) -> (..., C) int64
+
+    num_classes: C; -1 for the largest of x plus 1. ValueError for a number outside of [0, C).
+    """
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: class numbers are integers, not {x.dtype}; use .long()")
+    if num_classes == -1:
+        if not x.size:
+            raise ValueError(f"one_hot: no classes in x {x.shape}; give num_classes")
+        num_classes = int(x.max()) + 1
+    if x.size and not 0 <= int(x.min()) <= int(x.max()) < num_classes:
+        raise ValueError(
+            f"one_hot: x {x.shape} holds numbers from {int(x.min())} to {int(x.max())}; "
+            f"num_classes={num_classes} allows 0 to {num_classes - 1}"
+        )
+    xp = array_module(x)
+    y = xp.zeros((x.size, num_classes), "int64")
+    y[xp.arange(x.size), x.reshape(-1)] = 1
+    return y.reshape(*x.shape, num_classes)

@@ -7,25 +7,34 @@ Read next: shape.py, gather.py (picking and placing along a dimension).
 import numpy
 
 from minigen import backend
-from minigen.backend import array_module
+from minigen.backend import array_module, ndarray
 from minigen.ops._define import primitive
 from minigen.tensor import Tensor
 
 
 @primitive(lambda g, x_shape, key: _index_add(g, key, x_shape))
 def _index(x, key):
+    if type(key) is type(x) is ndarray and key.dtype.kind == "i" and x.ndim:
+        return x.take(key, 0)  # rows: some times faster than x[key]
     return x[key]
 
 
 @primitive(lambda g, key: _index(g, key))
 def _index_add(g, key, shape):
     """Zeros of a shape with g added at key: the adjoint of reading at key."""
-    out = array_module(g).zeros(shape, g.dtype)
-    if _is_basic(key):
-        out[key] = g
-    else:
-        backend.scatter_add(out, key, g)
+    if not _is_basic(key):
+        return backend.scattered(g, key, shape)
+    out = _zeros(g, shape)
+    out[key] = g
     return out
+
+
+def _zeros(x, shape):
+    """Zeros of a shape, in memory in the order that x has: channels-last stays channels-last."""
+    xp = array_module(x)
+    if x.flags.c_contiguous:
+        return xp.zeros(shape, x.dtype)  # memory that comes as zeros is not written twice
+    return xp.zeros_like(x, shape=shape)
 
 
 def _is_basic(key):

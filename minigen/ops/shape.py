@@ -2,11 +2,13 @@
 
 Idea: every op here is linear, and its VJP is its adjoint: reshape back, permute back, the slice
 that was padded, the sum of what was copied.
-Read next: index.py (reading and writing at positions), conv.py (a bigger algebra of the same kind).
+Read next: index.py (reading and writing at positions), diagonal.py (triangles and diagonals),
+conv.py (a bigger algebra of the same kind).
 """
 
 import builtins
 import math
+from numbers import Integral
 
 import numpy
 
@@ -134,6 +136,25 @@ def transpose(x, dim0, dim1):
     return _permute(x, tuple(order))
 
 
+@composite
+def movedim(x, source, destination):
+    """Dimensions source, a number or a tuple, moved to the places destination. A view.
+
+    The others keep their order.   movedim(x, 1, -1): (N, C, H, W) -> (N, H, W, C)
+    """
+    both = [d if isinstance(d, (tuple, list)) else (d,) for d in (source, destination)]
+    start, end = ([check_dim("movedim", d, x.ndim) for d in dims] for dims in both)
+    if len(start) != len(end) or len(set(start)) != len(start) or len(set(end)) != len(end):
+        raise ValueError(
+            f"movedim: source {source} and destination {destination} must be as many dimensions of "
+            f"{tuple(x.shape)}, each named once"
+        )
+    order = [d for d in range(x.ndim) if d not in start]
+    for to, d in sorted(zip(end, start, strict=True)):
+        order.insert(to, d)
+    return _permute(x, tuple(order[: x.ndim]))
+
+
 @primitive(lambda g, dims: _flip(g, dims))
 def _flip(x, dims):
     return array_module(x).flip(x, dims)
@@ -144,6 +165,92 @@ def flip(x, dims):
     """The order reversed along dims, a number or a tuple."""
     dims = dims if isinstance(dims, (tuple, list)) else (dims,)
     return _flip(x, tuple(check_dim("flip", d, x.ndim) for d in dims))
+
+
+@primitive(lambda g, shifts, dims: _roll(g, tuple(-s for s in shifts), dims))
+def _roll(x, shifts, dims):
+    return array_module(x).roll(x, shifts, dims)
+
+
+@composite
+def roll(x, shifts, dims=None):
+    """Elements moved on by shifts along dims; what leaves at the end comes back at the start.
+
+    shifts, dims: numbers, or tuples of one length. Without dims the flattened elements move.
+    """
+    shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    if not all(isinstance(s, Integral) for s in shifts):
+        raise TypeError(f"roll: shifts must be whole numbers, not {shifts}")
+    flat = dims is None
+    dims = tuple(dims) if isinstance(dims, (tuple, list)) else (0 if flat else dims,)
+    if len(shifts) != len(dims) or not shifts:
+        raise ValueError(
+            f"roll: {len(shifts)} shifts for {len(dims)} dims; give each dim a shift of its own"
+            if not flat
+            else f"roll: without dims the flattened tensor takes one shift, not {shifts}"
+        )
+    if flat:
+        return _reshape(_roll(_reshape(x, (-1,)), shifts, dims), tuple(x.shape))
+    return _roll(x, shifts, tuple(check_dim("roll", d, x.ndim) for d in dims))
+
+
+# ---- repeating
+
+
+@composite
+def tile(x, *dims):
+    """x laid side by side, dims[i] times along dimension i.   (2, 3), tile(2, 2) -> (4, 6)
+
+    dims: numbers, or one tuple; fewer of them than dimensions repeat the last ones, more of them
+    make new dimensions in front.
+    """
+    dims = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    if not all(isinstance(d, Integral) and d >= 0 for d in dims):
+        raise ValueError(f"tile: dims {dims} must be whole numbers >= 0, one for each dimension")
+    shape = (1,) * (len(dims) - x.ndim) + tuple(x.shape)
+    dims = (1,) * (len(shape) - len(dims)) + dims
+    apart = _reshape(x, tuple(n for size in shape for n in (1, size)))
+    apart = broadcast_to(apart, tuple(n for both in zip(dims, shape, strict=True) for n in both))
+    return _reshape(apart, tuple(d * size for d, size in zip(dims, shape, strict=True)))
+
+
+@composite
+def repeat_interleave(x, repeats, dim=None):
+    """Each element repeated in place along dim.   [a, b], repeats 2 -> [a, a, b, b]
+
+    repeats: a number, or a tensor of one number for each element along dim. Without dim the
+    flattened elements are repeated.
+    """
+    if dim is None:
+        x, dim = _reshape(x, (-1,)), 0
+    dim = check_dim("repeat_interleave", dim, x.ndim)
+    x = x if x.ndim else _reshape(x, (1,))
+    before, size, after = tuple(x.shape[:dim]), x.shape[dim], tuple(x.shape[dim + 1 :])
+    if hasattr(repeats, "shape"):
+        return _index(x, (slice(None),) * dim + (_repeated(x, repeats, size, dim),))
+    if not isinstance(repeats, Integral) or repeats < 0:
+        raise ValueError(
+            f"repeat_interleave: repeats must be a whole number >= 0 or a tensor of them, not "
+            f"{repeats!r}"
+        )
+    apart = broadcast_to(_reshape(x, (*before, size, 1, *after)), (*before, size, repeats, *after))
+    return _reshape(apart, (*before, size * repeats, *after))
+
+
+def _repeated(x, repeats, size, dim):
+    """The positions 0 to size - 1, each as often as repeats says, where x lives."""
+    if repeats.dtype.kind not in "iu":
+        raise TypeError(f"repeat_interleave: repeats must be integers, not {repeats.dtype}")
+    counts = backend.to_numpy(getattr(repeats, "_data", repeats))
+    if counts.shape not in ((), (1,), (size,)):
+        raise ValueError(
+            f"repeat_interleave: repeats {counts.shape} must hold one number, or one for each of "
+            f"the {size} in dim {dim} of {tuple(x.shape)}"
+        )
+    if (counts < 0).any():
+        raise ValueError(f"repeat_interleave: repeats must be >= 0, not {counts.min()}")
+    positions = numpy.repeat(numpy.arange(size), counts)
+    return backend.to_device(positions, backend.device_of(getattr(x, "_data", x)))
 
 
 # ---- joining and splitting
@@ -191,6 +298,16 @@ def cat(tensors, dim=0):
     return _cat(dim, *tensors)
 
 
+def _stack_vjp(g, tensors_shape, dim):
+    return [_index(g, (slice(None),) * dim + (i,)) for i in range(len(tensors_shape))]
+
+
+@primitive(_stack_vjp)
+def _stack(dim, *tensors):
+    new = (slice(None),) * dim + (None,)
+    return array_module(*tensors).concatenate([x[new] for x in tensors], dim)
+
+
 @composite
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dim."""
@@ -198,8 +315,7 @@ def stack(tensors, dim=0):
     if len(set(shapes)) != 1:
         got = sorted(set(shapes)) or "nothing"
         raise ValueError(f"stack: all shapes must be the same, got {got}")
-    dim = check_dim("stack", dim, tensors[0].ndim + 1, "a result")
-    return cat([unsqueeze(t, dim) for t in tensors], dim)
+    return _stack(check_dim("stack", dim, len(shapes[0]) + 1, "a result"), *tensors)
 
 
 @composite
@@ -228,6 +344,15 @@ def chunk(x, chunks, dim=0):
     if chunks < 1:
         raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
     return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
+
+
+@composite
+def unbind(x, dim=0):
+    """The slices along dim, without it, as a tuple.   (T, B, D) -> T tensors (B, D)"""
+    if not x.ndim:
+        raise IndexError("unbind: a tensor of 0 dimensions has no slices")
+    before = (slice(None),) * check_dim("unbind", dim, x.ndim)
+    return tuple(_index(x, (*before, i)) for i in range(x.shape[len(before)]))
 
 
 # ---- where it lives
