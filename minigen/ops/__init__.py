@@ -13,6 +13,9 @@ from minigen.ops.activations import (
     silu,
     softplus,
 )
+from minigen.ops.attention import (
+    scaled_dot_product_attention,
+)
 from minigen.ops.conv import (
     conv,
     conv1d,
@@ -111,7 +114,6 @@ from minigen.ops.pool import (
     max_pool2d,
 )
 from minigen.ops.random import (
-    dropout,
     normal,
     permutation,
     randint,
@@ -128,6 +130,10 @@ from minigen.ops.reduce import (
     std,
     sum,
     var,
+)
+from minigen.ops.sampling import (
+    dropout,
+    dropout2d,
 )
 from minigen.ops.shape import (
     broadcast_to,
