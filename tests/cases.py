@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 from cases_activations import ACTIVATIONS
+from cases_attention import ATTENTION
 from cases_conv import CONV
 from cases_elementwise import ELEMENTWISE
 from cases_functions import FUNCTIONS
@@ -20,7 +21,7 @@ from cases_padding import PADDING
 from cases_pool import POOLING
 from cases_reduce import REDUCE
 from cases_row import Drawn, call, made
-from cases_sampling import SAMPLING
+from cases_sampling import DRAWS, SAMPLING
 from cases_shape import SHAPE
 from cases_softmax import SOFTMAX
 
@@ -40,6 +41,7 @@ CASES = [
     *POOLING,
     *NORMALISATION,
     *LOSSES,
+    *ATTENTION,
     *SAMPLING,
 ]
 
@@ -126,4 +128,5 @@ RANDOM = [
         "permutation", ops.permutation, (20000,), "int64",
         mean=9999.5, std=20000 * 12**-0.5, low=0, high=20000,
     ),
+    *DRAWS,
 ]

@@ -237,15 +237,17 @@ for _names, _parameters in METHODS.items():
 UFUNCS = """
     absolute add bitwise_and bitwise_or bitwise_xor cos divide equal exp floor_divide greater
     greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not
-    logical_or maximum minimum multiply negative not_equal power remainder sign sin sqrt subtract
-    tanh true_divide
+    logical_or maximum minimum multiply negative nextafter not_equal power
+    remainder sign sin sqrt subtract tanh true_divide
 """
 FUNCTIONS = {
     "arange": "start stop step dtype",
+    "argsort": "a* axis kind",
     "ascontiguousarray": "a* dtype",
     "broadcast_to": "array* shape",
     "clip": "a* a_min a_max out",
     "concatenate stack": "tup axis out dtype casting",
+    "cumsum": "a* axis dtype out",
     "empty ones zeros": "shape dtype order",
     "empty_like": "prototype* dtype order subok shape",
     "expand_dims flip": "a* axis",
@@ -258,8 +260,10 @@ FUNCTIONS = {
     "ones_like zeros_like": "a* dtype order subok shape",
     "pad": "array* pad_width mode constant_values",
     "put_along_axis": "arr* indices* values axis",
+    "searchsorted": "a* v* side sorter",
     "shape": "a*",
     "take_along_axis": "a* indices* axis",
+    "tri": "N M k dtype",
     "vdot": "a* b*",
     "where": "condition* x y",
 }

@@ -56,6 +56,7 @@ MODULES = [
     (nn.Flatten(), (2, 3, 4)),
     (nn.Unflatten(1, (2, 3)), (4, 6)),
     (nn.Dropout(0.5), (20, 20)),
+    (nn.Dropout2d(0.5), (5, 6, 2, 3)),
     (nn.MaxPool2d(3, 2, 1), (2, 3, 8, 9)),
     (nn.AvgPool2d(3, 2, 1), (2, 3, 8, 9)),
     (nn.Identity(), (2, 3)),

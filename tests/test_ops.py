@@ -267,7 +267,8 @@ def test_nothing_is_mutated(case, run):
 
 # ---- dtypes, by the table in tensor.py
 
-FLOATS_ONLY = ("conv", "avg_pool", "max_pool", "linear", "batch_norm", "dropout", "cast")
+FLOATS_ONLY = ("conv", "avg_pool", "max_pool", "linear", "batch_norm", "dropout", "cast",
+               "scaled_dot", "gumbel")
 ANY_DTYPE = [c for c in CASES if not c.name.startswith(FLOATS_ONLY) and "entropy" not in c.name]
 BARE = [c for c in ANY_DTYPE if c.fn is getattr(ops, c.name) or not c.elementwise]
 INTEGERS = [(c, dtype) for c in BARE for dtype in ("int64", "int32")]

@@ -69,11 +69,12 @@ class Attention:
 
     q (*lead, L, E), k (*lead, S, E), v (*lead, S, Ev), their leading sizes broadcast; mask: None,
     booleans (True: allowed) or floats (added to the scores) that broadcast to (*lead, L, S).
-    causal: row i sees columns 0 to i. p: dropout's probability, its bits the stream of `seed`.
+    causal: row i sees columns 0 to i. p: dropout's probability, its bits the stream of `seed`. No
+    size of the scores may be 0.
     """
 
     def __init__(self, q, k, v, mask, causal, scale, p, seed):
-        self.xp = array_module(q)
+        self.xp, self.dtype = array_module(q), q.dtype
         self.lead = numpy.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
         self.q, self.k, self.v = (self._stacked(x) for x in computable(q, k, v))
         self.mask = None if mask is None else self._stacked_mask(mask)
@@ -103,7 +104,7 @@ class Attention:
 
         with quiet():
             share(xp, run, len(self.units))
-        return self.y.reshape(*self.lead, *self.y.shape[2:])
+        return self.y.reshape(*self.lead, *self.y.shape[2:]).astype(self.dtype, copy=False)
 
     def backward(self, g, query, key, value, mask):
         """The gradients of q, k and v, broadcast to *lead, and of the mask; the flags say which."""
@@ -186,18 +187,15 @@ class Attention:
     def _units(self):
         """[(samples, heads)]: no two units share heads, so they may run at the same time."""
         n, h, length, columns = self.size
-        count = max(1, -(-n * h * length * columns // self.block))
+        count = -(-n * h * length * columns // self.block)
         count += count % 2 if count > 1 else 0
-        samples, heads = min(n, count), -(-count // max(n, 1))
-        return list(product(_cut(n, samples), _cut(h, min(h, heads))))
+        return list(product(_cut(n, min(n, count)), _cut(h, min(h, -(-count // n)))))
 
     def _blocks(self, samples, heads):
         """The blocks of a unit, the last rows, which see most columns, first."""
         _, _, length, columns = self.size
-        most = length
-        if length * columns > self.block:
-            most = max(ROWS, self.block // columns)
-        for rows in reversed(_cut(length, max(1, -(-length // max(most, 1))))):
+        most = max(ROWS, self.block // columns)
+        for rows in reversed(_cut(length, -(-length // most))):
             yield Block(samples, heads, rows, min(rows.stop, columns) if self.causal else columns)
 
     # ---- the exponentials of a block
@@ -207,7 +205,7 @@ class Attention:
         xp = self.xp
         exponentials, _ = self._exponentials(block)
         total = _row_sums(xp, exponentials)
-        if self.maxima[block.key] is None and not total.min(initial=1) >= SMALLEST:
+        if self.maxima[block.key] is None and not total.min() >= SMALLEST:
             del self.maxima[block.key]
             exponentials, _ = self._exponentials(block, careful=True)
             total = _row_sums(xp, exponentials)
@@ -227,7 +225,7 @@ class Attention:
             scores += self.mask[_within(self.mask, block)]
         first, maxima = block.key not in self.maxima, self.maxima.get(block.key)
         if first:
-            careful = careful or xp is not numpy or not scores.max(initial=-math.inf) <= LARGEST
+            careful = careful or xp is not numpy or not scores.max() <= LARGEST
         if maxima is None and not careful:
             xp.exp(scores, out=scores)
             for part, allowed in self._allowed(scores, block):
@@ -236,7 +234,7 @@ class Attention:
             for part, allowed in self._allowed(scores, block):
                 part[...] = xp.where(allowed, part, -math.inf)
             if first:
-                maxima = scores.max(-1, keepdims=True) if block.stop else 0
+                maxima = scores.max(-1, keepdims=True)
                 maxima = xp.where(maxima == -math.inf, 0, maxima)
             scores -= maxima
             xp.exp(scores, out=scores)
@@ -268,9 +266,9 @@ def kept(xp, size, block, p, seed):
     merged = 1  # heads that follow each other in the stream without a gap
     if rows == length:
         merged = len(starts) if len(heads) == h else len(heads)
-    raw = numpy.empty((len(starts) // max(merged, 1), merged * rows * words), numpy.uint64)
+    raw = numpy.empty((len(starts) // merged, merged * rows * words), numpy.uint64)
     bits, at = numpy.random.PCG64(seed), 0
-    for i, start in enumerate(starts[:: max(merged, 1)]):
+    for i, start in enumerate(starts[::merged]):
         bits.advance(start * words - at)
         raw[i] = bits.random_raw(raw.shape[1])
         at = start * words + raw.shape[1]
@@ -293,13 +291,13 @@ def keep_scale(p):
 
 
 def _two(lead):
-    """Leading sizes as two: the last, and the product of the others; (n,) are n samples."""
+    """Leading sizes as two, the last one and the product of the others; (n,) are n samples."""
     return (math.prod(lead[:-1]), lead[-1]) if len(lead) > 1 else (*lead, 1, 1)[:2]
 
 
 def _cut(n, parts):
     """[0, n) as slices of nearly equal lengths."""
-    bounds = [n * i // max(parts, 1) for i in range(parts + 1)]
+    bounds = [n * i // parts for i in range(parts + 1)]
     return [slice(a, b) for a, b in pairwise(bounds)]
 
 

@@ -14,7 +14,7 @@ from minigen.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from minigen.nn.dropout import Dropout
+from minigen.nn.dropout import Dropout, Dropout2d
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
 from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -48,6 +48,7 @@ __all__ = [
     "Flatten",
     "Unflatten",
     "Dropout",
+    "Dropout2d",
     "MaxPool2d",
     "AvgPool2d",
     "init",

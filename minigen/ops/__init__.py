@@ -132,8 +132,11 @@ from minigen.ops.reduce import (
     var,
 )
 from minigen.ops.sampling import (
+    bernoulli,
     dropout,
     dropout2d,
+    gumbel_softmax,
+    multinomial,
 )
 from minigen.ops.shape import (
     broadcast_to,

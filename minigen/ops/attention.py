@@ -60,11 +60,13 @@ def scaled_dot_product_attention(
     grows with L + S, not L·S. ValueError for shapes that do not fit, is_causal with a mask.
     Source: Vaswani et al., Attention Is All You Need, 2017.
     """
-    _check(query, key, value, attn_mask, is_causal)
+    lead = _check(query, key, value, attn_mask, is_causal)
     p = _probability("scaled_dot_product_attention", "dropout_p", dropout_p)
     seed = None
     if p:
         seed = _generator("scaled_dot_product_attention", rng, query.device).fresh_seed()
+    if 0 in (*lead, query.shape[-2], key.shape[-2]):  # nobody asks, or nothing answers: zeros
+        return matmul(matmul(query, transpose(key, -2, -1)), value)
     if scale is None:
         scale = 1 / math.sqrt(max(query.shape[-1], 1))
     if attn_mask is not None and attn_mask.dtype.kind != "b" and attn_mask.dtype != query.dtype:
@@ -75,7 +77,7 @@ def scaled_dot_product_attention(
 
 
 def _check(query, key, value, attn_mask, is_causal):
-    """TypeError and ValueError for dtypes and shapes that do not go together."""
+    """The leading sizes. TypeError or ValueError for what does not go together."""
     name = "scaled_dot_product_attention"
     q, k, v = (tuple(x.shape) for x in (query, key, value))
     shapes = f"query {q}, key {k}, value {v}"
@@ -100,6 +102,7 @@ def _check(query, key, value, attn_mask, is_causal):
         ) from error
     if attn_mask is not None:
         _check_mask(name, attn_mask, is_causal, (*lead, q[-2], k[-2]))
+    return lead
 
 
 def _check_mask(name, attn_mask, is_causal, scores):
