@@ -8,8 +8,6 @@ Read next: ../backend/attention.py (the blocks), softmax.py, linalg.py.
 
 import math
 
-import numpy
-
 from minigen.backend import array_module, attention
 from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import cast, where
@@ -81,11 +79,11 @@ def _check(query, key, value, attn_mask, is_causal):
     name = "scaled_dot_product_attention"
     q, k, v = (tuple(x.shape) for x in (query, key, value))
     shapes = f"query {q}, key {k}, value {v}"
-    dtypes = {x.dtype.name for x in (query, key, value)}
-    if len(dtypes) > 1 or query.dtype.kind not in "fV":
+    if not query.dtype == key.dtype == value.dtype or query.dtype.kind not in "fV":
+        dtypes = sorted({x.dtype.name for x in (query, key, value)})
         raise TypeError(
-            f"{name}: query, key and value must have one float dtype, not "
-            f"{', '.join(sorted(dtypes))}; cast with .to() or .float()"
+            f"{name}: query, key and value must have one float dtype, not {', '.join(dtypes)}; "
+            "cast with .to() or .float()"
         )
     if min(map(len, (q, k, v))) < 2:
         raise ValueError(f"{name}: {shapes}: each needs two dimensions, (length, width); unsqueeze")
@@ -94,7 +92,7 @@ def _check(query, key, value, attn_mask, is_causal):
     if k[-2] != v[-2]:
         raise ValueError(f"{name}: {shapes}: key and value must have the same length, dimension -2")
     try:
-        lead = numpy.broadcast_shapes(q[:-2], k[:-2], v[:-2])
+        lead = attention.leading(query, key, value)
     except ValueError as error:
         raise ValueError(
             f"{name}: {shapes}: the leading sizes (samples, heads) do not broadcast; heads come "

@@ -72,9 +72,12 @@ class Generator:
 
     def keep_mask(self, shape, p):
         """Booleans that are true with probability 1 - p, to 1/65536: 16 random bits an element."""
-        count = math.prod(shape)
-        raw = self._rng.bit_generator.random_raw(-(-count // 4))
-        return self._placed((raw.view(numpy.uint16)[:count] >= round(p * 65536)).reshape(shape))
+        kept, least = numpy.empty(math.prod(shape), bool), round(p * 65536)
+        for start in range(0, kept.size, 1 << 16):  # the bits stay in the cache
+            part = kept[start : start + (1 << 16)]
+            raw = self._rng.bit_generator.random_raw(-(-part.size // 4)).view(numpy.uint16)
+            numpy.greater_equal(raw[: part.size], least, out=part)
+        return self._placed(kept.reshape(shape))
 
     def fresh_seed(self):
         """A whole number in [0, 2⁶⁴), to seed a stream that can be drawn again."""
