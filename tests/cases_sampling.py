@@ -2,7 +2,7 @@
 
 A random op is written twice here: `our_...` with a generator of a fixed seed, and what it must make
 of the draws, which are read off a call whose result tells them.
-Read next: cases_row.py (the words used here), test_sampling.py (distributions).
+Read next: cases_row.py (the words used here), test_random.py (distributions).
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def our_dropout2d(x, p=0.5, training=True):
 
 
 def dropping(ours):
-    """The same elements kept as those of ones: which, is chance; how many, test_sampling counts."""
+    """The same elements kept as those of ones: which, is chance; how many, test_random counts."""
 
     def dropped(x, p=0.5, training=True):
         if not training:

@@ -34,9 +34,10 @@ from minigen.backend import array_module, quiet
 from minigen.backend.conv import _workspace, computable, share
 
 # Measured on two cores with 1 MB of L2 each; half or double changes little.
-BLOCK = 1 << 17  # scores in a block: 512 kB in float32
+BLOCK = 1 << 18  # scores in a block: 1 MB in float32
 GPU_BLOCK = 1 << 24  # there a launch costs more than the cache gains
-ROWS = 32  # a block has at least so many rows
+ROWS = 32  # a block has at least so many rows ...
+CAUSAL_ROWS = 64  # ... or, of a quarter of a causal head, these
 LARGEST, SMALLEST = 20.0, 1e-8
 
 
@@ -197,6 +198,8 @@ class Attention:
         """The blocks of a unit, the last rows, which see most columns, first."""
         _, _, length, columns = self.size
         most = max(ROWS, self.block // columns)
+        if self.causal:  # the fewer rows, the more of what nobody sees is left out
+            most = min(most, max(CAUSAL_ROWS, -(-length // 4)))
         for rows in reversed(_cut(length, -(-length // most))):
             yield Block(samples, heads, rows, min(rows.stop, columns) if self.causal else columns)
 
