@@ -93,7 +93,8 @@ ATTENTION = [
         )
         for draw, kinks in [
             # nothing allowed: zeros, and no gradient
-            (mask, [at(*EQUAL, [[False, False]], y=[[0]], grads=([[0, 0]], [[0, 0]] * 2, [[0]] * 2)),
+            (mask, [at(*EQUAL, [[False, False]], y=[[0]],
+                       grads=([[0, 0]], [[0, 0]] * 2, [[0]] * 2)),
                     at(*FAR, [[False, True]], y=[[3]], grads=([[0]], [[0], [0]], [[0], [1]]))]),
             (normal, [at(*EQUAL, [[-inf, -inf]], y=[[0]],
                          grads=([[0, 0]], [[0, 0]] * 2, [[0]] * 2, [[0, 0]])),

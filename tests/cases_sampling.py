@@ -37,8 +37,9 @@ def our_gumbel(logits, tau=1, hard=False, dim=-1):
 
 def gumbel(logits, tau=1, hard=False, dim=-1):
     """The noise is the logarithm of what comes of equal logits, up to a constant."""
-    at_zero = ops.gumbel_softmax(ops.zeros(logits.shape, dtype="float64"), dim=dim, rng=Generator(4))
-    scores = (logits + np.log(at_zero.numpy())) / tau
+    equal = ops.zeros(logits.shape, dtype="float64")
+    noise = np.log(ops.gumbel_softmax(equal, dim=dim, rng=Generator(4)).numpy())
+    scores = (logits + noise) / tau
     if hard:
         return (scores == scores.max(dim, keepdims=True)).astype(logits.dtype)
     return np.exp(scores) / np.exp(scores).sum(dim, keepdims=True)

@@ -173,7 +173,8 @@ def test_a_causal_row_does_not_see_what_comes_later():
 def test_the_order_of_the_keys_is_nothing_to_attention():
     q, k, v = random((3, 4), (6, 4), (6, 2))
     turn = np.random.default_rng(0).permutation(6)
-    close(attend(*map(Tensor, (q, k[turn], v[turn]))).numpy(), attend(*map(Tensor, (q, k, v))).numpy())
+    turned = attend(*map(Tensor, (q, k[turn], v[turn]))).numpy()
+    close(turned, attend(*map(Tensor, (q, k, v))).numpy())
 
 
 def test_a_mask_of_another_float_dtype_gets_its_gradient_in_its_own():
@@ -196,7 +197,8 @@ def test_scores_of_any_size_give_finite_right_results(size):
     for dtype in ("float32", "float64"):
         xs = leaves([x.astype(dtype) for x in arrays])
         y = attend(*xs, scale=1.0)
-        results.append([x.detach().numpy() for x in (y, *gradients(y, xs, Tensor(v.astype(dtype))))])
+        grads = gradients(y, xs, Tensor(v.astype(dtype)))
+        results.append([x.detach().numpy() for x in (y, *grads)])
     ours, wide = results
     assert all(np.isfinite(x).all() for x in ours)
     if size == 1e-8:
@@ -237,7 +239,7 @@ def test_rows_that_may_look_at_nothing_give_zeros_and_take_no_gradient(kind):
     close(out, attention(*[x.astype("float64") for x in arrays], mask), 1e-5)
     grads = [g.numpy() for g in gradients(y, xs, ops.ones_like(y))]
     assert all(np.isfinite(g).all() for g in grads)
-    assert (grads[0][0, 1] == 0).all() and (grads[1][:, 0] == 0).all() and (grads[2][:, 0] == 0).all()
+    assert all((g == 0).all() for g in (grads[0][0, 1], grads[1][:, 0], grads[2][:, 0]))
 
 
 def test_nan_is_not_hidden():
@@ -251,7 +253,7 @@ def test_nan_is_not_hidden():
 
 
 def peak(length, **options):
-    """Bytes that a forward and backward need at most, in a thread that has no scratch memory yet."""
+    """Bytes that a forward and backward need at most, in a thread without scratch memory yet."""
     xs = leaves(random(*[(1, length, 16)] * 3, dtype="float32"))
     found = []
 

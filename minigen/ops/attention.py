@@ -15,6 +15,7 @@ from minigen.ops.linalg import matmul
 from minigen.ops.random import _generator, _probability
 from minigen.ops.shape import transpose
 from minigen.ops.softmax import softmax
+from minigen.tensor import Tensor
 
 
 def _reference(query, key, value, attn_mask, is_causal, scale, dropout_p, seed):
@@ -77,6 +78,12 @@ def scaled_dot_product_attention(
 def _check(query, key, value, attn_mask, is_causal):
     """The leading sizes. TypeError or ValueError for what does not go together."""
     name = "scaled_dot_product_attention"
+    given = dict(query=query, key=key, value=value)
+    if attn_mask is not None:
+        given["attn_mask"] = attn_mask
+    for role, x in given.items():
+        if not isinstance(x, Tensor):
+            raise TypeError(f"{name}: {role} is {type(x).__name__} {x!r}, not a tensor")
     q, k, v = (tuple(x.shape) for x in (query, key, value))
     shapes = f"query {q}, key {k}, value {v}"
     if not query.dtype == key.dtype == value.dtype or query.dtype.kind not in "fV":

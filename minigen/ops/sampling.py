@@ -175,11 +175,15 @@ def gumbel_softmax(logits, tau=1, hard=False, dim=-1, *, rng=None):
     """
     if not tau > 0:
         raise ValueError(f"gumbel_softmax: tau is a temperature, > 0, not {tau}")
-    dim = check_dim("gumbel_softmax", dim, logits.ndim)
+    axis = check_dim("gumbel_softmax", dim, logits.ndim)
     _floats("gumbel_softmax", "logits", logits)
+    if logits.ndim and not logits.shape[axis]:
+        raise ValueError(
+            f"gumbel_softmax: logits {tuple(logits.shape)} have no categories along dim {dim}"
+        )
     xp = array_module(logits._data)
     u = _generator("gumbel_softmax", rng, logits.device).uniform(logits.shape).to(logits.device)
     u = xp.maximum(u._data, 2.0**-32)  # log(0) would be -inf
     noise = -xp.log(-xp.log(u))
-    soft = softmax((logits + wrap(noise.astype(logits.dtype))) / tau, dim)
-    return _largest_as_one(soft, dim) if hard else soft
+    soft = softmax((logits + wrap(noise.astype(logits.dtype))) / tau, axis)
+    return _largest_as_one(soft, axis) if hard else soft
