@@ -45,8 +45,8 @@ def dropping(q, k, v, dropout_p=0.5, is_causal=False):
     """Which weights are dropped is chance: read off what comes of equal scores and unit values."""
     shape = *np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2]
     eye = np.eye(k.shape[-2])
-    same = [ops.tensor(x) for x in (np.zeros((*shape[:-1], 1)), np.zeros((*shape[:-2], len(eye), 1)))]
-    kept = our_dropping(*same, ops.tensor(eye), dropout_p).numpy() > 0
+    equal = np.zeros((*shape[:-1], 1)), np.zeros((*shape[:-2], len(eye), 1))
+    kept = our_dropping(*map(ops.tensor, (*equal, eye)), dropout_p).numpy() > 0
     return attention(q, k, v, None, is_causal, kept=kept / (1 - dropout_p))
 
 

@@ -36,6 +36,8 @@ ATTENTION = [
          "the shape (N, 1, 1, S)"),
         (lambda: attend(*[one(2, 3)] * 3, one(1, 2, 2)), ValueError,
          "attn_mask (1, 2, 2) does not broadcast to the scores (2, 2); per sample, (N, S) needs"),
+        (lambda: attend(*[one(2, 3)] * 3, scale=one(1)), TypeError,
+         "scale is Tensor, not a number; multiply query by what takes a gradient, with scale=1.0"),
         (lambda: attend(*[one(2, 3)] * 3, dropout_p=1.5), ValueError,
          "dropout_p is a probability, 1.5 is not in [0, 1]"),
         (lambda: attend(*[one(2, 3)] * 3, dropout_p=0.5, rng=3), TypeError,

@@ -110,8 +110,8 @@ class Attention:
     def backward(self, g, query, key, value, mask):
         """The gradients of q, k and v, broadcast to *lead, and of the mask; the flags say which."""
         xp, g = self.xp, self._stacked(*computable(g))
-        gq, gk, gv = (self._like(x) if wanted else None for x, wanted in
-                      ((self.q, query), (self.k, key), (self.v, value)))
+        pairs = (self.q, query), (self.k, key), (self.v, value)
+        gq, gk, gv = (self._like(x) if wanted else None for x, wanted in pairs)
         masks = {}  # a half's sums over what it has seen
 
         def run(lo, hi):

@@ -7,6 +7,7 @@ Read next: ../backend/attention.py (the blocks), softmax.py, linalg.py.
 """
 
 import math
+from numbers import Real
 
 from minigen.backend import array_module, attention
 from minigen.ops._define import composite, fused
@@ -67,7 +68,12 @@ def scaled_dot_product_attention(
     if 0 in (*lead, query.shape[-2], key.shape[-2]):  # nobody asks, or nothing answers: zeros
         return matmul(matmul(query, transpose(key, -2, -1)), value)
     if scale is None:
-        scale = 1 / math.sqrt(max(query.shape[-1], 1))
+        scale = 1 / math.sqrt(query.shape[-1] or 1)
+    elif not isinstance(scale, Real):
+        raise TypeError(
+            f"scaled_dot_product_attention: scale is {type(scale).__name__}, not a number; "
+            "multiply query by what takes a gradient, with scale=1.0"
+        )
     if attn_mask is not None and attn_mask.dtype.kind != "b" and attn_mask.dtype != query.dtype:
         attn_mask = cast(attn_mask, query.dtype)
     return _scaled_dot_product_attention(
