@@ -34,7 +34,7 @@ from minigen.backend import array_module, quiet
 from minigen.backend.conv import _workspace, computable, share
 
 # Measured on two cores with 1 MB of L2 each; half or double changes little.
-BLOCK = 1 << 18  # scores in a block: 1 MB in float32
+BLOCK = 1 << 17  # scores in a block: 512 kB in float32
 GPU_BLOCK = 1 << 24  # there a launch costs more than the cache gains
 ROWS = 32  # a block has at least so many rows ...
 CAUSAL_ROWS = 64  # ... or, of a quarter of a causal head, these
