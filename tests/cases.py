@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 from cases_activations import ACTIVATIONS
+from cases_attention import ATTENTION
 from cases_conv import CONV
 from cases_distance import DISTANCES
 from cases_decompositions import DECOMPOSITIONS
@@ -25,6 +26,7 @@ from cases_resample import RESAMPLING
 from cases_row import Drawn, call, made
 from cases_sampling import SAMPLING
 from cases_scan import SCANS
+from cases_sampling import DRAWS, SAMPLING
 from cases_shape import SHAPE
 from cases_signal import SIGNAL
 from cases_softmax import SOFTMAX
@@ -54,6 +56,7 @@ CASES = [
     *NORMALISATION,
     *LOSSES,
     *DISTANCES,
+    *ATTENTION,
     *SAMPLING,
 ]
 
@@ -140,4 +143,5 @@ RANDOM = [
         "permutation", ops.permutation, (20000,), "int64",
         mean=9999.5, std=20000 * 12**-0.5, low=0, high=20000,
     ),
+    *DRAWS,
 ]

@@ -250,6 +250,11 @@ UFUNCS = """
 FUNCTIONS = {
     "arange": "start stop step dtype",
     "argpartition": "a* kth axis",
+    logical_or maximum minimum multiply negative nextafter not_equal power
+    remainder sign sin sqrt subtract tanh true_divide
+"""
+FUNCTIONS = {
+    "arange": "start stop step dtype",
     "argsort": "a* axis kind",
     "ascontiguousarray": "a* dtype",
     "bincount": "x* weights minlength",
@@ -258,6 +263,7 @@ FUNCTIONS = {
     "concatenate stack": "tup axis out dtype casting",
     "cumprod cumsum": "a* axis dtype out",
     "copyto": "dst* src casting where",
+    "cumsum": "a* axis dtype out",
     "empty ones zeros": "shape dtype order",
     "empty_like": "prototype* dtype order subok shape",
     "expand_dims flip": "a* axis",
@@ -277,6 +283,9 @@ FUNCTIONS = {
     "take_along_axis": "a* indices* axis",
     "tril triu": "m* k",
     "roll": "a* shift axis",
+    "shape": "a*",
+    "take_along_axis": "a* indices* axis",
+    "searchsorted": "a* v* side sorter",
     "shape": "a*",
     "take_along_axis": "a* indices* axis",
     "tri": "N M k dtype",

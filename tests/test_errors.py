@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mistakes_arguments import DIMENSIONS, KEYWORDS
+from mistakes_attention import ATTENTION
 from mistakes_conv import CONVOLUTION
 from mistakes_distance import DISTANCES
 from mistakes_elementwise import ELEMENTWISE
@@ -21,6 +22,7 @@ from mistakes_loss import LOSSES
 from mistakes_pool import POOLING
 from mistakes_loss import CLASSES, LOSSES
 from mistakes_reduce import REDUCTIONS, SCANS, SORTING
+from mistakes_random import RANDOM
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -95,10 +97,6 @@ MAKING = [
      "Generator: the seed must be a whole number >= 0, not -1"),
     (lambda: mg.manual_seed(1.5), ValueError, "the seed must be a whole number >= 0, not 1.5"),
     (lambda: ops.randint(3, 3, (2,)), ValueError, "randint: [3, 3) is empty"),
-    (lambda: ops.dropout(one(2), 1.5), ValueError,
-     "dropout: p is a probability, 1.5 is not in [0, 1]"),
-    (lambda: ops.dropout(one(2), rng=0), TypeError,
-     "dropout: rng must be a generator, such as minigen.Generator(0), not 0"),
 ]  # fmt: skip
 
 DEVICES = [
@@ -128,6 +126,8 @@ TABLE = [
     *LOSSES,
     *CLASSES,
     *DISTANCES,
+    *ATTENTION,
+    *RANDOM,
     *GRADIENTS,
     *MAKING,
     *DEVICES,

@@ -57,6 +57,7 @@ MODULES = [
     (nn.Unflatten(1, (2, 3)), (4, 6)),
     (nn.Dropout(0.5), (20, 20)),
     (nn.MaxPool1d(3, 2, 1), (2, 3, 9)),
+    (nn.Dropout2d(0.5), (5, 6, 2, 3)),
     (nn.MaxPool2d(3, 2, 1), (2, 3, 8, 9)),
     (nn.MaxPool3d(2, ceil_mode=True), (2, 2, 3, 4, 5)),
     (nn.AvgPool1d(2), (2, 3, 9)),

@@ -217,6 +217,15 @@ def test_dropout_draws_from_its_own_generator_and_only_in_training():
         nn.Dropout(1.5)
 
 
+def test_dropout2d_drops_whole_channels():
+    layer = nn.Dropout2d(0.25, rng=Generator(3))
+    y = layer(mg.ones(40, 50, 2, 3)).numpy().reshape(2000, 6)
+    assert (y == y[:, :1]).all() and set(y[:, 0].tolist()) == {0.0, np.float32(1 / 0.75).item()}
+    assert abs((y[:, 0] == 0).mean() - 0.25) < 0.05
+    x = mg.ones(2, 3, 4)
+    assert layer.eval()(x) is x and repr(layer) == "Dropout2d(p=0.25)"
+
+
 # ---- batch normalisation
 
 

@@ -267,6 +267,7 @@ FLOATS_ONLY = ("conv", "avg_pool", "max_pool", "linear", "batch_norm", "dropout"
 FLOATS_ONLY += ("adaptive_", "affine_grid", "grid_sample", "interpolate")
 FLOATS_ONLY += ("bincount",)
 FLOATS_ONLY += ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "svd", "qr", "stft", "istft")
+FLOATS_ONLY += ("scaled_dot_product_attention", "gumbel_softmax")
 ANY_DTYPE = [c for c in CASES if not c.name.startswith(FLOATS_ONLY) and "entropy" not in c.name]
 BARE = [c for c in ANY_DTYPE if c.fn is getattr(ops, c.name) or not c.elementwise]
 INTEGERS = [(c, dtype) for c in BARE for dtype in ("int64", "int32")]

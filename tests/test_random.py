@@ -157,3 +157,136 @@ def test_shapes_and_dtypes():
     assert rng.uniform(2, dtype="float64").dtype == np.float64
     assert rng.randint(0, 3, (2,)).dtype == rng.permutation(3).dtype == np.int64
     assert not rng.normal(2).requires_grad and repr(rng) == "Generator(seed=0, device='cpu')"
+
+
+# ---- draws from given probabilities
+
+
+def test_keep_mask_does_not_depend_on_how_many_bits_are_drawn_at_once():
+    """Sizes around the blocks in which they are drawn, and those that leave bits over."""
+    for n in (1, 5, 65535, 65536, 65537, 200_001):
+        raw = np.random.SFC64(6).random_raw(-(-n // 4)).view(np.uint16)[:n]
+        np.testing.assert_array_equal(mg.Generator(6).keep_mask((n,), 0.3).numpy(), raw >= 19661)
+
+
+@pytest.mark.parametrize("shape", [(20, 40, 3), (30, 20, 2, 2), (8, 50, 2, 1, 3)])
+def test_dropout2d_drops_whole_channels_each_alone(shape):
+    x = mg.ones(*shape, requires_grad=True)
+    y = ops.dropout2d(x, 0.3, rng=mg.Generator(1))
+    flat = y.detach().numpy().reshape(shape[0] * shape[1], -1)
+    kept = flat[:, 0] != 0
+    np.testing.assert_allclose(flat, np.where(kept, 1 / 0.7, 0)[:, None] + 0 * flat, rtol=1e-6)
+    assert abs(kept.mean() - 0.7) < 5 * (0.21 / len(kept)) ** 0.5
+    assert 0 < kept.reshape(shape[:2])[:, 0].sum() < len(x)  # not one mask for all samples
+    assert np.array_equal(mg.grad(y.sum(), x)[0].numpy(), y.detach().numpy())
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_bernoulli_of_every_probability(dtype):
+    p = mg.tensor(np.repeat([[0.0], [1.0], [0.5], [1e-3], [0.9]], 40_000, 1).astype(dtype))
+    x = ops.bernoulli(p.requires_grad_(), rng=mg.Generator(2))
+    assert x.dtype == dtype and not x.requires_grad and set(np.unique(x.numpy())) == {0, 1}
+    exact = p.detach().numpy()[:, 0].astype("float64")
+    error = np.sqrt(exact * (1 - exact) / 40_000)
+    assert (np.abs(x.numpy().astype("float64").mean(1) - exact) <= 5 * error).all()
+    assert ops.bernoulli(mg.zeros(0, 2)).shape == (0, 2)
+
+
+WEIGHTS = np.array([[0.0, 3, 1, 0, 4, 2, 0], [1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1e-3, 0]])
+
+
+@pytest.mark.parametrize("scale", [1, 1e-30, 1e30])
+def test_multinomial_with_replacement_follows_the_weights(scale):
+    x = mg.tensor((WEIGHTS * scale).astype("float32"))
+    drawn = ops.multinomial(x, 20_000, replacement=True, rng=mg.Generator(3))
+    assert drawn.shape == (3, 20_000) and drawn.dtype == np.int64
+    for row, weights in zip(drawn.numpy(), WEIGHTS, strict=True):
+        counts, possible = np.bincount(row, minlength=7), weights > 0
+        assert counts[~possible].sum() == 0
+        expected = weights[possible] / weights.sum() * len(row)
+        if possible.sum() > 1:  # else there is nothing to be wrong about any more
+            assert stats.chisquare(counts[possible], expected).pvalue > 1e-3
+    halves = drawn.numpy()[1].reshape(2, -1)  # the draws of a row are independent
+    assert abs(np.corrcoef(halves)[0, 1]) < 5 / 10_000**0.5
+
+
+def test_multinomial_without_replacement_draws_among_those_that_are_left():
+    """P(i first, j second) = w_i · w_j / (1 - w_i), of all ordered pairs."""
+    w = np.array([0.5, 0.3, 0.0, 0.2])
+    x = mg.tensor(np.tile(w, (30_000, 1)))
+    pairs = ops.multinomial(x, 2, rng=mg.Generator(4)).numpy()
+    counts = np.bincount(pairs[:, 0] * 4 + pairs[:, 1], minlength=16)
+    expected = np.array([w[i] * w[j] / (1 - w[i]) * (i != j) for i in range(4) for j in range(4)])
+    assert counts[expected == 0].sum() == 0
+    assert stats.chisquare(counts[expected > 0], expected[expected > 0] * 30_000).pvalue > 1e-3
+
+
+def test_multinomial_of_all_positions_is_a_permutation():
+    x = mg.tensor([[1e-38, 1.0, 1e38, 3.0]] * 50)
+    drawn = ops.multinomial(x, 4, rng=mg.Generator(5)).numpy()
+    assert (np.sort(drawn, 1) == np.arange(4)).all()
+    assert (drawn[:, 0] == 2).all() and (drawn[:, 3] == 0).all()  # by the weights: 1e38 to 1
+
+
+def test_multinomial_of_one_row_and_of_none():
+    w = mg.tensor([0.0, 2.0, 0.0])
+    assert ops.multinomial(w, 1).tolist() == [1]
+    assert ops.multinomial(w, 3, replacement=True).tolist() == [1, 1, 1]
+    for replacement in (True, False):
+        assert ops.multinomial(mg.zeros(0, 3), 2, replacement).shape == (0, 2)
+
+
+def test_gumbel_softmax_draws_categories_with_their_probabilities():
+    logits = np.log([0.5, 0.3, 0.15, 0.05]).astype("float32")
+    x = mg.tensor(np.tile(logits, (40_000, 1)))
+    for tau in (0.3, 5.0):  # which is largest does not depend on it
+        soft = ops.gumbel_softmax(x, tau, rng=mg.Generator(6)).numpy()
+        np.testing.assert_allclose(soft.sum(1), 1, rtol=1e-5)
+        counts = np.bincount(soft.argmax(1), minlength=4)
+        assert stats.chisquare(counts, np.array([0.5, 0.3, 0.15, 0.05]) * 40_000).pvalue > 1e-3
+    cold, hot = (ops.gumbel_softmax(x, t, rng=mg.Generator(6)).numpy().max(1) for t in (0.01, 100))
+    assert np.median(cold) > 0.999 and np.median(hot) < 0.3
+
+
+def test_the_noise_of_gumbel_softmax_is_gumbels():
+    """Differences of two such numbers are logistic."""
+    x = mg.zeros(20_000, 2, dtype="float64")
+    soft = ops.gumbel_softmax(x, rng=mg.Generator(7)).numpy()
+    assert stats.kstest(np.log(soft[:, 0] / soft[:, 1]), "logistic").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_hard_gumbel_softmax_is_one_hot_with_the_gradient_of_the_soft(dim):
+    x = mg.Generator(8).normal((3, 4, 5)).requires_grad_()
+    v = mg.Generator(9).normal((3, 4, 5))
+    hard, soft = (ops.gumbel_softmax(x, 0.7, h, dim, rng=mg.Generator(1)) for h in (True, False))
+    y = hard.detach().numpy()
+    assert set(np.unique(y)) == {0, 1} and (y.sum(dim) == 1).all()
+    np.testing.assert_array_equal(y.argmax(dim), soft.detach().numpy().argmax(dim))
+    for order in (1, 2):
+        ours, theirs = (mg.grad((s * v).sum(), x, create_graph=True)[0] for s in (hard, soft))
+        if order == 2:
+            ours, theirs = (mg.grad((g * g).sum(), x)[0] for g in (ours, theirs))
+        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy())
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: ops.dropout2d(mg.ones(9, 9, 1), rng=rng),
+        lambda rng: ops.bernoulli(mg.full((90,), 0.5), rng=rng),
+        lambda rng: ops.multinomial(mg.ones(90), 30, rng=rng),
+        lambda rng: ops.multinomial(mg.ones(9, 90), 30, True, rng=rng),
+        lambda rng: ops.gumbel_softmax(mg.zeros(9, 9), rng=rng),
+        lambda rng: ops.gumbel_softmax(mg.zeros(30, 9), hard=True, rng=rng),
+    ],
+)
+def test_every_draw_is_decided_by_its_generator(draw):
+    first = draw(mg.Generator(1)).tolist()
+    assert draw(mg.Generator(1)).tolist() == first != draw(mg.Generator(2)).tolist()
+    assert draw(mg.Generator(1).spawn("a")).tolist() != draw(mg.Generator(1).spawn("b")).tolist()
+    before = default_generator().state_dict()
+    draw(mg.Generator(3))
+    assert default_generator().state_dict() == before
+    mg.manual_seed(1)
+    assert draw(None).tolist() == first and default_generator().state_dict() != before

@@ -16,6 +16,7 @@ from minigen.nn.conv import (
 )
 from minigen.nn.dropout import Dropout
 from minigen.nn.embedding import Embedding
+from minigen.nn.dropout import Dropout, Dropout2d
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
 from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
@@ -62,6 +63,7 @@ __all__ = [
     "Unflatten",
     "Dropout",
     "MaxPool1d",
+    "Dropout2d",
     "MaxPool2d",
     "MaxPool3d",
     "AvgPool1d",

@@ -1,6 +1,6 @@
 """Dropout: a network that cannot rely on any single number.
 
-Read next: ../ops/random.py.
+Read next: ../ops/sampling.py.
 """
 
 from minigen import ops
@@ -17,7 +17,7 @@ class Dropout(Module):
     def __init__(self, p=0.5, *, rng=None):
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is a probability, in [0, 1], not {p}")
+            raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1], not {p}")
         self.p = p
         self.rng = rng
 
@@ -28,3 +28,14 @@ class Dropout(Module):
     def extra_repr(self):
         """The probability."""
         return f"p={self.p}"
+
+
+class Dropout2d(Dropout):
+    """In training, zeroes each channel of each sample with probability p, and scales the others.
+
+    rng as in Dropout. Source: Tompson et al., Efficient Object Localization, CVPR 2015.
+    """
+
+    def forward(self, x):
+        """x (N, C, ...) -> like x."""
+        return ops.dropout2d(x, self.p, self.training, rng=self.rng)

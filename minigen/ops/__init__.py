@@ -22,6 +22,9 @@ from minigen.ops.activations import (
     softplus,
     softsign,
 )
+from minigen.ops.attention import (
+    scaled_dot_product_attention,
+)
 from minigen.ops.conv import (
     conv,
     conv1d,
@@ -185,7 +188,6 @@ from minigen.ops.pool import (
     max_pool3d,
 )
 from minigen.ops.random import (
-    dropout,
     normal,
     permutation,
     randint,
@@ -212,6 +214,12 @@ from minigen.ops.resample import (
 from minigen.ops.scan import (
     cumprod,
     cumsum,
+from minigen.ops.sampling import (
+    bernoulli,
+    dropout,
+    dropout2d,
+    gumbel_softmax,
+    multinomial,
 )
 from minigen.ops.shape import (
     broadcast_to,

@@ -4,7 +4,7 @@ Idea: randomness is an argument. A `Generator` belongs to a device, starts at a 
 can be saved and restored; `spawn` derives independent streams by name, so that a change in one part
 of a program does not shift the numbers of another. Functions take `rng=`; without it they draw from
 the one default generator of the device, which `manual_seed` restarts.
-Read next: creation.py; nn/init.py (initial weights).
+Read next: sampling.py (dropout, draws from given probabilities), nn/init.py (initial weights).
 """
 
 import hashlib
@@ -13,7 +13,6 @@ import math
 import numpy
 
 from minigen import backend
-from minigen.ops._define import composite
 from minigen.ops.creation import FLOAT
 from minigen.tensor import wrap
 
@@ -73,9 +72,16 @@ class Generator:
 
     def keep_mask(self, shape, p):
         """Booleans that are true with probability 1 - p, to 1/65536: 16 random bits an element."""
-        count = math.prod(shape)
-        raw = self._rng.bit_generator.random_raw(-(-count // 4))
-        return self._placed((raw.view(numpy.uint16)[:count] >= round(p * 65536)).reshape(shape))
+        kept, least = numpy.empty(math.prod(shape), bool), round(p * 65536)
+        for start in range(0, kept.size, 1 << 16):  # the bits stay in the cache
+            part = kept[start : start + (1 << 16)]
+            raw = self._rng.bit_generator.random_raw(-(-part.size // 4)).view(numpy.uint16)
+            numpy.greater_equal(raw[: part.size], least, out=part)
+        return self._placed(kept.reshape(shape))
+
+    def fresh_seed(self):
+        """A whole number in [0, 2⁶⁴), to seed a stream that can be drawn again."""
+        return int(self._rng.bit_generator.random_raw())
 
     def _placed(self, x):
         return wrap(backend.to_device(numpy.asarray(x), self.device))
@@ -137,6 +143,13 @@ def _generator(function, rng, device):
     return rng
 
 
+def _probability(function, name, p):
+    """p. ValueError unless 0 <= p <= 1."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{function}: {name} is a probability, {p} is not in [0, 1]")
+    return p
+
+
 def normal(shape, mean=0.0, std=1.0, *, rng=None, dtype=None, device="cpu"):
     """Gaussian numbers of a shape, from rng (which then decides the device)."""
     return _generator("normal", rng, device).normal(shape, mean, std, dtype)
@@ -155,19 +168,3 @@ def randint(low, high, shape, *, rng=None, device="cpu"):
 def permutation(n, *, rng=None, device="cpu"):
     """0 ... n-1 in random order, int64."""
     return _generator("permutation", rng, device).permutation(n)
-
-
-@composite
-def dropout(x, p=0.5, training=True, *, rng=None):
-    """Each element zero with probability p, else divided by 1 - p; x itself if not training.
-
-    ValueError unless 0 <= p <= 1. Source: Srivastava et al., JMLR 2014.
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability, {p} is not in [0, 1]")
-    if not training or p == 0:
-        return x
-    if p == 1:
-        return x * 0
-    kept = _generator("dropout", rng, x.device).keep_mask(x.shape, p).to(x.device)
-    return x * (kept.to(x.dtype) * (1 / (1 - p)))
