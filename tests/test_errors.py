@@ -17,6 +17,7 @@ from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
 from mistakes_linalg import MATMUL
 from mistakes_loss import LOSSES
+from mistakes_norm import NORMALISATION
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -114,6 +115,7 @@ TABLE = [
     *INDEXING,
     *MATMUL,
     *CONVOLUTION,
+    *NORMALISATION,
     *LOSSES,
     *GRADIENTS,
     *MAKING,

@@ -17,7 +17,18 @@ from minigen.nn.conv import (
 from minigen.nn.dropout import Dropout
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
-from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minigen.nn.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
 from minigen.nn.pool import AvgPool2d, MaxPool2d
 from minigen.nn.shape import Flatten, Unflatten
 
@@ -37,6 +48,13 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "GroupNorm",
+    "LayerNorm",
+    "RMSNorm",
+    "LocalResponseNorm",
     "ReLU",
     "LeakyReLU",
     "GELU",

@@ -73,6 +73,7 @@ def _shift_scale(x, mean, scale, bias):
 
 def _by_given_statistics(x, mean, variance, weight, bias, eps):
     scale = rsqrt(variance + eps)
+    mean = mean * 1  # a copy: running statistics may move before the backward
     return _shift_scale(x, mean, scale if weight is None else scale * weight, bias)
 
 
