@@ -41,18 +41,19 @@ def dots(a, b):
 
 
 @functools.lru_cache(256)
-def _repeats(positions, channels, batch):
-    """How often the channels are repeated in a row: a divisor of positions."""
-    most = max(1, min(ROWS[batch] // max(channels, 1), positions))
+def _repeats(positions, channels, row):
+    """How often the channels are repeated in a row of at most so many elements: a divisor of
+    positions."""
+    most = max(1, min(row // max(channels, 1), positions))
     return next(k for k in range(most, 0, -1) if positions % k == 0)
 
 
 @functools.lru_cache(256)
-def _blocks(shape):
-    """Slices of the first two of three dimensions, with about BLOCK elements each."""
+def _blocks(shape, elements):
+    """Slices of the first two of three dimensions, with about so many elements each."""
     n, a, b = shape
-    samples = max(1, BLOCK // max(a * b, 1))
-    rows = max(1, a if samples > 1 else BLOCK // max(b, 1))
+    samples = max(1, elements // max(a * b, 1))
+    rows = max(1, a if samples > 1 else elements // max(b, 1))
     return [
         (slice(i, min(i + samples, n)), slice(j, min(j + rows, a)))
         for i in range(0, n, samples)
@@ -78,12 +79,12 @@ class Box:
         self.last = channels_last(x).flags.c_contiguous
         if self.last:
             n, positions = (1, n * positions) if self.batch else (n, positions)
-            self.repeats = _repeats(positions, channels, self.batch)
+            self.repeats = _repeats(positions, channels, ROWS[self.batch])
             self.shape = n, positions // self.repeats, self.repeats * channels
         else:
             self.shape = n, channels, positions
         whole = slice(None), slice(None)
-        self.blocks = _blocks(self.shape) if self.xp is numpy else [whole]
+        self.blocks = _blocks(self.shape, BLOCK) if self.xp is numpy else [whole]
 
     def view(self, x):
         """An array (N, C, *size) in the shape of the box; copied if its order is another."""
