@@ -68,7 +68,7 @@ def derivatives(f, xs, v):
 def small_blocks(monkeypatch):
     """Several blocks, and rows, in a few dozen elements."""
     monkeypatch.setattr(norm, "BLOCK", 24)
-    monkeypatch.setattr(norm, "ROWS", {False: 8, True: 16})
+    monkeypatch.setattr(norm, "ROW", 8)
     monkeypatch.setattr(norm_rows, "BLOCK", 12)
 
 

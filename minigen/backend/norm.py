@@ -25,7 +25,7 @@ from minigen.backend.conv import channels_first, channels_last
 from minigen.backend.numpy import scratch
 
 BLOCK = 1 << 17  # elements of each array in a block: 512 kB in float32
-ROWS = {False: 1 << 11, True: 1 << 13}  # elements of a long row; if one for the batch: longer
+ROW = 1 << 11  # elements of a long row
 FAR = 4.0  # mean² over variance from which there is a pivot
 
 
@@ -40,15 +40,11 @@ def dots(a, b):
     return numpy.vecdot(a, b) if xp is numpy else xp.einsum("...j,...j->...", a, b)
 
 
-@functools.lru_cache(256)
-def _repeats(positions, channels, row):
-    """How often the channels are repeated in a row of at most so many elements: a divisor of
-    positions."""
-    most = max(1, min(row // max(channels, 1), positions))
-    return next(k for k in range(most, 0, -1) if positions % k == 0)
+def _repeats(positions, most):
+    """The largest divisor of positions up to `most`; at least 1."""
+    return next(k for k in range(max(1, min(most, positions)), 0, -1) if positions % k == 0)
 
 
-@functools.lru_cache(256)
 def _blocks(shape, elements):
     """Slices of the first two of three dimensions, with about so many elements each."""
     n, a, b = shape
@@ -62,35 +58,37 @@ def _blocks(shape, elements):
 
 
 class Box:
-    """How x (N, C, *size) is cut, as (N, C, positions) or (N, rows, repeats·C), and grouped.
+    """How arrays (N, C, *size) are cut, as (N, C, positions) or (N, rows, repeats·C), and grouped.
 
     groups: of channels in a sample that share mean and variance; None: each channel has its own,
     shared by all samples (N is 1 here if the channels are last). Values per channel are arrays
     (N, C), or (1, C) for all samples; values per group are (N, groups), or (1, C).
     """
 
-    def __init__(self, x, groups):
-        self.xp, self.full, self.dtype = array_module(x), x.shape, x.dtype
-        n, channels, *size = x.shape
+    def __init__(self, xp, shape, dtype, groups, last, block, row):
+        self.xp, self.full, self.dtype, self.last = xp, shape, dtype, last
+        n, channels, *size = shape
         positions = math.prod(size)
         self.channels, self.each = channels, channels // groups if groups else 1
         self.batch = groups is None
         self.count = max(1, n * positions if self.batch else self.each * positions)
-        self.last = channels_last(x).flags.c_contiguous
-        if self.last:
+        if last:
             n, positions = (1, n * positions) if self.batch else (n, positions)
-            self.repeats = _repeats(positions, channels, ROWS[self.batch])
+            # one row of numbers for the whole batch may be longer than one for each sample
+            row = 0 if n * positions * channels <= row else 4 * row if self.batch else row
+            self.repeats = _repeats(positions, row // max(channels, 1))
             self.shape = n, positions // self.repeats, self.repeats * channels
         else:
             self.shape = n, channels, positions
-        whole = slice(None), slice(None)
-        self.blocks = _blocks(self.shape, BLOCK) if self.xp is numpy else [whole]
+        blocks = _blocks(self.shape, block) if xp is numpy else []
+        self.blocks = blocks if len(blocks) > 1 else []  # none: all at once
 
     def view(self, x):
         """An array (N, C, *size) in the shape of the box; copied if its order is another."""
         x = channels_last(x) if self.last else x
         x = x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
-        return x.reshape(self.shape).astype(self.dtype, copy=False)
+        x = x.reshape(self.shape)
+        return x if x.dtype is self.dtype else x.astype(self.dtype, copy=False)
 
     def result(self, y):
         """An array in the shape of the box as (N, C, *size)."""
@@ -107,6 +105,10 @@ class Box:
             return v
         return v.reshape(len(v), self.channels // self.each, self.each).sum(2)
 
+    def total(self, v):
+        """Sums per channel, added up over the samples: (C,)."""
+        return (v[0] if len(v) == 1 else v.sum(0)).astype(self.dtype)
+
     def per_channel(self, v):
         """Values per group, repeated."""
         return v if self.each == 1 else v.repeat(self.each, 1)
@@ -118,52 +120,72 @@ class Box:
         v = v.astype(self.dtype)
         if not self.last:
             return self.xp.broadcast_to(v[:, :, None], (*self.shape[:2], 1))
+        if self.repeats == 1:
+            return v[:, None]
         return v[:, None, None].repeat(self.repeats, 2).reshape(len(v), 1, self.shape[2])
 
     def part(self, v, at):
-        """Of spread values those that belong to a block."""
-        return v[at[0]] if self.last else v[at]
-
-    def total(self, block):
-        """Sums over the positions of a block: (samples, channels)."""
-        n, a, b = block.shape
-        if not self.last:
-            return (block.reshape(n * a, b) @ self.xp.ones(b, self.dtype)).reshape(n, a)
-        a *= self.repeats
-        return self.xp.ones(a, self.dtype) @ block.reshape(n, a, self.channels)
+        """Of spread values, or None, those that belong to a block."""
+        return None if v is None else v[at[0]] if self.last else v[at]
 
     def sums(self, x, g, pivot):
         """Σ g and Σ g·(x - pivot) per channel, in float64; without g, x - pivot stands for it."""
-        xp, pivot = self.xp, self.spread(pivot)
-        totals = xp.zeros((2, self.shape[0], self.channels))
+        pivot = self.spread(pivot)
+        if not self.blocks:
+            first, second = self._sums(x, g, pivot)
+            return first.astype(float), second.astype(float)
+        totals = self.xp.zeros((2, self.shape[0], self.channels))
         for at in self.blocks:
-            there = x[at]
-            work = workspace(xp, "product", there.shape, self.dtype)
-            if pivot is not None:
-                there = xp.subtract(there, self.part(pivot, at), out=work)
-            upper = there if g is None else g[at]
+            work = workspace(self.xp, "product", x[at].shape, self.dtype)
+            more = self._sums(x[at], None if g is None else g[at], self.part(pivot, at), work)
             to = totals[(slice(None), *(at[:1] if self.last else at))]
-            to[0] += self.total(upper)
-            if self.last:
-                to[1] += self.total(xp.multiply(there, upper, out=work))
-            else:
-                to[1] += dots(there, upper)
+            to[0] += more[0]
+            to[1] += more[1]
         return totals
+
+    def _sums(self, x, g, pivot, work=None):
+        """The sums of one block."""
+        xp = self.xp
+        x = x if pivot is None else xp.subtract(x, pivot, out=work)
+        g = x if g is None else g
+        n, a, b = x.shape
+        if not self.last:
+            return (g.reshape(n * a, b) @ xp.ones(b, self.dtype)).reshape(n, a), dots(x, g)
+        a *= self.repeats
+        ones, shape = xp.ones(a, self.dtype), (n, a, self.channels)
+        first = ones @ g.reshape(shape)
+        return first, ones @ xp.multiply(x, g, out=work).reshape(shape)
 
     def affine(self, x, scale, shift, pivot, g=None, slope=None):
         """(x - pivot)·scale + shift, plus g·slope if there is g, as an array (N, C, *size)."""
-        xp, y = self.xp, self.xp.empty(self.shape, self.dtype)
-        scale, shift, pivot, slope = map(self.spread, (scale, shift, pivot, slope))
+        values = [self.spread(v) for v in (scale, shift, pivot, slope)]
+        if not self.blocks:
+            return self.result(self._affine(x, g, *values))
+        y = self.xp.empty(self.shape, self.dtype)
         for at in self.blocks:
-            here, there = y[at], x[at]
-            if pivot is not None:
-                there = xp.subtract(there, self.part(pivot, at), out=here)
-            xp.multiply(there, self.part(scale, at), out=here)
-            if g is not None:
-                work = workspace(xp, "product", here.shape, self.dtype)
-                here += xp.multiply(g[at], self.part(slope, at), out=work)
-            here += self.part(shift, at)
+            parts = [self.part(v, at) for v in values]
+            self._affine(x[at], None if g is None else g[at], *parts, out=y[at])
         return self.result(y)
+
+    def _affine(self, x, g, scale, shift, pivot, slope, out=None):
+        """The values of one block."""
+        xp = self.xp
+        x = x if pivot is None else xp.subtract(x, pivot, out=out)
+        y = xp.multiply(x, scale, out=out)
+        if g is not None:
+            work = None if out is None else workspace(xp, "product", g.shape, self.dtype)
+            y += xp.multiply(g, slope, out=work)
+        y += shift
+        return y
+
+
+_boxes = functools.lru_cache(256)(Box)
+
+
+def _box(x, groups):
+    """The box of x (N, C, *size), in the order of its memory."""
+    last = channels_last(x).flags.c_contiguous
+    return _boxes(array_module(x), x.shape, x.dtype, groups, last, BLOCK, ROW)
 
 
 class Moments(NamedTuple):
@@ -184,7 +206,7 @@ def moments(x, groups=None):
 
     x (N, C, *size), float32 or float64
     """
-    box = Box(x, groups)
+    box = _box(x, groups)
     view, pivot = box.view(x), None
     mean, variance = _two(box, view, None)
     # on a GPU always: to look at the values would wait for them
@@ -195,8 +217,9 @@ def moments(x, groups=None):
 
 
 def _two(box, view, pivot):
-    first, second = (box.per_group(v) / box.count for v in box.sums(view, None, pivot))
-    return first, box.xp.maximum(second - first * first, 0)
+    first, second = box.sums(view, None, pivot)
+    mean, square = box.per_group(first) / box.count, box.per_group(second) / box.count
+    return mean, box.xp.maximum(square - mean * mean, 0)
 
 
 def normalise(x, weight, bias, eps, moments):
@@ -220,12 +243,14 @@ def normalise(x, weight, bias, eps, moments):
         sum_gx = (sum_gx - box.per_channel(offset) * sum_g) * box.per_channel(inverse_std)
         dx = None
         if needs.x:
-            both = (sum_g, sum_gx) if weight is None else (sum_g * weight, sum_gx * weight)
-            mean_g, mean_gx = (box.per_group(v) / box.count for v in both)
+            mean_g, mean_gx = (
+                box.per_group(v if weight is None else v * weight) / box.count
+                for v in (sum_g, sum_gx)
+            )
             along = inverse_std * inverse_std * mean_gx
             shift = box.per_channel(along * offset - inverse_std * mean_g)
             dx = box.affine(view, -box.per_channel(along), shift, pivot, g, scale)
-        return dx, sum_gx.sum(0), sum_g.sum(0)
+        return dx, box.total(sum_gx), box.total(sum_g)
 
     return y, backward
 
@@ -235,14 +260,14 @@ def shift_scale(x, mean, scale, bias):
 
     backward(g, needs) -> dx, dmean, dscale, dbias.
     """
-    box = Box(x, None)
+    box = _box(x, None)
     shift = box.xp.zeros_like(mean) if bias is None else bias
     y = box.affine(box.view(x), scale[None], shift[None], mean[None])
 
     def backward(g, needs):
         g, dx, sums = box.view(g), None, (None, None)
         if needs.mean or needs.scale or needs.bias:
-            sums = [v.sum(0) for v in box.sums(box.view(x), g, mean[None])]
+            sums = [box.total(v) for v in box.sums(box.view(x), g, mean[None])]
         if needs.x:
             dx = box.affine(g, scale[None], box.xp.zeros_like(mean)[None], None)
         return dx, -scale * sums[0] if needs.mean else None, sums[1], sums[0]

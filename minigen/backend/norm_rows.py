@@ -108,6 +108,6 @@ def _backward(x, columns, average, means, inverse_stds, centre):
             dx[at] += xp.multiply(there, factor, out=factor)
             for shift in shifts:
                 dx[at] += shift
-        return dx, ends[0], ends[1]
+        return dx, ends[0].astype(dtype), ends[1].astype(dtype)
 
     return backward
