@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import minigen as mg
 from minigen import ops
 from minigen.autograd import grad
-from minigen.backend import norm, norm_rows
+from minigen.backend import norm, norm_blocks, norm_rows
 from minigen.tensor import Tensor
 
 SEEDS = st.integers(0, 2**32)
@@ -64,11 +64,18 @@ def derivatives(f, xs, v):
     return [t.detach().numpy() for t in (y, *plain)], [t.detach().numpy() for t in recorded]
 
 
+@pytest.fixture(params=["formula", "blocks"])
+def both_ways(request, monkeypatch):
+    """For few elements, and as if there were many."""
+    monkeypatch.setattr(norm, "FEW", 0 if request.param == "blocks" else 1 << 30)
+
+
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several blocks, and rows, in a few dozen elements."""
-    monkeypatch.setattr(norm, "BLOCK", 24)
-    monkeypatch.setattr(norm, "ROW", 8)
+    monkeypatch.setattr(norm, "FEW", 0)
+    monkeypatch.setattr(norm_blocks, "BLOCK", 24)
+    monkeypatch.setattr(norm_blocks, "ROW", 8)
     monkeypatch.setattr(norm_rows, "BLOCK", 12)
 
 
@@ -77,12 +84,12 @@ def small_blocks(monkeypatch):
 
 @st.composite
 def channel_problems(draw):
-    """x (N, C, *size), groups (None: batch norm) and an order of memory."""
+    """x (N, C, *size), and groups; or "batch", or "given" statistics."""
     each, groups = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     size = draw(st.lists(st.integers(1, 4), max_size=3))
-    batch = draw(st.booleans())
-    samples = draw(st.integers(2 if batch else 0, 4))
-    return (samples, each * groups, *size), None if batch else groups
+    kind = draw(st.sampled_from([groups, "batch", "given"]))
+    samples = draw(st.integers(2 if kind == "batch" else 0, 4))
+    return (samples, each * groups, *size), kind
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -96,19 +103,27 @@ def channel_problems(draw):
     SEEDS,
 )
 def test_norms_of_channels(problem, order, order_of_g, dtype, offset, seed):
-    shape, groups = problem
+    shape, kind = problem
     x, w, b, v = normal(seed, shape, shape[1], shape[1], shape, dtype=dtype)
     x, v = order((x + offset).astype(dtype)), order_of_g(v)
-    if groups is None:
+    if kind == "batch":
         ours, oracle = functools.partial(batch_norm, eps=0.5), cases_norm.batch_norm
+    elif kind == "given":
+        mean, var = np.full(shape[1], offset - 0.5), np.full(shape[1], 2.0)
+        ours = functools.partial(given_norm, mean.astype(dtype), var.astype(dtype), eps=0.5)
+        oracle = functools.partial(cases_norm.batch_norm, mean=mean, var=var, training=False)
     else:
-        ours = functools.partial(group_norm, groups, eps=0.5)
-        oracle = functools.partial(cases_norm.group_norm, num_groups=groups)
+        ours = functools.partial(group_norm, kind, eps=0.5)
+        oracle = functools.partial(cases_norm.group_norm, num_groups=kind)
     compare(ours, functools.partial(oracle, eps=0.5), [x, w, b], v, dtype)
 
 
 def batch_norm(x, w=None, b=None, eps=1e-5):
     return ops.batch_norm(x, None, None, w, b, training=True, eps=eps)
+
+
+def given_norm(mean, var, x, w=None, b=None, eps=1e-5):
+    return ops.batch_norm(x, Tensor(mean), Tensor(var), w, b, eps=eps)
 
 
 def group_norm(groups, x, w=None, b=None, eps=1e-5):
@@ -192,6 +207,7 @@ def test_vectors_of_any_norm(shape, dim, p, seed):
 # ---- memory
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("order", [first, last])
 @pytest.mark.parametrize("size", [(3,), (3, 5), (2, 3, 2)])
 @pytest.mark.parametrize(
@@ -212,6 +228,7 @@ def test_results_and_gradients_lie_as_the_input_lies(op, order, size):
         assert y.strides == dx.strides == x.strides
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_a_norm_between_convolutions_changes_no_order():
     x = mg.tensor(normal(0, (2, 3, 6, 6))[0].astype("float32"))
     conv = mg.nn.Conv2d(3, 4, 3, rng=mg.Generator(0))
@@ -229,6 +246,7 @@ SAVING = {
 }
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", SAVING)
 def test_nothing_of_the_size_of_x_is_saved(name):
     x, w, b = (Tensor(a) for a in normal(0, (2000, 256), 256, 256, dtype="float32"))
@@ -262,6 +280,7 @@ HARD = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("offset", [1.0, 3.0, 1e2, 1e3, 1e4])
 @pytest.mark.parametrize("name", HARD)
 def test_a_mean_far_from_0_costs_no_digits(name, offset):
@@ -273,6 +292,7 @@ def test_a_mean_far_from_0_costs_no_digits(name, offset):
     compare(ours, functools.partial(oracle, **options), [x, w, b], v, "float32", scale=16)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("scale", [1e8, 1e-8])
 def test_numbers_of_any_size(name, scale):
@@ -282,6 +302,7 @@ def test_numbers_of_any_size(name, scale):
     compare(ours, functools.partial(oracle, **options), [x, w, b], v, "float32", scale=32)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("level", [0.0, 3.7, 1e4])
 def test_constant_groups_give_bias(name, level):
@@ -295,6 +316,7 @@ def test_constant_groups_give_bias(name, level):
     close(plain[1], np.zeros(64), "float32")
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", HARD)
 def test_a_constant_and_a_little_noise(name):
     """The noise is a few of float32's last digits: the variance is far below eps, and right."""
@@ -306,6 +328,7 @@ def test_a_constant_and_a_little_noise(name):
     compare(ours, functools.partial(oracle, **options), [x, w, b], v, "float32", scale=32)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("scale", [1e8, 1e-8])
 def test_vectors_of_any_length(scale):
     x, v = normal(5, (6, 9), (6, 9), dtype="float32")
@@ -315,6 +338,7 @@ def test_vectors_of_any_length(scale):
             lambda x: cases_norm.rms_norm(x, 1, (9,), 1e-20), [x], v, "float32")  # fmt: skip
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_one_channel_that_is_not_finite_leaves_the_others_alone():
     x, w = normal(6, (3, 4, 5), 4, dtype="float32")
     clean = batch_norm(Tensor(x), Tensor(w)).numpy()
@@ -325,6 +349,7 @@ def test_one_channel_that_is_not_finite_leaves_the_others_alone():
         close(np.delete(y, 2, 1), np.delete(clean, 2, 1), "float32")
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_running_statistics_of_numbers_far_from_0():
     x = (normal(7, (64, 3, 4))[0] + [[1e4], [-1e3], [0]]).astype("float32")
     mean, var = mg.zeros(3), mg.zeros(3)
@@ -337,6 +362,7 @@ def test_running_statistics_of_numbers_far_from_0():
 # ---- identities
 
 
+@pytest.mark.usefixtures("both_ways")
 def test_norms_that_are_one_another():
     x = Tensor(normal(8, (3, 4, 2, 2))[0])
     assert (ops.instance_norm(x).data == ops.group_norm(x, 4).data).all()
@@ -351,6 +377,7 @@ def test_norms_that_are_one_another():
     close(ops.local_response_norm(x, 3, alpha=0.0, k=4.0, beta=0.5).data, x.data / 2)
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", HARD)
 def test_shift_and_scale_of_x_have_no_effect(name):
     ours, _, _, shape = HARD[name]
@@ -362,6 +389,7 @@ def test_shift_and_scale_of_x_have_no_effect(name):
 # ---- order 2
 
 
+@pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("name", [*HARD, "rms_norm", "normalize"])
 def test_hessian_products_are_differences_of_gradients(name):
     fns = {

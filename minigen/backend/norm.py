@@ -1,275 +1,169 @@
-"""Normalisation on arrays, channel by channel: batch, group and instance norm.
+"""Normalisation on arrays: mean 0 and variance 1 over some dimensions, then scale and shift.
 
-Idea: two sums per sample and channel say everything, Σ x and Σ x²; mean and variance of a group,
-or of the batch, follow on tiny arrays. Then y = x·scale + shift, with a number of each per sample
-and channel. Backward is the same again: Σ g and Σ g·x, then dx = g·a + x·b + c.
+Idea: here stands the formula itself, for every norm, in plain array operations. It is what a GPU
+computes, and the CPU for few elements; large arrays on the CPU go through norm_blocks.py and
+norm_rows.py, which do the same in fewer visits of the memory. All keep the order of x in memory,
+and of its size nothing but x.
 
-Far from 0, x² loses the digits that the variance needs: where a mean is more than two standard
-deviations from 0, all this is done with x - pivot in place of x, pivot being that mean.
-
-How it is fast. `Box` sees x in the order of its memory, channels last or first, as three
-dimensions; results keep that order, so that the next convolution finds it. Sums are products with
-a vector of ones (BLAS). Several passes go over a block while it is in the cache (L2). With channels
-last, the numbers of the channels are repeated until they fill a long row, as ufuncs like it.
-Read next: norm_rows.py (layer norm), ../ops/norm.py (on tensors), conv.py (channels last).
+The mean is subtracted twice: far from 0 it is rounded, and what is left of it would stay in x.
+Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../ops/norm.py.
 """
 
-import functools
 import math
 from typing import NamedTuple
 
 import numpy
 
-from minigen.backend import array_module
-from minigen.backend.conv import channels_first, channels_last
-from minigen.backend.numpy import scratch
+from minigen.backend import array_module, norm_blocks, norm_rows
 
-BLOCK = 1 << 17  # elements of each array in a block: 512 kB in float32
-ROW = 1 << 11  # elements of a long row
-FAR = 4.0  # mean² over variance from which there is a pivot
+FEW = 1 << 13  # up to so many elements, the number of array operations is what counts
 
 
-def workspace(xp, role, shape, dtype):
-    """Memory of undefined content for one step of a loop; on the CPU this thread's scratch."""
-    return scratch(role, shape, dtype) if xp is numpy else xp.empty(shape, dtype)
-
-
-def dots(a, b):
-    """Σ a·b over the last dimension."""
-    xp = array_module(a)
-    return numpy.vecdot(a, b) if xp is numpy else xp.einsum("...j,...j->...", a, b)
-
-
-def _repeats(positions, most):
-    """The largest divisor of positions up to `most`; at least 1."""
-    return next(k for k in range(max(1, min(most, positions)), 0, -1) if positions % k == 0)
-
-
-def _blocks(shape, elements):
-    """Slices of the first two of three dimensions, with about so many elements each."""
-    n, a, b = shape
-    samples = max(1, elements // max(a * b, 1))
-    rows = max(1, a if samples > 1 else elements // max(b, 1))
-    return [
-        (slice(i, min(i + samples, n)), slice(j, min(j + rows, a)))
-        for i in range(0, n, samples)
-        for j in range(0, a, rows)
-    ]
-
-
-class Box:
-    """How arrays (N, C, *size) are cut, as (N, C, positions) or (N, rows, repeats·C), and grouped.
-
-    groups: of channels in a sample that share mean and variance; None: each channel has its own,
-    shared by all samples (N is 1 here if the channels are last). Values per channel are arrays
-    (N, C), or (1, C) for all samples; values per group are (N, groups), or (1, C).
-    """
-
-    def __init__(self, xp, shape, dtype, groups, last, block, row):
-        self.xp, self.full, self.dtype, self.last = xp, shape, dtype, last
-        n, channels, *size = shape
-        positions = math.prod(size)
-        self.channels, self.each = channels, channels // groups if groups else 1
-        self.batch = groups is None
-        self.count = max(1, n * positions if self.batch else self.each * positions)
-        if last:
-            n, positions = (1, n * positions) if self.batch else (n, positions)
-            # one row of numbers for the whole batch may be longer than one for each sample
-            row = 0 if n * positions * channels <= row else 4 * row if self.batch else row
-            self.repeats = _repeats(positions, row // max(channels, 1))
-            self.shape = n, positions // self.repeats, self.repeats * channels
-        else:
-            self.shape = n, channels, positions
-        blocks = _blocks(self.shape, block) if xp is numpy else []
-        self.blocks = blocks if len(blocks) > 1 else []  # none: all at once
-
-    def view(self, x):
-        """An array (N, C, *size) in the shape of the box; copied if its order is another."""
-        x = channels_last(x) if self.last else x
-        x = x if x.flags.c_contiguous else self.xp.ascontiguousarray(x)
-        x = x.reshape(self.shape)
-        return x if x.dtype is self.dtype else x.astype(self.dtype, copy=False)
-
-    def result(self, y):
-        """An array in the shape of the box as (N, C, *size)."""
-        if not self.last:
-            return y.reshape(self.full)
-        n, channels, *size = self.full
-        return channels_first(y.reshape(n, *size, channels))
-
-    def per_group(self, v):
-        """Sums per channel, added up."""
-        if self.batch:
-            return v if len(v) == 1 else v.sum(0, keepdims=True)
-        if self.each == 1:
-            return v
-        return v.reshape(len(v), self.channels // self.each, self.each).sum(2)
-
-    def total(self, v):
-        """Sums per channel, added up over the samples: (C,)."""
-        return (v[0] if len(v) == 1 else v.sum(0)).astype(self.dtype)
-
-    def per_channel(self, v):
-        """Values per group, repeated."""
-        return v if self.each == 1 else v.repeat(self.each, 1)
-
-    def spread(self, v):
-        """Values per channel, or None, so that they broadcast with the box."""
-        if v is None:
-            return None
-        v = v.astype(self.dtype)
-        if not self.last:
-            return self.xp.broadcast_to(v[:, :, None], (*self.shape[:2], 1))
-        if self.repeats == 1:
-            return v[:, None]
-        return v[:, None, None].repeat(self.repeats, 2).reshape(len(v), 1, self.shape[2])
-
-    def part(self, v, at):
-        """Of spread values, or None, those that belong to a block."""
-        return None if v is None else v[at[0]] if self.last else v[at]
-
-    def sums(self, x, g, pivot):
-        """Σ g and Σ g·(x - pivot) per channel, in float64; without g, x - pivot stands for it."""
-        pivot = self.spread(pivot)
-        if not self.blocks:
-            first, second = self._sums(x, g, pivot)
-            return first.astype(float), second.astype(float)
-        totals = self.xp.zeros((2, self.shape[0], self.channels))
-        for at in self.blocks:
-            work = workspace(self.xp, "product", x[at].shape, self.dtype)
-            more = self._sums(x[at], None if g is None else g[at], self.part(pivot, at), work)
-            to = totals[(slice(None), *(at[:1] if self.last else at))]
-            to[0] += more[0]
-            to[1] += more[1]
-        return totals
-
-    def _sums(self, x, g, pivot, work=None):
-        """The sums of one block."""
-        xp = self.xp
-        x = x if pivot is None else xp.subtract(x, pivot, out=work)
-        g = x if g is None else g
-        n, a, b = x.shape
-        if not self.last:
-            return (g.reshape(n * a, b) @ xp.ones(b, self.dtype)).reshape(n, a), dots(x, g)
-        a *= self.repeats
-        ones, shape = xp.ones(a, self.dtype), (n, a, self.channels)
-        first = ones @ g.reshape(shape)
-        return first, ones @ xp.multiply(x, g, out=work).reshape(shape)
-
-    def affine(self, x, scale, shift, pivot, g=None, slope=None):
-        """(x - pivot)·scale + shift, plus g·slope if there is g, as an array (N, C, *size)."""
-        values = [self.spread(v) for v in (scale, shift, pivot, slope)]
-        if not self.blocks:
-            return self.result(self._affine(x, g, *values))
-        y = self.xp.empty(self.shape, self.dtype)
-        for at in self.blocks:
-            parts = [self.part(v, at) for v in values]
-            self._affine(x[at], None if g is None else g[at], *parts, out=y[at])
-        return self.result(y)
-
-    def _affine(self, x, g, scale, shift, pivot, slope, out=None):
-        """The values of one block."""
-        xp = self.xp
-        x = x if pivot is None else xp.subtract(x, pivot, out=out)
-        y = xp.multiply(x, scale, out=out)
-        if g is not None:
-            work = None if out is None else workspace(xp, "product", g.shape, self.dtype)
-            y += xp.multiply(g, slope, out=work)
-        y += shift
-        return y
-
-
-_boxes = functools.lru_cache(256)(Box)
-
-
-def _box(x, groups):
-    """The box of x (N, C, *size), in the order of its memory."""
-    last = channels_last(x).flags.c_contiguous
-    return _boxes(array_module(x), x.shape, x.dtype, groups, last, BLOCK, ROW)
+def _plain(x):
+    return type(x) is not numpy.ndarray or x.size <= FEW
 
 
 class Moments(NamedTuple):
-    """Mean and variance per group."""
+    """Mean and variance over `axes` of x; all of its dimensions are kept."""
 
-    box: Box
-    pivot: object  # per channel, or None for 0
-    offset: object  # mean - pivot, float64
-    variance: object  # biased: divided by the count; float64
+    axes: tuple
+    count: int  # of elements that each is over
+    mean: object  # None: not subtracted
+    rest: object  # what is left of the mean once it is subtracted
+    variance: object  # biased: divided by the count
 
-    def mean(self):
-        """The mean, where every channel is a group of its own: (N, C), of a batch (1, C)."""
-        return self.offset if self.pivot is None else self.offset + self.pivot
+    def average(self):
+        """Mean and variance, averaged over the samples: (C,) where each channel is a group."""
+        flat = len(self.mean), math.prod(self.mean.shape[1:])
+        return (self.mean + self.rest).reshape(flat).mean(0), self.variance.reshape(flat).mean(0)
+
+
+def _moments(x, axes, centre=True):
+    count = max(1, math.prod([x.shape[i] for i in axes]))
+    mean = rest = None
+    if centre:
+        mean = x.sum(axes, keepdims=True) / count
+        x = x - mean
+        rest = x.sum(axes, keepdims=True) / count
+        x -= rest
+    return Moments(axes, count, mean, rest, (x * x).sum(axes, keepdims=True) / count)
+
+
+def _normalise(x, weight, bias, eps, moments, over):
+    """normalise for an x of any shape; weight and bias broadcast with it, `over` are the dimensions
+    in which they are repeated."""
+    xp, (axes, count, mean, rest, variance) = array_module(x), moments
+    inverse_std = 1 / xp.sqrt(variance + eps)
+
+    def standard():
+        if mean is None:
+            return x * inverse_std
+        centred = x - mean
+        centred -= rest
+        centred *= inverse_std
+        return centred
+
+    y = standard()
+    if weight is not None:
+        y *= weight
+    if bias is not None:
+        y += bias
+
+    def backward(g, needs):
+        # with x̂ = (x - mean)·inverse_std and E over the axes:
+        #     dx = inverse_std·(g·weight - E[g·weight] - x̂·E[g·weight·x̂])
+        unit = standard()
+        along = g * unit
+        dweight, dbias, dx = along.sum(over), g.sum(over), None
+        if needs.x:
+            if weight is not None:
+                g, along = g * weight, along * weight
+            unit *= along.sum(axes, keepdims=True) / count
+            dx = xp.subtract(g, unit, out=unit)
+            if mean is not None:
+                dx -= g.sum(axes, keepdims=True) / count
+            dx *= inverse_std
+        return dx, dweight, dbias
+
+    return y, backward
+
+
+# ---- channels: batch, group and instance norm
+
+
+def _grouped(x, groups):
+    """(N, C, *size) as (N, groups, C / groups, *size), a view; None: each channel by itself."""
+    n, channels, *size = x.shape
+    groups = channels if groups is None else groups
+    return x.reshape(n, groups, channels // max(groups, 1), *size)
 
 
 def moments(x, groups=None):
-    """Mean and variance of each group of channels in each sample; None: of each channel.
+    """Mean and variance of each group of channels in each sample; None: of each channel in all.
 
-    x (N, C, *size), float32 or float64
+    x (N, C, *size), float32 or float64. `average()` of the result: what running statistics follow.
     """
-    box = _box(x, groups)
-    view, pivot = box.view(x), None
-    mean, variance = _two(box, view, None)
-    # on a GPU always: to look at the values would wait for them
-    if box.xp is not numpy or (mean * mean > FAR * variance).any():
-        pivot = box.per_channel(mean).astype(box.dtype)
-        mean, variance = _two(box, view, pivot)
-    return Moments(box, pivot, mean, variance)
-
-
-def _two(box, view, pivot):
-    first, second = box.sums(view, None, pivot)
-    mean, square = box.per_group(first) / box.count, box.per_group(second) / box.count
-    return mean, box.xp.maximum(square - mean * mean, 0)
+    alone = groups is not None and x.ndim == 2  # no positions to sum over
+    if not (alone or _plain(x)):
+        return norm_blocks.moments(x, groups)
+    return _moments(_grouped(x, groups), (*((0,) if groups is None else ()), *range(2, x.ndim + 1)))
 
 
 def normalise(x, weight, bias, eps, moments):
     """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias.
 
-    x as in `moments`; weight, bias (C,) or None. backward(g, needs) -> dx, dweight, dbias.
+    x (N, C, *size) and its moments; weight, bias (C,) or None, of x's dtype. backward(g, needs) ->
+    dx, dweight, dbias.
     """
-    box, pivot, offset, variance = moments
-    inverse_std = 1 / box.xp.sqrt(variance + eps)
-    scale = box.per_channel(inverse_std)
-    scale = scale if weight is None else scale * weight
-    shift = -box.per_channel(offset) * scale
-    shift = shift if bias is None else shift + bias
-    y = box.affine(box.view(x), scale, shift, pivot)
+    if not isinstance(moments, Moments):
+        return norm_blocks.normalise(x, weight, bias, eps, moments)
+    grouped = moments.variance.shape[1]
+    column = 1, grouped, x.shape[1] // max(grouped, 1), *[1] * (x.ndim - 2)
+    weight, bias = (None if v is None else v.reshape(column) for v in (weight, bias))
+    over = 0, *range(3, x.ndim + 1)
+    y, pull = _normalise(_grouped(x, grouped), weight, bias, eps, moments, over)
 
     def backward(g, needs):
-        # with x̂ = (x - mean)·inverse_std and E over the group:
-        #     dx = inverse_std·(g·weight - E[g·weight] - x̂·E[g·weight·x̂])
-        view, g = box.view(x), box.view(g)
-        sum_g, sum_gx = box.sums(view, g, pivot)
-        sum_gx = (sum_gx - box.per_channel(offset) * sum_g) * box.per_channel(inverse_std)
-        dx = None
-        if needs.x:
-            mean_g, mean_gx = (
-                box.per_group(v if weight is None else v * weight) / box.count
-                for v in (sum_g, sum_gx)
-            )
-            along = inverse_std * inverse_std * mean_gx
-            shift = box.per_channel(along * offset - inverse_std * mean_g)
-            dx = box.affine(view, -box.per_channel(along), shift, pivot, g, scale)
-        return dx, box.total(sum_gx), box.total(sum_g)
+        dx, dweight, dbias = pull(_grouped(g.astype(x.dtype, copy=False), grouped), needs)
+        return None if dx is None else dx.reshape(x.shape), dweight.reshape(-1), dbias.reshape(-1)
 
-    return y, backward
+    return y.reshape(x.shape), backward
 
 
 def shift_scale(x, mean, scale, bias):
-    """(y, backward) of y = (x - mean)·scale + bias, all (C,), bias or None.
+    """(y, backward) of y = (x - mean)·scale + bias.
 
-    backward(g, needs) -> dx, dmean, dscale, dbias.
+    x (N, C, *size); the others (C,), bias or None, of x's dtype. backward(g, needs) -> dx, dmean,
+    dscale, dbias.
     """
-    box = _box(x, None)
-    shift = box.xp.zeros_like(mean) if bias is None else bias
-    y = box.affine(box.view(x), scale[None], shift[None], mean[None])
+    if not _plain(x):
+        return norm_blocks.shift_scale(x, mean, scale, bias)
+    xp, column, over = array_module(x), (-1, *[1] * (x.ndim - 2)), (0, *range(2, x.ndim))
+    y = x - mean.reshape(column)
+    y *= scale.reshape(column)
+    if bias is not None:
+        y += bias.reshape(column)
 
     def backward(g, needs):
-        g, dx, sums = box.view(g), None, (None, None)
-        if needs.mean or needs.scale or needs.bias:
-            sums = [box.total(v) for v in box.sums(box.view(x), g, mean[None])]
-        if needs.x:
-            dx = box.affine(g, scale[None], box.xp.zeros_like(mean)[None], None)
-        return dx, -scale * sums[0] if needs.mean else None, sums[1], sums[0]
+        total = g.sum(over)
+        dx = None
+        if needs.x:  # in the order of x
+            dx = xp.multiply(g, scale.reshape(column), out=xp.empty_like(x))
+        dscale = (g * (x - mean.reshape(column))).sum(over) if needs.scale else None
+        return dx, -scale * total, dscale, total
 
     return y, backward
+
+
+# ---- rows: layer norm and RMS norm
+
+
+def row_norm(x, weight, bias, eps, centre):
+    """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias, for each row.
+
+    x (R, D), float32 or float64; weight, bias (D,) or None, of x's dtype. centre=False leaves the
+    mean out: the variance is then the mean of squares. backward(g, needs) -> dx, dweight, dbias.
+    """
+    if not _plain(x):
+        return norm_rows.row_norm(x, weight, bias, eps, centre)
+    return _normalise(x, weight, bias, eps, _moments(x, (1,), centre), (0,))

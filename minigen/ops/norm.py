@@ -118,8 +118,9 @@ def batch_norm(
 
 def _move(running_mean, running_var, moments, count, momentum):
     """The running statistics towards those of these moments, averaged over samples."""
-    now, unbiased = moments.mean().mean(0), moments.variance.mean(0) * (count / (count - 1))
-    assign(running_mean, (1 - momentum) * running_mean._data + momentum * now)
+    mean, variance = moments.average()
+    unbiased = variance * (count / (count - 1))
+    assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
     assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
 
 

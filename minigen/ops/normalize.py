@@ -10,7 +10,6 @@ from numbers import Integral, Real
 
 from minigen.backend import array_module
 from minigen.backend.conv import computable
-from minigen.backend.norm import dots
 from minigen.errors import check_dim
 from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import abs, cast, clamp, square, where
@@ -48,18 +47,13 @@ def _normalize(x, dim, eps):
     xp, given = array_module(x), x
     (x,) = computable(x)
 
-    def along(a, b):
-        if dim == (x.ndim - 1,):
-            return dots(a, b)[..., None]
-        return (a * b).sum(dim, keepdims=True)
-
-    length = xp.sqrt(along(x, x))
+    length = xp.sqrt((x * x).sum(dim, keepdims=True))
     divisor = xp.maximum(length, eps)
     y = x / divisor
 
     def backward(g, needs):
         # dx = (g - y·Σ g·y) / |x|, and g / eps where eps took the length's place
-        dx = y * (-along(g, y) * (length >= eps))
+        dx = y * ((g * y).sum(dim, keepdims=True) * -(length >= eps).astype(x.dtype))
         dx += g
         dx /= divisor
         return (dx,)
