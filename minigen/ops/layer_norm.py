@@ -2,7 +2,7 @@
 
 Idea: as in norm.py, but mean and variance are over the features of one row, and scale and shift are
 per feature. RMS norm leaves the mean out.
-Read next: norm.py, backend/norm_rows.py (how it is computed).
+Read next: norm.py, backend/norm.py (how it is computed).
 """
 
 import math
@@ -10,7 +10,7 @@ from numbers import Integral
 
 import numpy
 
-from minigen.backend import norm_rows as arrays
+from minigen.backend import norm as arrays
 from minigen.backend.conv import computable
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
