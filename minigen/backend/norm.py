@@ -27,7 +27,7 @@ class Moments(NamedTuple):
     """Mean and variance over `axes` of x; all of its dimensions are kept."""
 
     axes: tuple
-    count: int  # of elements that each is over
+    size: int  # elements that each is over
     mean: object  # None: not subtracted
     rest: object  # what is left of the mean once it is subtracted
     variance: object  # biased: divided by the count
@@ -52,7 +52,7 @@ def _moments(x, axes, centre=True):
 def _normalise(x, weight, bias, eps, moments, over):
     """normalise for an x of any shape; weight and bias broadcast with it, `over` are the dimensions
     in which they are repeated."""
-    xp, (axes, count, mean, rest, variance) = array_module(x), moments
+    xp, (axes, size, mean, rest, variance) = array_module(x), moments
     inverse_std = 1 / xp.sqrt(variance + eps)
 
     def standard():
@@ -78,10 +78,10 @@ def _normalise(x, weight, bias, eps, moments, over):
         if needs.x:
             if weight is not None:
                 g, along = g * weight, along * weight
-            unit *= along.sum(axes, keepdims=True) / count
+            unit *= along.sum(axes, keepdims=True) / size
             dx = xp.subtract(g, unit, out=unit)
             if mean is not None:
-                dx -= g.sum(axes, keepdims=True) / count
+                dx -= g.sum(axes, keepdims=True) / size
             dx *= inverse_std
         return dx, dweight, dbias
 
