@@ -42,4 +42,12 @@ CONVOLUTION = [
      "batch_norm: without running statistics there is only training=True"),
     (lambda: ops.batch_norm(one(3), one(3), one(3)), ValueError,
      "batch_norm: x (3,) must have its channels in dimension 1"),
+    (lambda: ops.max_pool2d(one(3, 8, 8), 2), ValueError,
+     "max_pool2d: x (3, 8, 8) must have 4 dimensions, (N, C, H, W)"),
+    (lambda: ops.avg_pool2d(one(1, 1, 8, 8), 9), ValueError,
+     "avg_pool2d: kernel (9, 9) is larger than x (1, 1, 8, 8) with padding (0, 0)"),
+    (lambda: ops.max_pool2d(one(1, 1, 8, 8), 2, padding=2), ValueError,
+     "max_pool2d: padding (2, 2) is more than half of kernel (2, 2)"),
+    (lambda: ops.max_pool2d(one(1, 1, 8, 8), 1.5), ValueError,
+     "max_pool2d: kernel_size must be one or two numbers >= 1, not 1.5"),
 ]  # fmt: skip

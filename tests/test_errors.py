@@ -23,6 +23,7 @@ from mistakes_pool import POOLING
 from mistakes_loss import CLASSES, LOSSES
 from mistakes_reduce import REDUCTIONS, SCANS, SORTING
 from mistakes_random import RANDOM
+from mistakes_norm import NORMALISATION
 from mistakes_shape import SHAPES
 
 import minigen as mg
@@ -123,6 +124,7 @@ TABLE = [
     *SPECTRA,
     *CONVOLUTION,
     *POOLING,
+    *NORMALISATION,
     *LOSSES,
     *CLASSES,
     *DISTANCES,

@@ -211,7 +211,7 @@ def test_every_way_of_writing_is_noticed(write):
         (lambda x, w: (x * w.detach()).sum(), "mul"),
         (lambda x, w: (x * w[1]).sum(), "mul"),
         (lambda x, w: ops.silu(w).sum(), "silu"),
-        (lambda x, w: ops.batch_norm(x, None, None, w[0], training=True).sum(), "normalise"),
+        (lambda x, w: ops.batch_norm(x, None, None, w[0], training=True).sum(), "batch_norm"),
         (lambda x, w: mg.checkpoint(lambda x: x * w, x).sum(), "checkpoint"),
     ],
     ids=["linear", "transposed", "detached", "row", "fused", "batch norm", "checkpoint"],

@@ -32,6 +32,19 @@ from minigen.nn.pool import (
     MaxPool3d,
 )
 from minigen.nn.resample import Upsample
+from minigen.nn.norm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from minigen.nn.pool import AvgPool2d, MaxPool2d
 from minigen.nn.shape import Flatten, Unflatten
 
 __all__ = [
@@ -51,6 +64,13 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "GroupNorm",
+    "LayerNorm",
+    "RMSNorm",
+    "LocalResponseNorm",
     "ReLU",
     "LeakyReLU",
     "GELU",

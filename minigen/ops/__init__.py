@@ -152,6 +152,10 @@ from minigen.ops.grid_sample import (
 from minigen.ops.index import (
     index,
 )
+from minigen.ops.layer_norm import (
+    layer_norm,
+    rms_norm,
+)
 from minigen.ops.linalg import (
     dot,
     linear,
@@ -172,6 +176,12 @@ from minigen.ops.loss import (
 )
 from minigen.ops.norm import (
     batch_norm,
+    group_norm,
+    instance_norm,
+)
+from minigen.ops.normalize import (
+    local_response_norm,
+    normalize,
 )
 from minigen.ops.padding import (
     pad,

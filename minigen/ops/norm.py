@@ -1,15 +1,19 @@
-"""Normalisation with the statistics of the batch.
+"""Normalisation of channels: by the statistics of the batch, of groups, of single images.
 
 Idea: subtract the mean, divide by the standard deviation, then let the network choose scale and
-shift again. `_batch_reference` says what it means and gives its higher derivatives; the fast path
-does the same with two sums per channel and one multiply-add per element.
-Read next: activations.py, ../op.py (what @fused does).
+shift again. What differs is over what mean and variance are taken. References of primitives say
+what is meant and give higher derivatives; the fast path does it with two sums per channel and one
+multiply-add per element.
+Read next: layer_norm.py (over features), backend/norm.py (how it is computed), ../op.py (@fused).
 """
 
 import math
+from numbers import Integral
 
 from minigen.autograd import assign
-from minigen.backend import array_module, follow
+from minigen.backend import follow
+from minigen.backend import norm as arrays
+from minigen.backend.conv import computable
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.reduce import mean
@@ -26,46 +30,51 @@ def _affine(x, weight, bias):
     return x if bias is None else x + _per_channel(bias, x.ndim)
 
 
-def _batch_reference(x, weight, bias, eps, mu, variance):
+def _moments(groups, x, *parameters):
+    """The moments of x, in the dtype in which x and the parameters are computed."""
+    found = [None if v is None else v._data for v in (x, *parameters)]
+    follow(*found)
+    return arrays.moments(computable(*found)[0], groups)
+
+
+def as_given(y, *inputs):
+    """What was computed in float32, in the inputs' own dtype if that has 16 bits for all."""
+    dtype = inputs[0].dtype
+    if dtype.itemsize > 2 or dtype.kind not in "fV":
+        return y
+    return y.astype(dtype) if all(v is None or v.dtype == dtype for v in inputs) else y
+
+
+# ---- by the batch
+
+
+def _batch_reference(x, weight, bias, eps, moments):
     dim = (0, *range(2, x.ndim))
     centred = x - mean(x, dim, True)
     variance = mean(centred * centred, dim, True)  # biased: divides by the count
     return _affine(centred * rsqrt(variance + eps), weight, bias)
 
 
-def _statistics(x):
-    """Mean and biased variance of each channel, arrays (C,).   x (N, C, ...)"""
-    follow(x)
-    axes = (0, *range(2, x.ndim))
-    mu = x.mean(axes)
-    centred = x - mu.reshape(1, -1, *(1,) * (x.ndim - 2))
-    return mu, (centred * centred).mean(axes)
-
-
 @fused("x", "weight", "bias", reference=_batch_reference)
-def _normalise(x, weight, bias, eps, mu, variance):
-    xp, shape = array_module(x), (1, -1) + (1,) * (x.ndim - 2)
-    axes = (0, *range(2, x.ndim))
-    inverse_std = 1 / xp.sqrt(variance + eps)
-    scale = inverse_std if weight is None else inverse_std * weight
-    centred = x - mu.reshape(shape)  # first: a mean far from 0 would cost digits later
-    y = centred * scale.reshape(shape)
-    if bias is not None:
-        y += bias.reshape(shape)
+def _batch_norm(x, weight, bias, eps, moments):
+    y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
+    return as_given(y, x, weight, bias), backward
 
-    def backward(g, needs):
-        # x̂ = centred·inverse_std: two sums per channel give all three gradients
-        #     dx = scale·(g - E[g] - x̂·E[g·x̂])
-        count = x.size // x.shape[1]
-        sum_g, sum_gx = g.sum(axes), (g * centred).sum(axes) * inverse_std
-        dx = None
-        if needs.x:
-            dx = g - (sum_g / count).reshape(shape)
-            dx -= centred * (inverse_std * sum_gx / count).reshape(shape)
-            dx *= scale.reshape(shape)
-        return dx, sum_gx, sum_g
 
-    return y, backward
+def _given_reference(x, mean, scale, bias):
+    return _affine(x - _per_channel(mean, x.ndim), scale, bias)
+
+
+@fused("x", "mean", "scale", "bias", reference=_given_reference)
+def _shift_scale(x, mean, scale, bias):
+    y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
+    return as_given(y, x, mean, scale, bias), backward
+
+
+def _by_given_statistics(x, mean, variance, weight, bias, eps):
+    scale = rsqrt(variance + eps)
+    mean = mean * 1  # a copy: running statistics may move before the backward
+    return _shift_scale(x, mean, scale if weight is None else scale * weight, bias)
 
 
 @composite
@@ -90,34 +99,142 @@ def batch_norm(
     RuntimeError for tensors on different devices.
     Source: Ioffe & Szegedy, Batch Normalization, 2015.
     """
-    _check_channels(x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-    if not training and (running_mean is None or running_var is None):
-        raise ValueError("batch_norm: without running statistics there is only training=True")
+    given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check("batch_norm", x, eps, **given)
     if not training:
-        scale = rsqrt(running_var + eps)
-        centred = x - _per_channel(running_mean, x.ndim)
-        return _affine(centred * _per_channel(scale, x.ndim), weight, bias)
+        if running_mean is None:
+            raise ValueError("batch_norm: without running statistics there is only training=True")
+        return _by_given_statistics(x, running_mean, running_var, weight, bias, eps)
     count = math.prod(x.shape) // max(x.shape[1], 1)
     if count < 2:
         raise ValueError(
             f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two"
         )
-    mu, variance = _statistics(x._data)
+    moments = _moments(None, x, weight, bias)
     if running_mean is not None:
-        unbiased = variance * (count / (count - 1))
-        assign(running_mean, (1 - momentum) * running_mean._data + momentum * mu)
-        assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
-    return _normalise(x, weight, bias, eps, mu, variance)
+        _move(running_mean, running_var, moments, count, momentum)
+    return _batch_norm(x, weight, bias, eps, moments)
 
 
-def _check_channels(x, **given):
-    if x.ndim < 2:
-        raise ValueError(f"batch_norm: x {tuple(x.shape)} must have its channels in dimension 1")
-    for name, v in given.items():
-        if v is not None and tuple(v.shape) != (x.shape[1],):
+def _move(running_mean, running_var, moments, count, momentum):
+    """The running statistics towards those of these moments, averaged over samples."""
+    mean, variance = moments.average()
+    unbiased = variance * (count / (count - 1))
+    assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
+    assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
+
+
+# ---- by groups of channels in each sample
+
+
+def _group_reference(x, weight, bias, eps, groups, moments):
+    samples, channels = x.shape[:2]
+    size = channels // groups * math.prod(x.shape[2:])
+    grouped = reshape(x, (samples, groups, size))
+    centred = grouped - mean(grouped, 2, True)
+    variance = mean(centred * centred, 2, True)  # biased: divides by the count
+    return _affine(reshape(centred * rsqrt(variance + eps), tuple(x.shape)), weight, bias)
+
+
+@fused("x", "weight", "bias", reference=_group_reference)
+def _group_norm(x, weight, bias, eps, groups, moments):
+    wide, *parameters = computable(x, weight, bias)
+    moments = arrays.moments(wide, groups) if moments is None else moments
+    y, backward = arrays.normalise(wide, *parameters, eps, moments)
+    return as_given(y, x, weight, bias), backward
+
+
+@composite
+def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
+    """Each group of neighbouring channels of each sample to mean 0 and variance 1.
+
+        y = (x - E[x]) / sqrt(Var[x] + eps) · weight + bias          Var divides by the count
+
+    x (N, C, ...); weight, bias (C,) or None -> like x. Statistics are over C / num_groups channels
+    and all positions of one sample; a single element gives bias. ValueError if num_groups does not
+    divide C, or if a size is not C; RuntimeError for tensors on different devices.
+    Source: Wu & He, Group Normalization, 2018.
+    """
+    _check("group_norm", x, eps, weight=weight, bias=bias)
+    channels = x.shape[1]
+    if not isinstance(num_groups, Integral):
+        raise TypeError(f"group_norm: num_groups must be a whole number, not {num_groups!r}")
+    if num_groups < 1 or channels % num_groups:
+        divisors = [k for k in range(1, channels + 1) if channels % k == 0]
+        raise ValueError(
+            f"group_norm: num_groups {num_groups} must divide the {channels} channels of x "
+            f"{tuple(x.shape)}; {', '.join(map(str, divisors))} do"
+        )
+    return _group_norm(x, weight, bias, eps, int(num_groups), None)
+
+
+@composite
+def instance_norm(
+    x,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Each channel of each sample to mean 0 and variance 1: `group_norm` with a group per channel.
+
+    x (N, C, ...); the others (C,) or None -> like x. The running statistics, where there are any,
+    move by `momentum` towards the average of the samples' (variances unbiased); with
+    use_input_stats=False they are used instead, as in `batch_norm`. ValueError if a channel of a
+    sample has only one value, if there are no running statistics to use, or if a size is not C;
+    RuntimeError for tensors on different devices.
+    Source: Ulyanov, Vedaldi & Lempitsky, Instance Normalization, 2016.
+    """
+    given = dict(running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check("instance_norm", x, eps, **given)
+    if not use_input_stats:
+        if running_mean is None:
             raise ValueError(
-                f"batch_norm: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x "
+                "instance_norm: without running statistics there is only use_input_stats=True"
+            )
+        return _by_given_statistics(x, running_mean, running_var, weight, bias, eps)
+    count = math.prod(x.shape[2:])
+    if count == 1:
+        raise ValueError(
+            f"instance_norm: x {tuple(x.shape)} has 1 value per sample and channel, which is its "
+            "own mean; layer_norm or group_norm take several channels together"
+        )
+    moments = None
+    if running_mean is not None and 0 not in x.shape:
+        moments = _moments(x.shape[1], x, weight, bias)
+        _move(running_mean, running_var, moments, count, momentum)
+    return _group_norm(x, weight, bias, eps, x.shape[1], moments)
+
+
+def _check(function, x, eps, **given):
+    if x.ndim < 2:
+        raise ValueError(f"{function}: x {tuple(x.shape)} must have its channels in dimension 1")
+    check_eps(function, eps)
+    if (given.get("running_mean") is None) != (given.get("running_var") is None):
+        raise ValueError(f"{function}: give running_mean and running_var, or neither of them")
+    for name, v in given.items():
+        if v is None:
+            continue
+        check_tensor(function, name, v, x)
+        if tuple(v.shape) != (x.shape[1],):
+            raise ValueError(
+                f"{function}: {name} {tuple(v.shape)} must have x's channels, ({x.shape[1]},): x "
                 f"is {tuple(x.shape)}"
             )
-        if v is not None and v.device != x.device:
-            raise RuntimeError(f"batch_norm: x is on {x.device}, {name} on {v.device}; move one")
+
+
+def check_eps(function, eps):
+    """ValueError unless eps is a number of at least 0."""
+    if isinstance(eps, (str, bool)) or not eps >= 0:
+        raise ValueError(f"{function}: eps is added to a variance: at least 0, not {eps!r}")
+
+
+def check_tensor(function, name, v, x):
+    """TypeError if v is no tensor; RuntimeError if it is on another device than x."""
+    if not hasattr(v, "shape"):
+        raise TypeError(f"{function}: {name} must be a tensor or None, not {v!r}")
+    if v.device != x.device:
+        raise RuntimeError(f"{function}: x is on {x.device}, {name} on {v.device}; move one")

@@ -1,0 +1,169 @@
+"""Normalisation on arrays: mean 0 and variance 1 over some dimensions, then scale and shift.
+
+Idea: here stands the formula itself, for every norm, in plain array operations. It is what a GPU
+computes, and the CPU for few elements; large arrays on the CPU go through norm_blocks.py and
+norm_rows.py, which do the same in fewer visits of the memory. All keep the order of x in memory,
+and of its size nothing but x.
+
+The mean is subtracted twice: far from 0 it is rounded, and what is left of it would stay in x.
+Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../ops/norm.py.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy
+
+from minigen.backend import array_module, norm_blocks, norm_rows
+
+FEW = 1 << 13  # up to so many elements, the number of array operations is what counts
+
+
+def _plain(x):
+    return type(x) is not numpy.ndarray or x.size <= FEW
+
+
+class Moments(NamedTuple):
+    """Mean and variance over `axes` of x; all of its dimensions are kept."""
+
+    axes: tuple
+    size: int  # elements that each is over
+    mean: object  # None: not subtracted
+    rest: object  # what is left of the mean once it is subtracted
+    variance: object  # biased: divided by the count
+
+    def average(self):
+        """Mean and variance, averaged over the samples: (C,) where each channel is a group."""
+        flat = len(self.mean), math.prod(self.mean.shape[1:])
+        return (self.mean + self.rest).reshape(flat).mean(0), self.variance.reshape(flat).mean(0)
+
+
+def _moments(x, axes, centre=True):
+    count = max(1, math.prod([x.shape[i] for i in axes]))
+    mean = rest = None
+    if centre:
+        mean = x.sum(axes, keepdims=True) / count
+        x = x - mean
+        rest = x.sum(axes, keepdims=True) / count
+        x -= rest
+    return Moments(axes, count, mean, rest, (x * x).sum(axes, keepdims=True) / count)
+
+
+def _normalise(x, weight, bias, eps, moments, over):
+    """normalise for an x of any shape; weight and bias broadcast with it, `over` are the dimensions
+    in which they are repeated."""
+    xp, (axes, size, mean, rest, variance) = array_module(x), moments
+    inverse_std = 1 / xp.sqrt(variance + eps)
+
+    def standard():
+        if mean is None:
+            return x * inverse_std
+        centred = x - mean
+        centred -= rest
+        centred *= inverse_std
+        return centred
+
+    y = standard()
+    if weight is not None:
+        y *= weight
+    if bias is not None:
+        y += bias
+
+    def backward(g, needs):
+        # with x̂ = (x - mean)·inverse_std and E over the axes:
+        #     dx = inverse_std·(g·weight - E[g·weight] - x̂·E[g·weight·x̂])
+        unit = standard()
+        along = g * unit
+        dweight, dbias, dx = along.sum(over), g.sum(over), None
+        if needs.x:
+            if weight is not None:
+                g, along = g * weight, along * weight
+            unit *= along.sum(axes, keepdims=True) / size
+            dx = xp.subtract(g, unit, out=unit)
+            if mean is not None:
+                dx -= g.sum(axes, keepdims=True) / size
+            dx *= inverse_std
+        return dx, dweight, dbias
+
+    return y, backward
+
+
+# ---- channels: batch, group and instance norm
+
+
+def _grouped(x, groups):
+    """(N, C, *size) as (N, groups, C / groups, *size), a view; None: each channel by itself."""
+    n, channels, *size = x.shape
+    groups = channels if groups is None else groups
+    return x.reshape(n, groups, channels // max(groups, 1), *size)
+
+
+def moments(x, groups=None):
+    """Mean and variance of each group of channels in each sample; None: of each channel in all.
+
+    x (N, C, *size), float32 or float64. `average()` of the result: what running statistics follow.
+    """
+    alone = groups is not None and x.ndim == 2  # no positions to sum over
+    if not (alone or _plain(x)):
+        return norm_blocks.moments(x, groups)
+    return _moments(_grouped(x, groups), (*((0,) if groups is None else ()), *range(2, x.ndim + 1)))
+
+
+def normalise(x, weight, bias, eps, moments):
+    """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias.
+
+    x (N, C, *size) and its moments; weight, bias (C,) or None, of x's dtype. backward(g, needs) ->
+    dx, dweight, dbias.
+    """
+    if not isinstance(moments, Moments):
+        return norm_blocks.normalise(x, weight, bias, eps, moments)
+    grouped = moments.variance.shape[1]
+    column = 1, grouped, x.shape[1] // max(grouped, 1), *[1] * (x.ndim - 2)
+    weight, bias = (None if v is None else v.reshape(column) for v in (weight, bias))
+    over = 0, *range(3, x.ndim + 1)
+    y, pull = _normalise(_grouped(x, grouped), weight, bias, eps, moments, over)
+
+    def backward(g, needs):
+        dx, dweight, dbias = pull(_grouped(g.astype(x.dtype, copy=False), grouped), needs)
+        return None if dx is None else dx.reshape(x.shape), dweight.reshape(-1), dbias.reshape(-1)
+
+    return y.reshape(x.shape), backward
+
+
+def shift_scale(x, mean, scale, bias):
+    """(y, backward) of y = (x - mean)·scale + bias.
+
+    x (N, C, *size); the others (C,), bias or None, of x's dtype. backward(g, needs) -> dx, dmean,
+    dscale, dbias.
+    """
+    if not _plain(x):
+        return norm_blocks.shift_scale(x, mean, scale, bias)
+    xp, column, over = array_module(x), (-1, *[1] * (x.ndim - 2)), (0, *range(2, x.ndim))
+    y = x - mean.reshape(column)
+    y *= scale.reshape(column)
+    if bias is not None:
+        y += bias.reshape(column)
+
+    def backward(g, needs):
+        total = g.sum(over)
+        dx = None
+        if needs.x:  # in the order of x
+            dx = xp.multiply(g, scale.reshape(column), out=xp.empty_like(x))
+        dscale = (g * (x - mean.reshape(column))).sum(over) if needs.scale else None
+        return dx, -scale * total, dscale, total
+
+    return y, backward
+
+
+# ---- rows: layer norm and RMS norm
+
+
+def row_norm(x, weight, bias, eps, centre):
+    """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias, for each row.
+
+    x (R, D), float32 or float64; weight, bias (D,) or None, of x's dtype. centre=False leaves the
+    mean out: the variance is then the mean of squares. backward(g, needs) -> dx, dweight, dbias.
+    """
+    if not _plain(x):
+        return norm_rows.row_norm(x, weight, bias, eps, centre)
+    return _normalise(x, weight, bias, eps, _moments(x, (1,), centre), (0,))
