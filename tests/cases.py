@@ -11,8 +11,8 @@ import numpy as np
 from cases_activations import ACTIVATIONS
 from cases_attention import ATTENTION
 from cases_conv import CONV
-from cases_distance import DISTANCES
 from cases_decompositions import DECOMPOSITIONS
+from cases_distance import DISTANCES
 from cases_elementwise import ELEMENTWISE
 from cases_functions import FUNCTIONS
 from cases_gather import READING
@@ -24,9 +24,8 @@ from cases_pool import POOLING
 from cases_reduce import REDUCE
 from cases_resample import RESAMPLING
 from cases_row import Drawn, call, made
-from cases_sampling import SAMPLING
-from cases_scan import SCANS
 from cases_sampling import DRAWS, SAMPLING
+from cases_scan import SCANS
 from cases_shape import SHAPE
 from cases_signal import SIGNAL
 from cases_softmax import SOFTMAX

@@ -224,7 +224,6 @@ METHODS = {
     "copy": "order",
     "diagonal": "offset axis1 axis2",
     "mean prod sum": "axis dtype out keepdims",
-    "mean sum": "axis dtype out keepdims",
     "repeat": "repeats axis",
     "squeeze": "axis",
     "swapaxes": "axis1 axis2",
@@ -239,31 +238,23 @@ for _names, _parameters in METHODS.items():
 # ---- the module
 
 UFUNCS = """
-    absolute add bitwise_and bitwise_or bitwise_xor cos divide equal exp floor floor_divide greater
-    greater_equal invert isfinite isnan less less_equal log log1p logical_and logical_not
-    logical_or maximum minimum multiply negative not_equal power remainder rint sign sin sqrt
-    subtract tanh true_divide
-    logical_or maximum minimum multiply negative not_equal power remainder sign sin sqrt subtract
+    absolute add arccos arcsin arctan arctan2 bitwise_and bitwise_or bitwise_xor ceil cos cosh
+    divide equal exp expm1 floor floor_divide fmin greater greater_equal invert isfinite isnan
+    less less_equal log log1p log2 logical_and logical_not logical_or maximum minimum multiply
+    negative nextafter not_equal power reciprocal remainder rint sign sin sinh sqrt subtract tan
     tanh true_divide
-    arccos arcsin arctan arctan2 ceil cosh expm1 floor fmin log2 reciprocal rint sinh tan
 """
 FUNCTIONS = {
     "arange": "start stop step dtype",
     "argpartition": "a* kth axis",
-    logical_or maximum minimum multiply negative nextafter not_equal power
-    remainder sign sin sqrt subtract tanh true_divide
-"""
-FUNCTIONS = {
-    "arange": "start stop step dtype",
     "argsort": "a* axis kind",
     "ascontiguousarray": "a* dtype",
     "bincount": "x* weights minlength",
     "broadcast_to": "array* shape",
     "clip": "a* a_min a_max out",
     "concatenate stack": "tup axis out dtype casting",
-    "cumprod cumsum": "a* axis dtype out",
     "copyto": "dst* src casting where",
-    "cumsum": "a* axis dtype out",
+    "cumprod cumsum": "a* axis dtype out",
     "empty ones zeros": "shape dtype order",
     "empty_like": "prototype* dtype order subok shape",
     "expand_dims flip": "a* axis",
@@ -273,22 +264,17 @@ FUNCTIONS = {
     "linspace": "start stop num endpoint retstep dtype axis",
     "matmul": "x1* x2* out",
     "mean sum": "a* axis dtype out keepdims",
-    "nonzero": "a*",
     "moveaxis": "a* source destination",
+    "nonzero": "a*",
     "ones_like zeros_like": "a* dtype order subok shape",
     "pad": "array* pad_width mode constant_values",
     "put_along_axis": "arr* indices* values axis",
-    "searchsorted": "a* v* side",
-    "shape": "a*",
-    "take_along_axis": "a* indices* axis",
-    "tril triu": "m* k",
     "roll": "a* shift axis",
-    "shape": "a*",
-    "take_along_axis": "a* indices* axis",
     "searchsorted": "a* v* side sorter",
     "shape": "a*",
     "take_along_axis": "a* indices* axis",
     "tri": "N M k dtype",
+    "tril triu": "m* k",
     "vdot": "a* b*",
     "where": "condition* x y",
 }

@@ -18,12 +18,11 @@ from mistakes_distance import DISTANCES
 from mistakes_elementwise import ELEMENTWISE
 from mistakes_gather import INDEXING
 from mistakes_linalg import DECOMPOSITIONS, EINSUM, MATMUL, SPECTRA
-from mistakes_loss import LOSSES
-from mistakes_pool import POOLING
 from mistakes_loss import CLASSES, LOSSES
-from mistakes_reduce import REDUCTIONS, SCANS, SORTING
-from mistakes_random import RANDOM
 from mistakes_norm import NORMALISATION
+from mistakes_pool import POOLING
+from mistakes_random import RANDOM
+from mistakes_reduce import REDUCTIONS, SCANS, SORTING
 from mistakes_shape import SHAPES
 
 import minigen as mg

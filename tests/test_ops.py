@@ -6,7 +6,6 @@ arrays, so that an op which writes into them fails wherever it is called.
 Read next: cases.py (the table), test_properties.py (random shapes and graphs).
 """
 
-import sys
 from itertools import combinations
 
 import numpy as np
@@ -18,7 +17,6 @@ import minigen
 from minigen import ops
 from minigen.autograd import grad
 from minigen.gradcheck import assert_gradients, upstream_like
-from minigen.op import Fused
 from minigen.tensor import Tensor
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0), 1/0: NumPy tells, once
@@ -274,7 +272,6 @@ INTEGERS = [(c, dtype) for c in BARE for dtype in ("int64", "int32")]
 BOOLEAN = ("mul", "maximum", "where", "eq", "exp", "alias")  # and all that is not elementwise
 NOT_BOOLEAN = ("softmax", "_loss", "pairwise_distance")  # parts of their names
 TOTALS = ("sum", "prod", "cumsum", "cumprod")  # of int32 and booleans: int64
-NOT_BOOLEAN = ("softmax", "log_softmax", "mse_loss", "l1_loss")
 INTEGERS += [
     (c, "bool") for c in BARE
     if c.name in BOOLEAN or not (c.elementwise or any(part in c.name for part in NOT_BOOLEAN))
@@ -371,53 +368,6 @@ def test_batch_norm_moves_the_running_statistics_in_training_only(shape):
     ops.batch_norm(Tensor(x), mean, var, training=True, momentum=0.3)
     close(mean.numpy(), 0.7 + 0.3 * x.mean(axes))
     close(var.numpy(), 0.7 * 4 + 0.3 * x.var(axes, ddof=1))  # the unbiased variance
-
-
-# ---- fused ops against what they stand for
-
-FUSED = {
-    f.op.name: f
-    for name, module in sys.modules.items()  # some have the name of an op, which hides them in ops
-    if name.startswith("minigen.ops.")
-    for f in vars(module).values()
-    if isinstance(getattr(f, "op", None), Fused)
-}
-
-
-def calls_of(name):
-    """The arguments of all calls to the fused op in the table's rows."""
-    found = []
-
-    def note(op, args, y, seconds):
-        if op.name == name:
-            found.append(args)
-
-    with minigen.op_hook(forward=note):
-        for case, run in DIFFERENTIABLE:
-            outputs(case, run.options, [Tensor(x) for x in case.arrays(run)])
-    return found
-
-
-@pytest.mark.parametrize("name", FUSED)
-def test_fused_op_is_its_reference(name):
-    fast, op = FUSED[name], FUSED[name].op
-    calls = calls_of(name)
-    assert calls, "no row of the table reaches it"
-    for args in calls:
-        results = []
-        for f in (fast, op.reference):
-            given = dict(zip(op.parameters, args, strict=True))
-            xs = leaves([given[n]._data for n in op.names if given[n] is not None])
-            given.update(zip([n for n in op.names if given[n] is not None], xs, strict=True))
-            y = f(*given.values())
-            v = Tensor(upstream_like(y.detach().numpy())).requires_grad_()
-            first = gradients([y], xs, [v.detach()], create_graph=False)
-            y = f(*given.values())
-            again = gradients([y], xs, [v], create_graph=True)
-            us = [Tensor(upstream_like(g.detach().numpy(), seed=2)) for g in again]
-            results.append([y, *first, *again, *gradients(again, [*xs, v], us)])
-        for a, b in zip(*results, strict=True):
-            close(a.detach().numpy(), b.detach().numpy(), scale=16)
 
 
 # ---- on a GPU

@@ -14,24 +14,10 @@ from minigen.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from minigen.nn.dropout import Dropout
-from minigen.nn.embedding import Embedding
 from minigen.nn.dropout import Dropout, Dropout2d
+from minigen.nn.embedding import Embedding
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
-from minigen.nn.norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from minigen.nn.pool import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AdaptiveAvgPool3d,
-    AvgPool1d,
-    AvgPool2d,
-    AvgPool3d,
-    MaxPool1d,
-    MaxPool2d,
-    MaxPool3d,
-)
-from minigen.nn.resample import Upsample
 from minigen.nn.norm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -44,7 +30,18 @@ from minigen.nn.norm import (
     LocalResponseNorm,
     RMSNorm,
 )
-from minigen.nn.pool import AvgPool2d, MaxPool2d
+from minigen.nn.pool import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from minigen.nn.resample import Upsample
 from minigen.nn.shape import Flatten, Unflatten
 
 __all__ = [

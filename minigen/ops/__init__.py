@@ -54,23 +54,25 @@ from minigen.ops.cross_entropy import (
     cross_entropy,
     nll_loss,
 )
-from minigen.ops.distance import (
-    cdist,
-    cosine_similarity,
-    pairwise_distance,
 from minigen.ops.decompositions import (
     cholesky,
     eigh,
     qr,
     svd,
 )
-from minigen.ops.einsum import (
-    einsum,
 from minigen.ops.diagonal import (
     diag,
     diagonal,
     tril,
     triu,
+)
+from minigen.ops.distance import (
+    cdist,
+    cosine_similarity,
+    pairwise_distance,
+)
+from minigen.ops.einsum import (
+    einsum,
 )
 from minigen.ops.elementwise import (
     abs,
@@ -221,15 +223,17 @@ from minigen.ops.reduce import (
 )
 from minigen.ops.resample import (
     interpolate,
-from minigen.ops.scan import (
-    cumprod,
-    cumsum,
+)
 from minigen.ops.sampling import (
     bernoulli,
     dropout,
     dropout2d,
     gumbel_softmax,
     multinomial,
+)
+from minigen.ops.scan import (
+    cumprod,
+    cumsum,
 )
 from minigen.ops.shape import (
     broadcast_to,
@@ -270,12 +274,14 @@ from minigen.ops.sort import (
     searchsorted,
     sort,
     topk,
+)
 from minigen.ops.systems import (
     det,
     inv,
     slogdet,
     solve,
     solve_triangular,
+)
 from minigen.ops.unfold import (
     fold,
     pixel_shuffle,
