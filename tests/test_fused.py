@@ -67,7 +67,9 @@ def test_hvp_through_a_fused_op_is_that_of_its_reference(name):
     fast, op = FUSED[name], FUSED[name].op
     for args in calls_of(name):
         given = dict(zip(op.parameters, args, strict=True))
-        for wanted in (n for n in op.names if given[n] is not None):
+        for wanted in op.names:
+            if given[wanted] is None or given[wanted].dtype.kind != "f":
+                continue
             x = Tensor(given[wanted]._data)
             direction = Tensor(upstream_like(x.numpy(), seed=3))
             results = []

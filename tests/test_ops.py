@@ -263,7 +263,7 @@ def test_nothing_is_mutated(case, run):
 
 FLOATS_ONLY = ("conv", "avg_pool", "max_pool", "linear", "batch_norm", "dropout", "cast")
 FLOATS_ONLY += ("adaptive_", "affine_grid", "grid_sample", "interpolate")
-FLOATS_ONLY += ("bincount",)
+FLOATS_ONLY += ("bincount", "local_response_norm")
 FLOATS_ONLY += ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "svd", "qr", "stft", "istft")
 FLOATS_ONLY += ("scaled_dot_product_attention", "gumbel_softmax")
 ANY_DTYPE = [c for c in CASES if not c.name.startswith(FLOATS_ONLY) and "entropy" not in c.name]
