@@ -394,7 +394,7 @@ def _settled(g, taken):
     g = as_array(g)
     if id(_owner(g)) in taken or is_repeated(g):
         follow(g)
-        g = g.copy()
+        g = g.copy("K")  # in its own order of memory
     taken.add(id(_owner(g)))
     return wrap(g)
 

@@ -1,8 +1,11 @@
-"""What minigen sets before NumPy loads: only what the user has not set."""
+"""What minigen sets when it loads: only what the user has not set."""
 
 import os
+import platform
 import subprocess
 import sys
+
+import pytest
 
 
 def test_the_user_decides():
@@ -28,3 +31,28 @@ def test_it_comes_before_numpy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=clean
     )
     assert out.stdout.split() == ["18"]
+
+
+GROWTH = """
+import os, resource, minigen, numpy
+def faults(n=10):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(n): numpy.ones(5_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator is what is set")
+def test_freed_memory_is_kept_unless_the_user_decides():
+    """Arrays of 40 MB, one after the other: with glibc's own limits each is new, page by page."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    found = []
+    for mine in ({}, {"MALLOC_MMAP_THRESHOLD_": "1000000"}, {"MINIGEN_KEEP_MEMORY": "0"}):
+        out = subprocess.run(
+            [sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True,
+            env=clean | mine,
+        )
+        found.append(int(out.stdout))
+    assert found[0] + 100 < min(found[1:])

@@ -17,6 +17,7 @@ import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from unittest import mock
 
 from minigen.cli import bench_cases, bench_report
 from minigen.cli.bench_models import MODELS
@@ -144,7 +145,10 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, side, threads), daemon=True)
-        self._process.start()
+        # the other library keeps the C library's own ways with memory: see environment.py
+        ways = {} if side == "minigen" else {"MINIGEN_KEEP_MEMORY": "0"}
+        with mock.patch.dict(os.environ, ways):
+            self._process.start()
 
     def ask(self, *question):
         """The answer to a question; RuntimeError with the worker's words if it failed."""

@@ -90,7 +90,8 @@ Written by `{command} --table`, not by hand.
 A ratio is minigen's over PyTorch's: below 1, minigen is faster or smaller. *cost*: what Python
 adds, on chains of ops of 10 elements. *ops*: one op at the size it has in a model of the course.
 *models*: whole training steps. All of them forward and backward. Peak memory is above the loaded
-library; feature maps come in the order of memory that the library's own convolutions leave.
+library; feature maps come in the order of memory that the library's own convolutions leave. Each
+library has its own settings of threads and of the C library's memory.
 
 {table(report["cases"], compared)}
 """
