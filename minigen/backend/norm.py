@@ -2,8 +2,8 @@
 
 Idea: here stands the formula itself, for every norm, in plain array operations. It is what a GPU
 computes, and the CPU for few elements; large arrays on the CPU go through norm_blocks.py and
-norm_rows.py, which do the same in fewer visits of the memory. All keep the order of x in memory,
-and of its size nothing but x.
+norm_rows.py, which do the same in fewer visits of the memory. All follow the order of x in memory,
+and keep nothing of its size for the backward but x itself, where that counts.
 
 The mean is subtracted twice: far from 0 it is rounded, and what is left of it would stay in x.
 Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../ops/norm.py.
@@ -63,23 +63,23 @@ def _normalise(x, weight, bias, eps, moments, over):
         centred *= inverse_std
         return centred
 
-    y = standard()
-    if weight is not None:
-        y *= weight
+    unit = standard()
+    y = unit.copy() if weight is None else unit * weight
     if bias is not None:
         y += bias
+    if x.size > FEW:  # on a GPU: memory counts more than doing it again
+        unit = None
 
     def backward(g, needs):
         # with x̂ = (x - mean)·inverse_std and E over the axes:
         #     dx = inverse_std·(g·weight - E[g·weight] - x̂·E[g·weight·x̂])
-        unit = standard()
-        along = g * unit
+        again = standard() if unit is None else unit
+        along = g * again
         dweight, dbias, dx = along.sum(over), g.sum(over), None
         if needs.x:
             if weight is not None:
                 g, along = g * weight, along * weight
-            unit *= along.sum(axes, keepdims=True) / size
-            dx = xp.subtract(g, unit, out=unit)
+            dx = g - again * (along.sum(axes, keepdims=True) / size)
             if mean is not None:
                 dx -= g.sum(axes, keepdims=True) / size
             dx *= inverse_std
