@@ -113,7 +113,8 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     outputs, channels = g.shape[1] // groups, x.shape[1] // groups
     x, g = channels_last(x), channels_last(g)
     depthwise = channels == outputs == 1 < groups
-    work, parts = tiles(xp, g.shape[:-1], math.prod(kernel) * x.shape[-1])
+    depth = x.shape[-1] * (1 if depthwise else math.prod(kernel))
+    work, parts = tiles(xp, g.shape[:-1], depth)
     whole = _whole(axes, None)
     sums = {}  # of each half; added in a fixed order: the same bits every time
 
@@ -183,7 +184,8 @@ def _correlate(x, pieces, bias, y):
     depthwise = x.shape[-1] == groups == y.shape[-1] > 1
     largest = max(pieces, key=lambda p: p.weight.size * math.prod(a.windows for a in p.axes))
     windows = [axis.windows for axis in largest.axes]
-    work, parts = tiles(xp, (len(x), *windows), groups * largest.weight.shape[1])
+    depth = groups * (1 if depthwise else largest.weight.shape[1])
+    work, parts = tiles(xp, (len(x), *windows), depth)
     cut = [[piece.part(i, parts) for piece in pieces] for i in range(parts)]
     if bias is not None:  # repeated along a row: inner loops over few channels are slow
         bias = bias[None].repeat(max(piece.axes[-1].windows for piece in pieces), 0)
@@ -237,7 +239,8 @@ def _scatter(g, weight, bias, axes, y):
 def _depthwise(xp, windows, weight, out):
     """out (m, *windows, C) = Σ over taps of windows (m, *windows, *kernel, C) · weight (C, taps, 1)
 
-    One channel of each group makes a poor matrix product: a multiply-add for each tap instead.
+    One channel of each group makes a poor matrix product: a multiply-add for each tap instead, of
+    large tiles, since two threads that call many short ufuncs wait for each other.
     """
     n = out.ndim - 2
     rows = weight[:, :, 0].T[:, None].repeat(out.shape[-2], 1)  # (taps, last windows, C)
