@@ -20,7 +20,7 @@ from sys import modules
 from time import perf_counter
 from typing import NamedTuple
 
-from minigen import errors, ops
+from minigen import backend, errors, ops
 from minigen.backend import array_module, as_array, byte_range, follow, is_array, is_repeated, quiet
 from minigen.tensor import Tensor, wrap
 
@@ -344,6 +344,7 @@ def _watched_pull(node, g, create_graph, wanted, watchers):
     start = perf_counter()
     try:
         contributions = node.op.pull(node, g, create_graph, wanted)
+        contributions = [c.whole() if type(c) is backend.Part else c for c in contributions]
         seconds = perf_counter() - start
         for watcher in watchers:
             watcher.backward(node, g, contributions, seconds)
@@ -355,16 +356,20 @@ def _watched_pull(node, g, create_graph, wanted, watchers):
 def _give(edge, g, pending, owned, heap, create_graph):
     """Add g to the edge's gradient: first borrowed, then summed out of place, then in place."""
     before = pending.get(edge)
-    if before is None:
+    if type(g) is backend.Part:
+        own = before if before is None or edge in owned else before.copy("K")
+        pending[edge] = g.whole() if own is None else g.added_to(as_array(own))
+        owned.add(edge)
+    elif before is None:
         pending[edge] = g
-        if type(edge) is Node:
-            heapq.heappush(heap, (-edge.number, edge))
     elif create_graph or edge not in owned:
         pending[edge] = before + g
         owned.add(edge)
     else:
         before += g  # ours alone: made by the line above
         pending[edge] = before  # (a NumPy scalar is not changed in place)
+    if before is None and type(edge) is Node:
+        heapq.heappush(heap, (-edge.number, edge))
 
 
 def _through_hooks(edge, g):

@@ -5,6 +5,7 @@ keep arrays until the collector happens to run, which for big arrays is too late
 """
 
 import gc
+import tracemalloc
 import weakref
 
 import numpy as np
@@ -331,3 +332,28 @@ def test_a_write_into_the_result_of_an_op_is_refused():
         mg.assign(y, 0.0)
     with pytest.raises(RuntimeError, match="cannot write into the result of mul"):
         y.data = 0.0
+
+
+def test_slices_of_one_tensor_are_summed_in_one_array():
+    """A gradient through n slices takes the memory of x, beside the slices' own gradients."""
+    x = mg.ones(64, 10_000).requires_grad_()
+    loss = sum((row * row).sum() for row in ops.unbind(x))
+    tracemalloc.start()
+    loss.backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert x.grad.tolist()[3][:2] == [2, 2]
+    assert peak < 2.5 * 64 * 10_000 * 4
+
+
+def test_a_slice_s_gradient_joins_what_others_gave():
+    """Before, between and after slices; arrays that somebody else holds are not written into."""
+    x = mg.ones(3, 2).requires_grad_()
+    y = x * 2
+    whole = y.sum()
+    first, kept = (y[0] * 3).sum(), y * 1
+    total = whole + first + kept.sum() + (y[1:] * 5).sum() + y[0, 1] * 7 + (y * y).sum()
+    (g,) = mg.grad(total, y, retain_graph=True)
+    np.testing.assert_array_equal(g.numpy(), [[9, 16], [11, 11], [11, 11]])
+    (h,) = mg.grad(total, y)
+    assert h.tolist() == g.tolist()

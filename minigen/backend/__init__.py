@@ -154,6 +154,37 @@ def erf(x):
     return special.erf(x)
 
 
+def zeros_like(x, shape):
+    """Zeros of a shape, in memory in the order that x has: channels-last stays channels-last."""
+    xp = array_module(x)
+    if x.flags.c_contiguous:
+        return xp.zeros(shape, x.dtype)  # memory that comes as zeros is not written twice
+    return xp.zeros_like(x, shape=shape)
+
+
+class Part:
+    """An array that is zero but for values at a basic key: what reading there has as gradient.
+
+    Adding it to another array touches the part alone.
+    """
+
+    __slots__ = ("dtype", "key", "shape", "values")
+
+    def __init__(self, values, key, shape):
+        self.values, self.key, self.shape, self.dtype = values, key, shape, values.dtype
+
+    def whole(self):
+        """It as an array."""
+        out = zeros_like(self.values, self.shape)
+        out[self.key] = self.values
+        return out
+
+    def added_to(self, out):
+        """out + it, in the memory of out."""
+        out[self.key] += self.values
+        return out
+
+
 def linalg_raises(x):
     """Context: LinAlgError where NumPy raises it; CuPy looks at what failed only if asked."""
     return _gpu().linalg_raises() if _is_cupy(x) else contextlib.nullcontext()

@@ -7,12 +7,19 @@ Read next: shape.py, gather.py (picking and placing along a dimension).
 import numpy
 
 from minigen import backend
-from minigen.backend import array_module, ndarray
+from minigen.backend import ndarray
 from minigen.ops._define import primitive
 from minigen.tensor import Tensor
 
 
-@primitive(lambda g, x_shape, key: _index_add(g, key, x_shape))
+def _index_vjp(g, x_shape, key):
+    # of several slices of one x, the engine adds the parts into one array
+    if backend.is_array(g) and _is_basic(key):
+        return backend.Part(g, key, x_shape)
+    return _index_add(g, key, x_shape)
+
+
+@primitive(_index_vjp)
 def _index(x, key):
     if type(key) is type(x) is ndarray and key.dtype.kind == "i" and x.ndim:
         return x.take(key, 0)  # rows: some times faster than x[key]
@@ -24,17 +31,7 @@ def _index_add(g, key, shape):
     """Zeros of a shape with g added at key: the adjoint of reading at key."""
     if not _is_basic(key):
         return backend.scattered(g, key, shape)
-    out = _zeros(g, shape)
-    out[key] = g
-    return out
-
-
-def _zeros(x, shape):
-    """Zeros of a shape, in memory in the order that x has: channels-last stays channels-last."""
-    xp = array_module(x)
-    if x.flags.c_contiguous:
-        return xp.zeros(shape, x.dtype)  # memory that comes as zeros is not written twice
-    return xp.zeros_like(x, shape=shape)
+    return backend.Part(g, key, shape).whole()
 
 
 def _is_basic(key):

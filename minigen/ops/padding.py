@@ -6,9 +6,8 @@ follow, since what is copied along one dimension has the borders of those before
 Read next: shape.py, conv.py.
 """
 
-from minigen.backend import array_module
+from minigen.backend import array_module, zeros_like
 from minigen.ops._define import composite, primitive
-from minigen.ops.index import _zeros
 
 # ---- one value
 
@@ -21,7 +20,7 @@ def _pad(x, widths, value):
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, added, strict=True))
     if shape == x.shape:
         return x
-    y = _zeros(x, shape) if value == 0 else array_module(x).full_like(x, value, shape=shape)
+    y = zeros_like(x, shape) if value == 0 else array_module(x).full_like(x, value, shape=shape)
     y[_inside(x.shape, added)] = x
     return y
 
