@@ -107,7 +107,7 @@ NORMALISATION = [
             run((1, 2, 1, 1), (2,), **STATISTICS, training=False),
             run((0, 2, 3), (2,), (2,), **STATISTICS, training=False),
         ],
-        normal, positive, normal, gives="float",
+        normal, positive, normal, gives="float", linear=(1, 2),
     ),
     case(
         "group_norm", by_keyword(ops.group_norm), group_norm,
@@ -119,7 +119,7 @@ NORMALISATION = [
             run((0, 4, 3), (4,), (4,), num_groups=2),
             run((2, 4, 0), (4,), num_groups=2),
         ],
-        normal, positive, normal, gives="float",
+        normal, positive, normal, gives="float", linear=(1, 2),
         kinks=[
             # one element in each group: its own mean
             at([[[5.0], [-3.0]]], [2.0, 3.0], [0.5, 0.25], y=[[[0.5], [0.25]]],
@@ -137,7 +137,7 @@ NORMALISATION = [
             run((1, 5, 1), **FIVE, use_input_stats=False, eps=0.1),
             run((0, 2, 3), (2,), (2,)),
         ],
-        normal, positive, normal, gives="float",
+        normal, positive, normal, gives="float", linear=(1, 2),
     ),
     case(
         "layer_norm", by_keyword(ops.layer_norm), layer_norm,
@@ -149,7 +149,7 @@ NORMALISATION = [
             run((0, 3), (3,), (3,), normalized_shape=(3,)),
             run((2, 0), (0,), normalized_shape=(0,)),
         ],
-        normal, positive, normal, gives="float",
+        normal, positive, normal, gives="float", linear=(1, 2),
         kinks=[
             at([[3.0], [-1.0]], [2.0], [0.5], y=[[0.5], [0.5]],
                grads=([[0.0], [0.0]], [0], [2]), normalized_shape=(1,)),
@@ -166,7 +166,7 @@ NORMALISATION = [
             run((5,), (5,), normalized_shape=(5,)),
             run((0, 3), (3,), normalized_shape=(3,)),
         ],
-        positive, normal, gives="float",
+        positive, normal, gives="float", linear=(1,),
         kinks=[
             at([[0.0, 0.0]], y=[[0.0, 0.0]], grads=([[2.0, 2.0]],), normalized_shape=(2,),
                eps=0.25),
