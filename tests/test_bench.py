@@ -7,6 +7,7 @@ import json
 import math
 import mmap
 import os
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -62,6 +63,12 @@ def test_the_other_library_keeps_the_c_librarys_own_ways_with_memory(monkeypatch
     for side in ("torch", "minigen"):
         bench._Worker(side, 1)
     assert kept == ["1", "0", "1", "0", None]
+
+
+def test_what_loads_at_first_use_is_there_before_memory_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)  # an import of it fails
+    with pytest.raises(ImportError, match=r"scipy\.sparse"):
+        bench_cases.minigen_side()
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux measures the peak")

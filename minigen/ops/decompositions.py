@@ -48,7 +48,8 @@ def cholesky(A, *, upper=False):
     """The lower triangular L with A = L·Lᵀ, or with upper=True Lᵀ.   (..., n, n) -> (..., n, n)
 
     A: symmetric, positive definite; only its lower triangle is read, and its gradient is symmetric:
-    that of ½(A + Aᵀ). LinAlgError if A is not positive definite; nan in A gives nan.
+    that of ½(A + Aᵀ). LinAlgError if A is not positive definite. nan in A goes
+    through to L.
     """
     _check("cholesky", A)
     L = _cholesky(A)
@@ -228,7 +229,7 @@ def qr(A, mode="reduced"):
     -> Q (..., m, k), R (..., k, n). mode="complete": Q (..., m, m), R (..., m, n), no gradient if
     m > n (RuntimeError in backward); "r": Q is empty. The signs are LAPACK's: R's diagonal may be
     negative. The gradient needs the first k columns of A to be independent, else LinAlgError.
-    nan or inf in A gives nan.
+    nan and inf are not looked for: they go through to R.
     """
     _check("qr", A, square=False)
     if mode not in ("reduced", "complete", "r"):

@@ -37,7 +37,8 @@ def check_reduction(function, reduction, *more):
 
 def _reduced(function, loss, reduction):
     check_reduction(function, reduction)
-    return _REDUCE[reduction](loss)
+    with quiet():  # a sum may be more than float16 holds: inf
+        return _REDUCE[reduction](loss)
 
 
 def _same_shape(function, x, target):
@@ -57,7 +58,7 @@ def _check_difference(function, x, target):
 
 
 def _narrowed(loss, dtype):
-    """The loss in a dtype; a sum may be more than float16 holds: inf."""
+    """The loss in a dtype, inf where that does not hold it."""
     with quiet():
         return loss.astype(dtype)
 
