@@ -10,12 +10,9 @@ import os
 import sys
 from contextlib import suppress
 
-# Of glibc: (the variable with which a user sets it, mallopt's number, our value in bytes).
-_KEEP = (
-    ("MALLOC_MMAP_THRESHOLD_", -3, 1 << 28),  # smaller arrays come from memory that is kept
-    ("MALLOC_TRIM_THRESHOLD_", -1, 1 << 29),  # so much of it may lie free
-    ("MALLOC_TOP_PAD_", -2, 1 << 26),  # it grows in steps of this
-)
+# mallopt's numbers, of glibc, and the variables with which a user sets the same
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
+_VARIABLES = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 
 
 def prepare():
@@ -26,12 +23,25 @@ def prepare():
 
     glibc otherwise gives the memory of a large array back when it is freed, and the next one costs
     a page fault for every 4 kB: more than an addition. Here up to half a gigabyte stays with the
-    process, unless MINIGEN_KEEP_MEMORY is 0 or one of the MALLOC_ variables above is set.
+    process, unless MINIGEN_KEEP_MEMORY is 0, or one of the MALLOC_ variables above or a
+    glibc.malloc of GLIBC_TUNABLES is set.
     """
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "18")
-    own = os.environ.get("MINIGEN_KEEP_MEMORY") == "0" or any(v in os.environ for v, *_ in _KEEP)
-    if sys.platform == "linux" and not own:
+    if sys.platform == "linux" and not _decided():
         with suppress(AttributeError):  # another C library
-            mallopt = ctypes.CDLL(None).mallopt
-            for _, number, value in _KEEP:
-                mallopt(number, value)
+            _keep_memory(ctypes.CDLL(None).mallopt)
+
+
+def _decided():
+    """Whether the user has set how memory is kept."""
+    if os.environ.get("MINIGEN_KEEP_MEMORY") == "0" or any(v in os.environ for v in _VARIABLES):
+        return True
+    return "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+
+
+def _keep_memory(mallopt):
+    # Arrays below the first come from memory that is kept. Some versions of glibc take 32 MB at
+    # most; and any mallopt ends its own adapting of that limit, so without the first, none at all.
+    if mallopt(_MMAP_THRESHOLD, 1 << 28) or mallopt(_MMAP_THRESHOLD, 1 << 25):
+        mallopt(_TRIM_THRESHOLD, 1 << 29)  # so much of it may lie free
+        mallopt(_TOP_PAD, 1 << 26)  # it grows in steps of this

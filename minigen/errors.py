@@ -82,7 +82,7 @@ _NUMPY_NAMES = {
     "a_min": ("min",),
     "a_max": ("max",),
 }
-_OTHER_NAMES = {"input": "x", "unbiased": "correction"}  # PyTorch's, but not ours
+_OTHER_NAMES = {"input": "x", "other": "b", "unbiased": "correction"}  # PyTorch's, but not ours
 
 
 def unknown_argument(function, name, known):

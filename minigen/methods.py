@@ -54,6 +54,7 @@ class Methods:
 
     # ---- methods, documented at the ops of the same name, which answer keywords they do not know
 
+    def neg(self) -> Tensor: return ops.neg(self)
     def abs(self) -> Tensor: return ops.abs(self)
     def exp(self) -> Tensor: return ops.exp(self)
     def log(self) -> Tensor: return ops.log(self)
@@ -82,7 +83,10 @@ class Methods:
     def sign(self) -> Tensor: return ops.sign(self)
     def isnan(self) -> Tensor: return ops.isnan(self)
     def isfinite(self) -> Tensor: return ops.isfinite(self)
+    def logical_not(self) -> Tensor: return ops.logical_not(self)
+    def bitwise_not(self) -> Tensor: return ops.bitwise_not(self)
     def relu(self) -> Tensor: return ops.relu(self)
+    def prelu(self, weight) -> Tensor: return ops.prelu(self, weight)
     def alias(self) -> Tensor: return ops.alias(self)
     def add(self, other) -> Tensor: return ops.add(self, other)
     def sub(self, other) -> Tensor: return ops.sub(self, other)
@@ -90,6 +94,18 @@ class Methods:
     def div(self, other) -> Tensor: return ops.div(self, other)
     def pow(self, exponent) -> Tensor: return ops.pow(self, exponent)
     def matmul(self, other) -> Tensor: return ops.matmul(self, other)
+    def eq(self, other) -> Tensor: return ops.eq(self, other)
+    def ne(self, other) -> Tensor: return ops.ne(self, other)
+    def lt(self, other) -> Tensor: return ops.lt(self, other)
+    def le(self, other) -> Tensor: return ops.le(self, other)
+    def gt(self, other) -> Tensor: return ops.gt(self, other)
+    def ge(self, other) -> Tensor: return ops.ge(self, other)
+    def logical_and(self, other) -> Tensor: return ops.logical_and(self, other)
+    def logical_or(self, other) -> Tensor: return ops.logical_or(self, other)
+    def bitwise_and(self, other) -> Tensor: return ops.bitwise_and(self, other)
+    def bitwise_or(self, other) -> Tensor: return ops.bitwise_or(self, other)
+    def bitwise_xor(self, other) -> Tensor: return ops.bitwise_xor(self, other)
+    def where(self, condition, other) -> Tensor: return ops.where(condition, self, other)
     def maximum(self, other) -> Tensor: return ops.maximum(self, other)
     def minimum(self, other) -> Tensor: return ops.minimum(self, other)
     def atan2(self, other) -> Tensor: return ops.atan2(self, other)
@@ -177,7 +193,9 @@ class Methods:
     def unsqueeze(self, dim=None, **other) -> Tensor: return ops.unsqueeze(self, dim, **other)
     def transpose(self, dim0, dim1) -> Tensor: return ops.transpose(self, dim0, dim1)
     def broadcast_to(self, shape) -> Tensor: return ops.broadcast_to(self, shape)
-    def flip(self, dims=None, **other) -> Tensor: return ops.flip(self, dims, **other)
+    def flip(self, *dims, **other) -> Tensor:  # by numbers, or by one tuple
+        return ops.flip(self, *(dims if len(dims) == 1 or other else [dims]), **other)
+
     def split(self, split_size, dim=0, **other) -> tuple:
         return ops.split(self, split_size, dim, **other)
 
@@ -199,6 +217,8 @@ class Methods:
     def diagonal(self, offset=0, dim1=0, dim2=1) -> Tensor:
         return ops.diagonal(self, offset, dim1, dim2)
 
+    def inverse(self) -> Tensor: return ops.inv(self)
+    def cholesky(self, upper=False) -> Tensor: return ops.cholesky(self, upper=upper)
     def det(self) -> Tensor: return ops.det(self)
     def slogdet(self): return ops.slogdet(self)
     def index_select(self, dim, index) -> Tensor: return ops.index_select(self, dim, index)
@@ -208,6 +228,16 @@ class Methods:
 
     def gather(self, dim, index) -> Tensor: return ops.gather(self, dim, index)
     def scatter_add(self, dim, index, src) -> Tensor: return ops.scatter_add(self, dim, index, src)
+
+    def stft(self, n_fft, hop_length=None, win_length=None, window=None, **other) -> Tensor:
+        return ops.stft(self, n_fft, hop_length, win_length, window, **other)
+
+    def istft(self, n_fft, hop_length=None, win_length=None, window=None, **other) -> Tensor:
+        return ops.istft(self, n_fft, hop_length, win_length, window, **other)
+
+    def bernoulli(self, *, rng=None) -> Tensor: return ops.bernoulli(self, rng=rng)
+    def multinomial(self, num_samples, replacement=False, *, rng=None) -> Tensor:
+        return ops.multinomial(self, num_samples, replacement, rng=rng)
 
     def _rebound(self, operator):
         """The tensor, if `x += y` may make a new x: a parameter would silently not be updated."""

@@ -134,7 +134,7 @@ def svd(A, full_matrices=False):
 def qr(A, mode="reduced"):
     Q, R = ops.qr(A, mode)
     if mode == "r":
-        assert Q.shape[-2:] == (0, 0)
+        assert Q.shape == (0,)
         return (signs(R).unsqueeze(-1) * R,)
     return Q * signs(R).unsqueeze(-2), signs(R).unsqueeze(-1) * R
 

@@ -76,6 +76,7 @@ DISTANCES = [
             # a vector of zeros: x2 over its norm and eps; identical vectors: no gradient
             at([[0.0, 0.0]], [[3.0, 4.0]], eps=0.5, y=[0], grads=([[1.2, 1.6]], [[0, 0]])),
             at([[0.0, 0.0]], [[0.0, 0.0]], y=[0], grads=([[0, 0]], [[0, 0]]), second=[[0, 0]]),
+            at([[[2.0, -1.0]]], [[0.5, 4.0]], dim=0, y=[[1, -1]]),  # a dim that x2 lacks
             at([[3e8, 4e8], [3.0, 4.0]], [[3e-3, 4e-3], [-3.0, -4.0]], y=[1, -1]),
         ],
     ),

@@ -6,6 +6,13 @@ from minigen import ops
 one, T = mg.ones, mg.tensor
 
 DISTANCES = [
+    (lambda: ops.cdist(one(2, 3), [[1.0]]), TypeError, "cdist: list [[1.0]] is not a tensor"),
+    (lambda: ops.cosine_similarity(2, one(3)), TypeError,
+     "cosine_similarity: int 2 is not a tensor"),
+    (lambda: ops.cdist(one(2, 3), one(2, 3), "euclid"), ValueError,
+     "cdist: p must be 0, a positive number or inf, not 'euclid'"),
+    (lambda: ops.pairwise_distance(one(2, 3), one(2, 3), p=None), ValueError,
+     "pairwise_distance: p must be 0, a positive number or inf, not None"),
     (lambda: ops.pairwise_distance(one(2, 3), one(4, 3)), ValueError,
      "pairwise_distance: shapes (2, 3) and (4, 3) do not broadcast; give as many vectors in x1 as "
      "in x2, or one"),

@@ -5,6 +5,10 @@ No test asserts a time: machines are shared. What is checked is the work done an
 
 import json
 import math
+import mmap
+import os
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
@@ -39,6 +43,49 @@ def test_a_page_says_where_its_numbers_are_from(tmp_path, capsys):
 def test_a_name_that_fits_nothing_is_said(capsys):
     assert main(["bench", "--only", "nothing like this"]) == 2
     assert "no case has 'nothing like this' in its name" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--json", "--table"])
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_timed(option, capsys):
+    assert main(["bench", "--only", "add_number", option, "/no/such/report"]) == 2
+    assert capsys.readouterr().out == "/no/such/report: there is no folder /no/such\n"
+
+
+def test_the_other_library_keeps_the_c_librarys_own_ways_with_memory(monkeypatch):
+    kept, context = [], mock.MagicMock()
+    context.Pipe.return_value = None, None
+    context.Process().start = lambda: kept.append(os.environ.get("MINIGEN_KEEP_MEMORY"))
+    monkeypatch.setattr(bench.multiprocessing, "get_context", lambda way: context)
+    monkeypatch.setenv("MINIGEN_KEEP_MEMORY", "1")
+    for side in ("minigen", "torch", "minigen"):
+        bench._Worker(side, 1)
+    monkeypatch.delenv("MINIGEN_KEEP_MEMORY")
+    for side in ("torch", "minigen"):
+        bench._Worker(side, 1)
+    assert kept == ["1", "0", "1", "0", None]
+
+
+def test_what_loads_at_first_use_is_there_before_memory_is_measured(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.sparse", None)  # an import of it fails
+    with pytest.raises(ImportError, match=r"scipy\.sparse"):
+        bench_cases.minigen_side()
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux measures the peak")
+def test_the_peak_is_that_of_the_three_steps():
+    """Neither what was used before, here 150 MB, nor what was there, here 20."""
+
+    def filled(size):
+        with mmap.mmap(-1, size) as memory:  # which, unlike malloc, gives all of it back
+            np.frombuffer(memory, "uint8")[:] = 1
+
+    def build(library, size=50_000_000):
+        return lambda: filled(size)
+
+    filled(150_000_000)
+    with mmap.mmap(-1, 20_000_000) as memory:
+        np.frombuffer(memory, "uint8")[:] = 1
+        assert 40e6 < bench._peak(build, None) < 60e6
 
 
 @pytest.mark.parametrize("rounds", ["0", "x"])

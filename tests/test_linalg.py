@@ -351,3 +351,39 @@ def test_names_of_results_and_float16():
     for f in (ops.inv, ops.det, ops.cholesky, lambda A: ops.eigh(A)[0], lambda A: ops.solve(A, A)):
         y, pull = mg.vjp(f, A)
         assert y.dtype == pull(mg.tensor(upstream_like(y.numpy())))[0].dtype == "float16"
+
+
+def test_a_wider_bias_keeps_its_digits():
+    x, bias = mg.ones(1, 1), mg.tensor([1e-9], dtype="float64")
+    assert ops.linear(x, mg.zeros(1, 1), bias).item() == 1e-9
+    assert (ops.linear(x, mg.ones(1, 1), bias) - 1).item() == pytest.approx(1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e8])
+def test_cofactors_are_in_range_where_the_determinant_is_not(scale):
+    A = tamed(6, 5)
+    for f, degree in ((lambda A: ops.det(A), 4), (cofactor_sum, 3)):
+        expected, found = (
+            mg.vjp(f, mg.tensor(x))[1](mg.tensor(1.0, dtype=x.dtype))[0].numpy()
+            for x in (A, (A * scale).astype("float32"))
+        )
+        np.testing.assert_allclose(found / np.float64(scale) ** degree, expected, atol=2e-4)
+
+
+def cofactor_sum(A):
+    (g,) = mg.grad(ops.det(A), A, create_graph=True)
+    return g.sum()
+
+
+def test_cofactors_of_a_badly_conditioned_matrix_are_not_taken_from_its_inverse():
+    """The determinant, 1e-50, is 0 in float32; two of the cofactors are not."""
+    A = mg.tensor(np.diag([1, 1e-25, 1e-25]).astype("float32"))
+    (g,) = mg.vjp(ops.det, A)[1](mg.tensor(1.0))
+    np.testing.assert_allclose(g.numpy(), np.diag([0, 1e-25, 1e-25]), rtol=1e-5)
+
+
+def test_nan_in_the_triangle_that_is_not_read_does_no_harm():
+    A = mg.tensor([[1.0, np.nan], [0.0, 2.0]])
+    assert ops.eigh(A, "l").eigenvalues.tolist() == [1, 2]
+    with pytest.raises(np.linalg.LinAlgError, match="eigh: A"):
+        ops.eigh(A, UPLO="u")

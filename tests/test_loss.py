@@ -7,6 +7,7 @@ Read next: cases_loss.py and cases_distance.py (the definitions).
 """
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -386,3 +387,23 @@ def test_cosine_similarity_at_any_scale(shapes, scale, dtype, seed):
     y = ops.cosine_similarity(*[Tensor(x.astype(dtype)) for x in xs], dim)
     expected = cosine_similarity(*[x.astype(dtype).astype("float64") for x in xs], dim)
     np.testing.assert_allclose(y.numpy(), expected, rtol=0, atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_second_derivatives_of_certain_probabilities_are_finite(dtype):
+    """The gradient of the target, log(1 - x) - log x, has a slope at 0 and 1 too."""
+    x, t = (Tensor(np.array([0.0, 1.0, 0.5], dtype)).requires_grad_() for _ in range(2))
+    y = ops.binary_cross_entropy(x, t, reduction="sum")
+    (g,) = grad(y, t, create_graph=True)
+    assert grad(g.sum(), x)[0].tolist() == [-1, -1, -4]
+
+
+def test_what_is_too_large_is_inf_without_a_warning():
+    x, zero = Tensor(np.full(4, 6e4, "float16")), Tensor(np.zeros(4, "float16"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bce = ops.binary_cross_entropy_with_logits
+        for f in (ops.mse_loss, ops.l1_loss, ops.huber_loss, bce):
+            assert f(x, zero, reduction="sum").item() == np.inf
+        far = minigen.tensor([[1e30, 0.0]])
+        assert ops.cdist(far, -far).item() == ops.pairwise_distance(far, -far).item() == np.inf

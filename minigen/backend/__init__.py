@@ -197,6 +197,8 @@ def fft_module(x):
     from scipy import fft
 
     return fft
+
+
 def erfc(x):
     """1 - erf(x), elementwise, with all its digits where erf is near 1."""
     if _is_cupy(x):

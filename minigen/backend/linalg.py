@@ -67,7 +67,7 @@ def back(y, *sources):
 
 def lapack(name, x, *options):
     """numpy.linalg's function of that name on x. LinAlgError if it fails, on a GPU too."""
-    with linalg_raises(x):
+    with linalg_raises(x), quiet():  # a determinant may be too large
         made = getattr(array_module(x).linalg, name)(wide(x), *options)
     return tuple(back(y, x) for y in made) if isinstance(made, tuple) else back(made, x)
 
@@ -124,12 +124,27 @@ def _substituted(A, B, upper, unit):
 
 def cofactors(A):
     """The matrix of cofactors, det(A)·A⁻ᵀ where A⁻¹ exists.   (..., n, n) -> (..., n, n)"""
-    inverse = _well_conditioned_inverse(wide(A))
+    X, scale = _scaled(A, A.shape[-1] - 1)
+    inverse = _well_conditioned_inverse(X)
     if inverse is not None:
-        det = lapack("det", wide(A))[..., None, None]
-        return back(det * inverse.swapaxes(-1, -2), A)
-    U, s, Vh, sign = _turned(A)
-    return back((U * (sign * _without(s)[..., None, :])) @ Vh, A)
+        det = lapack("det", X)[..., None, None]
+        return back(scale * (det * inverse.swapaxes(-1, -2)), A)
+    U, s, Vh, sign = _turned(X)
+    return back(scale * ((U * (sign * _without(s)[..., None, :])) @ Vh), A)
+
+
+def _scaled(A, degree):
+    """A over its largest element, and that element to the power of a degree, each matrix alone.
+
+    What is a product of elements of A may be in the range of float32 when det(A) is not.
+    """
+    A = wide(A)
+    if not A.size:
+        return A, 1
+    xp = array_module(A)
+    top = abs(A).max((-1, -2), keepdims=True)
+    top = xp.where((top > 0) & xp.isfinite(top), top, 1)
+    return A / top, top ** max(degree, 0)
 
 
 def _well_conditioned_inverse(A):
@@ -147,17 +162,18 @@ def _well_conditioned_inverse(A):
 
 def cofactor_slope(A, H):
     """d cofactors(A) along H, by the second derivative of the determinant of a diagonal matrix."""
-    U, s, Vh, sign = _turned(A)
     xp, n = array_module(A), A.shape[-1]
+    X, scale = _scaled(A, n - 2)
+    U, s, Vh, sign = _turned(X)
     K = U.swapaxes(-1, -2) @ H @ Vh.swapaxes(-1, -2)
     eye, rest = xp.eye(n, dtype=K.dtype), _without_two(s)
     diagonal = (rest @ (K * eye).sum(-1)[..., None]) * eye
-    return back(U @ (sign * (diagonal - rest * K.swapaxes(-1, -2))) @ Vh, A, H)
+    return back(scale * (U @ (sign * (diagonal - rest * K.swapaxes(-1, -2))) @ Vh), A, H)
 
 
 def _turned(A):
     """U, s, Vᵀ of the singular value decomposition, and det(U)·det(V) = ±1 as (..., 1, 1)."""
-    U, s, Vh = lapack("svd", wide(A))
+    U, s, Vh = lapack("svd", A)
     det, sign = array_module(A).linalg.det, array_module(A).sign
     return U, s, Vh, sign(det(U) * det(Vh))[..., None, None]
 

@@ -64,7 +64,7 @@ class BlasThreads(NamedTuple):
     library: str  # file name of the library
     config: str  # its version and options, in its own words
     threads: int  # threads of one matrix product; 1 means that halves() starts none either
-    timeout: str  # OPENBLAS_THREAD_TIMEOUT, "" if unset: see minigen/__init__.py
+    timeout: str  # OPENBLAS_THREAD_TIMEOUT, "" if unset: see minigen/environment.py
 
 
 def blas_threads():

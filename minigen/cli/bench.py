@@ -14,10 +14,9 @@ import multiprocessing
 import os
 import statistics
 import time
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
-from unittest import mock
 
 from minigen.cli import bench_cases, bench_report
 from minigen.cli.bench_models import MODELS
@@ -51,7 +50,7 @@ def _positive(text):
 
 
 def run(args):
-    """Time the chosen cases; 0, or 2 if PyTorch is asked for and missing."""
+    """Time the chosen cases; 0, or 2 if no case fits, PyTorch or a report's folder is missing."""
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [
@@ -63,6 +62,10 @@ def run(args):
     if not chosen:
         print(f"no case has {args.only!r} in its name")
         return 2
+    for path in filter(None, (args.json, args.table)):
+        if not Path(path).parent.is_dir():
+            print(f"{path}: there is no folder {Path(path).parent}")
+            return 2
     workers = {side: _Worker(side, threads) for side in sides}
     try:
         versions = {side: worker.ask("version") for side, worker in workers.items()}
@@ -138,6 +141,20 @@ def _busy():
     return sum(values) - values[3] - values[4]
 
 
+@contextmanager
+def _set(variable, value):
+    """The environment that a process inherits, with one variable set."""
+    before = os.environ.get(variable)
+    os.environ[variable] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+
+
 class _Worker:
     """One side in a process of its own, answering questions over a pipe."""
 
@@ -146,8 +163,7 @@ class _Worker:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, side, threads), daemon=True)
         # the other library keeps the C library's own ways with memory: see environment.py
-        ways = {} if side == "minigen" else {"MINIGEN_KEEP_MEMORY": "0"}
-        with mock.patch.dict(os.environ, ways):
+        with nullcontext() if side == "minigen" else _set("MINIGEN_KEEP_MEMORY", "0"):
             self._process.start()
 
     def ask(self, *question):

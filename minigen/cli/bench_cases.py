@@ -36,6 +36,8 @@ class Side:
 
 def minigen_side():
     """minigen, with every function under one name."""
+    import scipy.sparse  # noqa: F401  lazy in minigen; its import is no memory of a case
+
     import minigen
     from minigen import nn, ops, optim
 

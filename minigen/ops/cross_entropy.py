@@ -11,6 +11,7 @@ import math
 
 from minigen.backend import array_module, follow
 from minigen.backend import cross_entropy as kernel
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, float_dtypes, fused
 from minigen.ops.elementwise import cast, where
 from minigen.ops.gather import gather
@@ -136,6 +137,7 @@ def nll_loss(x, target, weight=None, ignore_index=-100, reduction="mean"):
     sum of the weights of all others, and is nan if there are none (the gradient is then 0).
     weight (C,) is a constant. ValueError for other shapes, IndexError for a class out of range.
     """
+    check_tensors("nll_loss", x, target)
     check_reduction("nll_loss", reduction)
     _check_weight("nll_loss", x, weight)
     _check_devices("nll_loss", x, target=target, weight=weight)
@@ -252,6 +254,7 @@ def cross_entropy(x, target, weight=None, ignore_index=-100, reduction="mean", l
     ValueError for other shapes and options, IndexError for a class out of range.
     Source of label smoothing: Szegedy et al., Rethinking the Inception Architecture, 2016.
     """
+    check_tensors("cross_entropy", x, target)
     check_reduction("cross_entropy", reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(

@@ -14,18 +14,21 @@ functions, 2010 (QR). Read next: systems.py, ../backend/linalg.py.
 import math
 from typing import NamedTuple
 
+from numpy.linalg import LinAlgError
+
 from minigen.backend import array_module, quiet
 from minigen.backend import linalg as arrays
 from minigen.ops._define import composite, primitive
+from minigen.ops.diagonal import tril
 from minigen.ops.linalg import _mT, matmul
 from minigen.ops.shape import cat, reshape
-from minigen.ops.systems import _check, _explained, _solve_triangular, _triangle
+from minigen.ops.systems import _check, _explained, _solve_triangular
 from minigen.tensor import Tensor
 
 
 def _mirrored(x):
     """The symmetric matrix with the lower triangle of x."""
-    return _triangle(x, False, 0) + _mT(_triangle(x, False, -1))
+    return tril(x) + _mT(tril(x, -1))
 
 
 def _cholesky_vjp(g, y):
@@ -45,7 +48,8 @@ def cholesky(A, *, upper=False):
     """The lower triangular L with A = L·Lᵀ, or with upper=True Lᵀ.   (..., n, n) -> (..., n, n)
 
     A: symmetric, positive definite; only its lower triangle is read, and its gradient is symmetric:
-    that of ½(A + Aᵀ). LinAlgError if A is not positive definite.
+    that of ½(A + Aᵀ). LinAlgError if A is not positive definite. nan in A goes
+    through to L.
     """
     _check("cholesky", A)
     L = _cholesky(A)
@@ -89,9 +93,12 @@ def _eigh_vjp(g, y):
 @primitive(_eigh_vjp)
 def _eigh(A, UPLO):
     """Eigenvalues as the first row, then the eigenvectors as columns."""
+    xp = array_module(A)
     with _explained("eigh", A, "has no eigenvalues that could be found: nan or inf in it?"):
+        if not xp.isfinite(xp.tril(A) if UPLO == "L" else xp.triu(A)).all():
+            raise LinAlgError("not finite")  # LAPACK answers with some numbers
         values, vectors = arrays.lapack("eigh", A, UPLO)
-    return array_module(A).concatenate([values[..., None, :], vectors], -2)
+    return xp.concatenate([values[..., None, :], vectors], -2)
 
 
 @composite
@@ -106,9 +113,9 @@ def eigh(A, UPLO="L"):
     (through eigenvalues alone it is fine, to first order); near there it is large.
     """
     _check("eigh", A)
-    if UPLO not in ("L", "U"):
+    if UPLO not in ("L", "U", "l", "u"):
         raise ValueError(f'eigh: UPLO is the triangle of A that counts, "L" or "U", not {UPLO!r}')
-    both = _eigh(A, UPLO)
+    both = _eigh(A, UPLO.upper())
     return Eigh(both[..., 0, :], both[..., 1:, :])
 
 
@@ -222,6 +229,7 @@ def qr(A, mode="reduced"):
     -> Q (..., m, k), R (..., k, n). mode="complete": Q (..., m, m), R (..., m, n), no gradient if
     m > n (RuntimeError in backward); "r": Q is empty. The signs are LAPACK's: R's diagonal may be
     negative. The gradient needs the first k columns of A to be independent, else LinAlgError.
+    nan and inf are not looked for: they go through to R.
     """
     _check("qr", A, square=False)
     if mode not in ("reduced", "complete", "r"):
@@ -235,4 +243,4 @@ def qr(A, mode="reduced"):
     Q, R = both[..., :m, :], both[..., m:, :]
     if m < n:
         R = cat([R, matmul(_mT(Q), A[..., m:])], -1)
-    return QR(A[..., :0, :0] if mode == "r" else Q, R)
+    return QR(reshape(A[..., :0, :0], (0,)) if mode == "r" else Q, R)

@@ -44,12 +44,13 @@ def _diagonal(x, offset, dim1, dim2):
 @primitive(lambda g, offset, dim1, dim2: _diagonal(g, offset, dim1, dim2))
 def _on_diagonal(x, offset, dim1, dim2, shape):
     """Zeros of a shape with x on a diagonal: the adjoint of `_diagonal`."""
-    xp = array_module(x)
-    y = xp.zeros(shape, x.dtype)
-    others = [d for d in range(len(shape)) if d not in (dim1, dim2)]
-    i = xp.arange(x.shape[-1])
-    y.transpose(*others, dim1, dim2)[..., i + max(0, -offset), i + max(0, offset)] = x
-    return y
+    order = [*[d for d in range(len(shape)) if d not in (dim1, dim2)], dim1, dim2]
+    lead, (n, m), count = x.shape[:-1], (shape[dim1], shape[dim2]), x.shape[-1]
+    y = array_module(x).zeros((*lead, n * m), x.dtype)
+    start = max(0, -offset) * m + max(0, offset)
+    y[..., start : start + count * (m + 1) : m + 1] = x
+    back = sorted(range(len(shape)), key=order.__getitem__)
+    return y.reshape(*lead, n, m).transpose(back)
 
 
 @composite

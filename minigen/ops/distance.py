@@ -8,12 +8,13 @@ Read next: ../backend/distance.py (that product), loss.py (triplet_margin_loss).
 """
 
 import math
+from numbers import Real
 
 import numpy
 
-from minigen.backend import array_module
+from minigen.backend import array_module, quiet
 from minigen.backend import distance as kernel
-from minigen.errors import check_dim
+from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, float_dtypes, fused, primitive
 from minigen.ops.elementwise import abs, cast, sign, where
 from minigen.ops.reduce import sum
@@ -41,10 +42,12 @@ def _length_vjp(g, y, x, p, dim):
 def _length(x, p, dim):
     """(Σ |x|^p)^(1/p) over dim, which is kept; the number of nonzeros for p = 0, max |x| for inf.
 
-    d/dx = sign(x)·(|x|/y)^(p-1), 0 where x is 0. float16 is computed in float32.
+    d/dx = sign(x)·(|x|/y)^(p-1), 0 where x is 0. float16 is computed in float32. For p = 2 the
+    squares must stay in range: in float32 a length from 1.8e19 on is inf.
     """
     dtype, wide = float_dtypes(x)
-    return _norm(x.astype(wide, copy=False), p, dim).astype(dtype, copy=False)
+    with quiet():
+        return _norm(x.astype(wide, copy=False), p, dim).astype(dtype, copy=False)
 
 
 def _norm(x, p, dim):
@@ -83,6 +86,7 @@ def _at_least(x, low):
 
 def _together(function, x1, x2):
     """The shape to which the two broadcast. ValueError, naming both, if they do not."""
+    check_tensors(function, x1, x2)
     try:
         return numpy.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
     except ValueError as error:
@@ -93,8 +97,8 @@ def _together(function, x1, x2):
 
 
 def _check_p(function, p):
-    if not p >= 0:
-        raise ValueError(f"{function}: p must be 0, a positive number or inf, not {p}")
+    if not (isinstance(p, Real) and p >= 0):
+        raise ValueError(f"{function}: p must be 0, a positive number or inf, not {p!r}")
 
 
 @composite
@@ -123,7 +127,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     dim = check_dim("cosine_similarity", dim, len(shape)) - len(shape)
     if not shape:
         raise ValueError("cosine_similarity: x1 and x2 are numbers; a vector has a dimension")
-    sizes = [x.shape[dim] if x.ndim >= -dim else 1 for x in (x1, x2)]
+    sizes = [x.shape[dim] if x.ndim >= -dim else None for x in (x1, x2)]
     # norms of what was not repeated, unless it was along dim
     x1, x2 = (
         broadcast_to(x, shape) if size != shape[dim] else x
@@ -183,6 +187,7 @@ def cdist(x1, x2, p=2.0):
     cancels to less than a 25th, the pair is computed again from its difference, and so is its
     gradient. ValueError for p < 0, or sizes M that differ.
     """
+    check_tensors("cdist", x1, x2)
     _check_p("cdist", p)
     a, b = tuple(x1.shape), tuple(x2.shape)
     if min(len(a), len(b)) < 2 or a[-1] != b[-1]:

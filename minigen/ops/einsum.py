@@ -16,9 +16,9 @@ from functools import lru_cache
 from itertools import combinations
 from typing import NamedTuple
 
-from minigen.backend import array_module
 from minigen.errors import check_tensors
-from minigen.ops._define import composite, primitive
+from minigen.ops._define import composite
+from minigen.ops.diagonal import _diagonal
 from minigen.ops.elementwise import cast
 from minigen.ops.linalg import matmul
 from minigen.ops.reduce import sum
@@ -87,7 +87,7 @@ def einsum(equation, *operands):
 
 def _prepared(x, diagonals, shape, summed):
     for dims in diagonals:
-        x = _diagonal(x, dims)
+        x = _diagonal(x, 0, *dims)
     x = _arranged(x, None, shape)
     if not summed:
         return x
@@ -97,26 +97,6 @@ def _prepared(x, diagonals, shape, summed):
 def _arranged(x, dims, shape):
     x = x if dims is None else _permute(x, dims)
     return x if shape is None else _reshape(x, shape)
-
-
-# ---- the diagonal of two dimensions, and its adjoint
-
-
-@primitive(lambda g, x_shape, dims: _on_diagonal(g, dims, x_shape))
-def _diagonal(x, dims):
-    """Two dims of one size made one, the last: y[..., i] = x[..., i, ..., i, ...]."""
-    return x.diagonal(0, *dims)
-
-
-@primitive(lambda g, dims: _diagonal(g, dims))
-def _on_diagonal(g, dims, shape):
-    """Zeros of a shape, with g on the diagonal of two dims."""
-    size = g.shape[-1]
-    y = array_module(g).zeros((*g.shape[:-1], size * size), g.dtype)
-    y[..., :: size + 1] = g
-    order = [*[d for d in range(len(shape)) if d not in dims], *dims]
-    back = sorted(range(len(shape)), key=order.__getitem__)
-    return y.reshape(*g.shape[:-1], size, size).transpose(back)
 
 
 # ---- from the equation to the plan

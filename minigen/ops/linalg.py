@@ -6,7 +6,7 @@ Read next: einsum.py (any product of tensors), systems.py (equations), conv.py.
 """
 
 import math
-from operator import index
+import operator
 
 from minigen.backend import linalg as arrays
 from minigen.errors import check_dim, check_tensors
@@ -21,6 +21,11 @@ def _mT(x):
     return x.swapaxes(-1, -2)
 
 
+def _rows(x):
+    """x (..., k) as one matrix; not by -1, which nothing can be found for where k = 0."""
+    return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _left(g, a_shape, b):
     if b.ndim == 1:
         return g[..., None] * b
@@ -32,12 +37,12 @@ def _left(g, a_shape, b):
 def _right(g, a, b_shape):
     if len(b_shape) == 1:
         if a.ndim > 2:
-            g, a = reshape(g, (-1,)), reshape(a, (-1, a.shape[-1]))
+            g, a = reshape(g, (-1,)), _rows(a)
         return g * a if a.ndim == 1 else matmul(g, a)
     if a.ndim == 1:
         return unsqueeze(a, -1) * unsqueeze(g, -2)
     if len(b_shape) == 2 and a.ndim > 2:  # one product instead of a sum over the stack
-        a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+        a, g = _rows(a), _rows(g)
     return matmul(_mT(a), g)
 
 
@@ -50,13 +55,17 @@ def matmul(a, b):
     ValueError if the inner sizes differ, with the likely transposition; TypeError if the dtypes do.
     """
     if a.dtype != b.dtype:
-        raise TypeError(f"matmul: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
+        raise _unlike("matmul", a, b)
     try:
         if a.ndim + b.ndim < 5 or a.size * b.size < FEW:
             return a @ b
         return arrays.matmul(a, b)
     except ValueError as error:
         raise ValueError(_mismatch(a.shape, b.shape)) from error
+
+
+def _unlike(function, a, b):
+    return TypeError(f"{function}: dtypes {a.dtype} and {b.dtype} differ; cast one with .to()")
 
 
 def _mismatch(a, b):
@@ -76,7 +85,7 @@ def _mismatch(a, b):
 
 def _linear_weight(g, x):
     if g.ndim != 2:
-        g, x = reshape(g, (-1, g.shape[-1])), reshape(x, (-1, x.shape[-1]))
+        g, x = _rows(g), _rows(x)
     return matmul(_mT(g), x)
 
 
@@ -98,7 +107,10 @@ def linear(x, weight, bias=None):
             raise ValueError(
                 f"linear: bias {bias.shape} must have weight's first size, ({weight.shape[0]},)"
             )
-        y += bias
+        if bias.dtype == y.dtype:
+            y += bias
+        else:  # a wider one keeps its digits
+            y = y + bias
     return y
 
 
@@ -115,6 +127,8 @@ def dot(a, b):
     _check_vectors("dot", a, b, "matrices take matmul, or (a * b).sum()")
     if a.shape != b.shape:
         raise ValueError(f"dot: sizes {a.shape[0]} and {b.shape[0]} differ")
+    if a.dtype != b.dtype:
+        raise _unlike("dot", a, b)
     return matmul(a, b)
 
 
@@ -135,6 +149,8 @@ def tensordot(a, b, dims=2):
     dims=0: all products. ValueError if paired sizes differ.
     """
     check_tensors("tensordot", a, b)
+    if a.dtype != b.dtype:
+        raise _unlike("tensordot", a, b)
     ours, theirs = _paired(a, b, dims)
     for i, j in zip(ours, theirs, strict=True):
         if a.shape[i] != b.shape[j]:
@@ -151,6 +167,13 @@ def tensordot(a, b, dims=2):
     return reshape(matmul(a, b), (*rows, *columns))
 
 
+def _count(dims):
+    try:
+        return operator.index(dims)
+    except TypeError:
+        raise TypeError(f"tensordot: dims is a whole number or two lists, not {dims!r}") from None
+
+
 def _paired(a, b, dims):
     """The dimensions of a and of b that are summed, as two lists."""
     if isinstance(dims, (tuple, list)):
@@ -160,7 +183,7 @@ def _paired(a, b, dims):
         ours = [check_dim("tensordot", d, a.ndim) for d in pair[0]]
         theirs = [check_dim("tensordot", d, b.ndim) for d in pair[1]]
     else:
-        count = index(dims)
+        count = _count(dims)
         if not 0 <= count <= min(a.ndim, b.ndim):
             raise ValueError(
                 f"tensordot: dims={count} of a {tuple(a.shape)} with b {tuple(b.shape)}: give "

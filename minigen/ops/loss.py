@@ -7,13 +7,15 @@ Read next: cross_entropy.py (classes), distance.py, activations.py (softplus).
 """
 
 import math
+from numbers import Real
 
 import numpy
 
 from minigen.backend import array_module, follow, ndarray, quiet
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, float_dtypes, fused, primitive
 from minigen.ops.activations import softplus
-from minigen.ops.distance import _at_least, pairwise_distance
+from minigen.ops.distance import _at_least, _check_p, pairwise_distance
 from minigen.ops.elementwise import abs, clamp, minimum, square, where
 from minigen.ops.functions import exp, log
 from minigen.ops.reduce import mean, sum
@@ -35,15 +37,30 @@ def check_reduction(function, reduction, *more):
 
 def _reduced(function, loss, reduction):
     check_reduction(function, reduction)
-    return _REDUCE[reduction](loss)
+    with quiet():  # a sum may be more than float16 holds: inf
+        return _REDUCE[reduction](loss)
 
 
 def _same_shape(function, x, target):
+    check_tensors(function, x, target)
     if tuple(x.shape) != tuple(target.shape):
         raise ValueError(
             f"{function}: prediction {tuple(x.shape)} and target {tuple(target.shape)} must have "
             "the same shape; broadcasting them would be a silent mistake"
         )
+
+
+def _check_difference(function, x, target):
+    """There is a difference x - target: of one shape, and not of two masks."""
+    _same_shape(function, x, target)
+    if x.dtype.kind == target.dtype.kind == "b":
+        raise TypeError(f"{function}: booleans have no difference; use x.float()")
+
+
+def _narrowed(loss, dtype):
+    """The loss in a dtype, inf where that does not hold it."""
+    with quiet():
+        return loss.astype(dtype)
 
 
 def _scaled(difference, scale):
@@ -69,13 +86,13 @@ def _mse(x, target, reduction):
     total = array_module(d).vdot(wide, wide)
     count = d.size if reduction == "mean" else 1
     loss = total / count if count else mean.op.forward(d)
-    return loss if wide is d else loss.astype(d.dtype), _scaled(d, 2 / max(count, 1))
+    return loss if wide is d else _narrowed(loss, d.dtype), _scaled(d, 2 / max(count, 1))
 
 
 @composite
 def mse_loss(x, target, reduction="mean"):
     """(x - target)², averaged or summed over all elements.   ValueError if the shapes differ"""
-    _same_shape("mse_loss", x, target)
+    _check_difference("mse_loss", x, target)
     check_reduction("mse_loss", reduction)
     return _mse(x, target, reduction)
 
@@ -83,7 +100,7 @@ def mse_loss(x, target, reduction="mean"):
 @composite
 def l1_loss(x, target, reduction="mean"):
     """|x - target|, averaged or summed over all elements.   Derivative 0 where they are equal"""
-    _same_shape("l1_loss", x, target)
+    _check_difference("l1_loss", x, target)
     return _reduced("l1_loss", abs(x - target), reduction)
 
 
@@ -105,7 +122,7 @@ def _huber(x, target, delta, reduction):
         return (slope * d).astype(dtype, copy=False), _scaled(slope, 1)
     count = d.size if reduction == "mean" else 1
     loss = array_module(d).vdot(slope, d) / count if count else mean.op.forward(d)
-    return loss.astype(dtype), _scaled(slope, 1 / max(count, 1))
+    return _narrowed(loss, dtype), _scaled(slope, 1 / max(count, 1))
 
 
 @composite
@@ -115,10 +132,12 @@ def huber_loss(x, target, reduction="mean", delta=1.0):
     The derivative d is limited to [-delta, delta]; the second one is 0 from |d| = delta on.
     ValueError if the shapes differ, or delta <= 0. Source: Huber, Robust Estimation, 1964.
     """
-    _same_shape("huber_loss", x, target)
+    _check_difference("huber_loss", x, target)
     check_reduction("huber_loss", reduction)
-    if not delta > 0:
-        raise ValueError(f"huber_loss: delta must be positive, not {delta}: it is a size of errors")
+    if not (isinstance(delta, Real) and delta > 0):
+        raise ValueError(
+            f"huber_loss: delta must be a positive number, not {delta!r}: it is a size of errors"
+        )
     return _huber(x, target, delta, reduction)
 
 
@@ -129,10 +148,12 @@ def smooth_l1_loss(x, target, reduction="mean", beta=1.0):
     It is the Huber loss over beta. ValueError if the shapes differ, or beta < 0.
     Source: Girshick, Fast R-CNN, 2015.
     """
-    _same_shape("smooth_l1_loss", x, target)
+    _check_difference("smooth_l1_loss", x, target)
     check_reduction("smooth_l1_loss", reduction)
-    if not beta >= 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}; 0 gives l1_loss")
+    if not (isinstance(beta, Real) and beta >= 0):
+        raise ValueError(
+            f"smooth_l1_loss: beta must be a number from 0, not {beta!r}; 0 gives l1_loss"
+        )
     return _huber(x, target, beta, reduction) / beta if beta else l1_loss(x, target, reduction)
 
 
@@ -222,7 +243,7 @@ def _bce_logits(x, target, reduction, *, needs):
         return each.reshape(x.shape).astype(dtype, copy=False), backward
     empty = reduction == "mean" and not x.size
     loss = mean.op.forward(flat) if empty else total * scale
-    return loss.astype(dtype), backward
+    return _narrowed(loss, dtype), backward
 
 
 @composite
@@ -258,7 +279,13 @@ def _bce_probability(g, x, target):
 
 
 def _bce_target(g, x):
-    return g * (clamp(log(1 - x), min=-100.0) - clamp(log(x), min=-100.0))
+    return g * (_log_above(1 - x) - _log_above(x))
+
+
+def _log_above(x):
+    """log x, at least -100, with derivatives 0 where it is that (float16: at 0 alone)."""
+    tiny = x <= 4e-44  # just above e^-100
+    return where(tiny, -100.0, log(where(tiny, 1.0, x)))
 
 
 @primitive(_bce_probability, _bce_target)
@@ -332,6 +359,15 @@ def kl_div(x, target, reduction="mean", log_target=False):
 
 def _variance(x, var, eps):
     """var as it broadcasts to x, at least eps. ValueError for other shapes, or negative numbers."""
+    shape, whole = tuple(var.shape), tuple(x.shape)
+    rows = shape != whole and shape == whole[:-1]
+    if not rows and (
+        len(shape) != len(whole) or any(a not in (1, b) for a, b in zip(shape, whole, strict=True))
+    ):
+        raise ValueError(
+            f"gaussian_nll_loss: var {shape} must have the shape of x, {whole}, or size 1 where it "
+            "is the same for all, or lack the last dimension"
+        )
     data = getattr(var, "_data", var)
     follow(data)
     if (data < 0).any():
@@ -339,15 +375,7 @@ def _variance(x, var, eps):
             f"gaussian_nll_loss: var must not be negative, but {float(data.min()):g} is among it; "
             "networks predict it as exp or softplus of their output"
         )
-    shape, whole = tuple(var.shape), tuple(x.shape)
-    if shape != whole and shape == whole[:-1]:
-        return _at_least(unsqueeze(var, -1), eps)
-    if len(shape) != len(whole) or any(a not in (1, b) for a, b in zip(shape, whole, strict=True)):
-        raise ValueError(
-            f"gaussian_nll_loss: var {shape} must have the shape of x, {whole}, or size 1 where it "
-            "is the same for all, or lack the last dimension"
-        )
-    return _at_least(var, eps)
+    return _at_least(unsqueeze(var, -1) if rows else var, eps)
 
 
 @composite
@@ -362,9 +390,10 @@ def gaussian_nll_loss(x, target, var, full=False, eps=1e-6, reduction="mean"):
     """
     _same_shape("gaussian_nll_loss", x, target)
     check_reduction("gaussian_nll_loss", reduction)
-    if not hasattr(var, "shape"):
+    if isinstance(var, Real):
         data = getattr(x, "_data", x)
         var = array_module(data).full((1,) * x.ndim, var, float_dtypes(data)[0])
+    check_tensors("gaussian_nll_loss", var)
     var = _variance(x, var, eps)
     each = 0.5 * (log(var) + square(x - target) / var)
     if full:
@@ -385,6 +414,7 @@ def triplet_margin_loss(
     smaller. Derivative 1 at the hinge. ValueError if the shapes differ, or margin <= 0.
     Source: Balntas et al., Learning local feature descriptors with triplets, 2016.
     """
+    check_tensors("triplet_margin_loss", anchor, positive, negative)
     shapes = [tuple(v.shape) for v in (anchor, positive, negative)]
     if len(set(shapes)) != 1:
         raise ValueError(
@@ -392,10 +422,11 @@ def triplet_margin_loss(
             "shape".format(*shapes)
         )
     check_reduction("triplet_margin_loss", reduction)
-    if not margin > 0:
+    _check_p("triplet_margin_loss", p)
+    if not (isinstance(margin, Real) and margin > 0):
         raise ValueError(
-            f"triplet_margin_loss: margin must be positive, not {margin}: without one, equal "
-            "embeddings have no loss"
+            f"triplet_margin_loss: margin must be a positive number, not {margin!r}: without "
+            "one, equal embeddings have no loss"
         )
     near = pairwise_distance(anchor, positive, p, eps)
     far = pairwise_distance(anchor, negative, p, eps)

@@ -165,16 +165,7 @@ def _extended(x, width, mode):
             f'stft: pad_mode="{mode}" needs {least[mode]} values or more for n_fft//2 = {width} on '
             f'each side, x has {size}; "constant" takes any'
         )
-    if mode == "constant":
-        return pad(x, (width, width))
-    if mode == "reflect":
-        before, after = flip(x[..., 1 : width + 1], -1), flip(x[..., size - 1 - width : -1], -1)
-    elif mode == "circular":
-        before, after = x[..., size - width :], x[..., :width]
-    else:
-        shape = (*x.shape[:-1], width)
-        before, after = broadcast_to(x[..., :1], shape), broadcast_to(x[..., -1:], shape)
-    return cat([before, x, after], -1)
+    return pad(x, (width, width), mode)
 
 
 # ---- what can be wrong

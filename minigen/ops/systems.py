@@ -17,7 +17,7 @@ from minigen.backend import array_module
 from minigen.backend import linalg as arrays
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused, primitive
-from minigen.ops.einsum import _diagonal
+from minigen.ops.diagonal import diagonal, tril, triu
 from minigen.ops.linalg import _mT, matmul
 from minigen.ops.reduce import sum
 from minigen.ops.shape import squeeze, unsqueeze
@@ -48,16 +48,9 @@ def _explained(function, A, why):
 SINGULAR = "has a singular matrix: one of its rows is a combination of others"
 
 
-@primitive(lambda g, upper, k: _triangle(g, upper, k))
-def _triangle(x, upper, k):
-    """The upper or the lower triangle, from the k-th diagonal on; 0 elsewhere."""
-    xp = array_module(x)
-    return xp.triu(x, k) if upper else xp.tril(x, k)
-
-
 def _trace(x):
     """The sum of the diagonal, as (..., 1, 1)."""
-    return sum(_diagonal(x, (x.ndim - 2, x.ndim - 1)), -1)[..., None, None]
+    return sum(diagonal(x, 0, -2, -1), -1)[..., None, None]
 
 
 # ---- inverse and systems of equations
@@ -140,8 +133,8 @@ def _check_sides(function, A, B, left, dim):
 
 def _triangular_A(g, y, A, upper, unit):
     dB = _solve_triangular(_mT(A), g, not upper, unit)
-    off = int(unit)
-    return -_triangle(matmul(dB, _mT(y)), upper, off if upper else -off)
+    dA = matmul(dB, _mT(y))
+    return -(triu(dA, int(unit)) if upper else tril(dA, -int(unit)))
 
 
 @primitive(
@@ -163,6 +156,8 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     check_tensors("solve_triangular", B)
     if B.ndim < 2:
         raise ValueError(f"solve_triangular: B {tuple(B.shape)} must be a matrix: B.unsqueeze(-1)")
+    if not isinstance(upper, bool):
+        raise TypeError(f"solve_triangular: upper is True or False, not {upper!r}")
     _check_sides("solve_triangular", A, B, left, -2)
     if left:
         return _solve_triangular(A, B, upper, unitriangular)
