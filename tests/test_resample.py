@@ -215,3 +215,9 @@ def test_places_far_away_read_nothing_and_have_no_slope():
         gx, ggrid = minigen.grad(y.sum(), [x, grid])
         assert np.isfinite(gx.numpy()).all() and np.isfinite(ggrid.numpy()).all()
         assert padding_mode == "reflection" or (ggrid.numpy() == 0).all()
+
+
+def test_nearest_exact_reads_the_pixel_at_its_centre():
+    """Result 43 of 58 lies at 43.5·68/58 = 51 exactly; float64 has 50.99..."""
+    y = ops.interpolate(minigen.arange(68.0).reshape(1, 1, 68), 58, mode="nearest-exact")
+    assert y[0, 0, 43].item() == 51

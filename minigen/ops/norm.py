@@ -8,7 +8,7 @@ Read next: layer_norm.py (over features), backend/norm.py (how it is computed), 
 """
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 from minigen.autograd import assign
 from minigen.backend import follow
@@ -18,6 +18,7 @@ from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.reduce import mean
 from minigen.ops.shape import reshape
+from minigen.tensor import Tensor
 
 
 def _per_channel(v, ndim):
@@ -112,12 +113,18 @@ def batch_norm(
         )
     moments = _moments(None, x, weight, bias)
     if running_mean is not None:
-        _move(running_mean, running_var, moments, count, momentum)
+        _move("batch_norm", running_mean, running_var, moments, count, momentum)
     return _batch_norm(x, weight, bias, eps, moments)
 
 
-def _move(running_mean, running_var, moments, count, momentum):
+def _move(function, running_mean, running_var, moments, count, momentum):
     """The running statistics towards those of these moments, averaged over samples."""
+    for name, v in dict(running_mean=running_mean, running_var=running_var).items():
+        if not isinstance(v, Tensor) or v.dtype.kind not in "fV":
+            kind = v.dtype if isinstance(v, Tensor) else type(v).__name__
+            raise TypeError(f"{function}: {name}, which moves, must be a float tensor, not {kind}")
+    if not isinstance(momentum, Real):
+        raise TypeError(f"{function}: momentum must be a number, not {momentum!r}")
     mean, variance = moments.average()
     unbiased = variance * (count / (count - 1))
     assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
@@ -129,7 +136,7 @@ def _move(running_mean, running_var, moments, count, momentum):
 
 def _group_reference(x, weight, bias, eps, groups, moments):
     samples, channels = x.shape[:2]
-    size = channels // groups * math.prod(x.shape[2:])
+    size = channels // max(groups, 1) * math.prod(x.shape[2:])
     grouped = reshape(x, (samples, groups, size))
     centred = grouped - mean(grouped, 2, True)
     variance = mean(centred * centred, 2, True)  # biased: divides by the count
@@ -205,7 +212,7 @@ def instance_norm(
     moments = None
     if running_mean is not None and 0 not in x.shape:
         moments = _moments(x.shape[1], x, weight, bias)
-        _move(running_mean, running_var, moments, count, momentum)
+        _move("instance_norm", running_mean, running_var, moments, count, momentum)
     return _group_norm(x, weight, bias, eps, x.shape[1], moments)
 
 

@@ -48,7 +48,9 @@ class Generator:
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
-        return self._floats(self._rng.random, shape, dtype, high - low, low)
+        x = self._floats(self._rng.random, shape, dtype, high - low, low)
+        kind = x.dtype.type  # rounding may reach high: the last number below it stands for that
+        return x.clamp(max=numpy.nextafter(kind(high), kind(low))) if high > low else x
 
     def _floats(self, draw, shape, dtype, scale, shift):
         """draw's numbers times scale plus shift; NumPy draws float32 and float64, no others."""
