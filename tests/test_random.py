@@ -303,3 +303,10 @@ def test_every_draw_is_decided_by_its_generator(draw):
     assert default_generator().state_dict() == before
     mg.manual_seed(1)
     assert draw(None).tolist() == first and default_generator().state_dict() != before
+
+
+def test_arrays_are_drawn_from_like_tensors():
+    for f in (ops.bernoulli, lambda x, rng: ops.multinomial(x, 1, rng=rng), ops.gumbel_softmax):
+        x = np.float32([0.2, 0.7])
+        expected = f(mg.tensor(x), rng=mg.Generator(1)).tolist()
+        assert f(x, rng=mg.Generator(1)).tolist() == expected

@@ -12,6 +12,7 @@ import numpy
 
 from minigen.backend import norm as arrays
 from minigen.backend.conv import computable
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.norm import as_given, check_eps, check_tensor
@@ -82,6 +83,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     normalized_shape or weight has another; RuntimeError for tensors on different devices.
     Source: Zhang & Sennrich, Root Mean Square Layer Normalization, 2019.
     """
+    check_tensors("rms_norm", x)
     if eps is None:
         eps = float(numpy.finfo("float64" if x.dtype == "float64" else "float32").eps)
     shape = _shape("rms_norm", x, normalized_shape, eps, weight=weight)
@@ -90,6 +92,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
 
 def _shape(function, x, normalized_shape, eps, **given):
     """normalized_shape as a tuple, checked against x and the parameters."""
+    check_tensors(function, x)
     shape = normalized_shape
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not shape or not all(isinstance(size, Integral) for size in shape):

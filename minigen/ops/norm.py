@@ -14,6 +14,7 @@ from minigen.autograd import assign
 from minigen.backend import follow
 from minigen.backend import norm as arrays
 from minigen.backend.conv import computable
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.reduce import mean
@@ -33,7 +34,7 @@ def _affine(x, weight, bias):
 
 def _moments(groups, x, *parameters):
     """The moments of x, in the dtype in which x and the parameters are computed."""
-    found = [None if v is None else v._data for v in (x, *parameters)]
+    found = [getattr(v, "_data", v) for v in (x, *parameters)]
     follow(*found)
     return arrays.moments(computable(*found)[0], groups)
 
@@ -108,8 +109,10 @@ def batch_norm(
         return _by_given_statistics(x, running_mean, running_var, weight, bias, eps)
     count = math.prod(x.shape) // max(x.shape[1], 1)
     if count < 2:
+        values = "value" if count else "values"
         raise ValueError(
-            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two"
+            f"batch_norm: x {tuple(x.shape)} has {count} {values} per channel; "
+            "training needs two"
         )
     moments = _moments(None, x, weight, bias)
     if running_mean is not None:
@@ -164,7 +167,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     """
     _check("group_norm", x, eps, weight=weight, bias=bias)
     channels = x.shape[1]
-    if not isinstance(num_groups, Integral):
+    if not isinstance(num_groups, Integral) or isinstance(num_groups, bool):
         raise TypeError(f"group_norm: num_groups must be a whole number, not {num_groups!r}")
     if num_groups < 1 or channels % num_groups:
         divisors = [k for k in range(1, channels + 1) if channels % k == 0]
@@ -217,6 +220,7 @@ def instance_norm(
 
 
 def _check(function, x, eps, **given):
+    check_tensors(function, x)
     if x.ndim < 2:
         raise ValueError(f"{function}: x {tuple(x.shape)} must have its channels in dimension 1")
     check_eps(function, eps)
@@ -235,7 +239,7 @@ def _check(function, x, eps, **given):
 
 def check_eps(function, eps):
     """ValueError unless eps is a number of at least 0."""
-    if isinstance(eps, (str, bool)) or not eps >= 0:
+    if not isinstance(eps, Real) or isinstance(eps, bool) or not eps >= 0:
         raise ValueError(f"{function}: eps is added to a variance: at least 0, not {eps!r}")
 
 
