@@ -11,6 +11,7 @@ from numbers import Integral
 import numpy
 
 from minigen.backend import norm as arrays
+from minigen.backend import quiet, quietly
 from minigen.backend.conv import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
@@ -33,13 +34,16 @@ def _normalise(x, shape, weight, bias, eps, centre):
     x, weight, bias = computable(*given)
     box = math.prod(x.shape[: x.ndim - len(shape)]), math.prod(shape)
     flat = [None if v is None else v.reshape(-1) for v in (weight, bias)]
-    y, pull = arrays.row_norm(x.reshape(box), *flat, eps, centre)
+    with quiet():
+        y, pull = arrays.row_norm(x.reshape(box), *flat, eps, centre)
+        y = as_given(y.reshape(x.shape), *given)
 
+    @quietly
     def backward(g, needs):
         dx, *rest = pull(g.astype(x.dtype, copy=False).reshape(box), needs)
         return (None if dx is None else dx.reshape(x.shape), *(v.reshape(shape) for v in rest))
 
-    return as_given(y.reshape(x.shape), *given), backward
+    return y, backward
 
 
 @fused("x", "weight", "bias", reference=_reference)

@@ -11,7 +11,7 @@ import math
 from numbers import Integral, Real
 
 from minigen.autograd import assign
-from minigen.backend import follow
+from minigen.backend import follow, quiet, quietly
 from minigen.backend import norm as arrays
 from minigen.backend.conv import computable
 from minigen.errors import check_tensors
@@ -36,7 +36,8 @@ def _moments(groups, x, *parameters):
     """The moments of x, in the dtype in which x and the parameters are computed."""
     found = [getattr(v, "_data", v) for v in (x, *parameters)]
     follow(*found)
-    return arrays.moments(computable(*found)[0], groups)
+    with quiet():
+        return arrays.moments(computable(*found)[0], groups)
 
 
 def as_given(y, *inputs):
@@ -59,8 +60,9 @@ def _batch_reference(x, weight, bias, eps, moments):
 
 @fused("x", "weight", "bias", reference=_batch_reference)
 def _batch_norm(x, weight, bias, eps, moments):
-    y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
-    return as_given(y, x, weight, bias), backward
+    with quiet():
+        y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
+        return as_given(y, x, weight, bias), quietly(backward)
 
 
 def _given_reference(x, mean, scale, bias):
@@ -69,8 +71,9 @@ def _given_reference(x, mean, scale, bias):
 
 @fused("x", "mean", "scale", "bias", reference=_given_reference)
 def _shift_scale(x, mean, scale, bias):
-    y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
-    return as_given(y, x, mean, scale, bias), backward
+    with quiet():
+        y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
+        return as_given(y, x, mean, scale, bias), quietly(backward)
 
 
 def _by_given_statistics(x, mean, variance, weight, bias, eps):
@@ -149,9 +152,10 @@ def _group_reference(x, weight, bias, eps, groups, moments):
 @fused("x", "weight", "bias", reference=_group_reference)
 def _group_norm(x, weight, bias, eps, groups, moments):
     wide, *parameters = computable(x, weight, bias)
-    moments = arrays.moments(wide, groups) if moments is None else moments
-    y, backward = arrays.normalise(wide, *parameters, eps, moments)
-    return as_given(y, x, weight, bias), backward
+    with quiet():
+        moments = arrays.moments(wide, groups) if moments is None else moments
+        y, backward = arrays.normalise(wide, *parameters, eps, moments)
+        return as_given(y, x, weight, bias), quietly(backward)
 
 
 @composite

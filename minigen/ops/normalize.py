@@ -8,7 +8,7 @@ Read next: layer_norm.py, norm.py (mean and variance).
 import math
 from numbers import Integral, Real
 
-from minigen.backend import array_module
+from minigen.backend import array_module, quiet, quietly
 from minigen.backend.conv import computable
 from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, fused
@@ -47,10 +47,12 @@ def _normalize(x, dim, eps):
     xp, given = array_module(x), x
     (x,) = computable(x)
 
-    length = xp.sqrt((x * x).sum(dim, keepdims=True))
-    divisor = xp.maximum(length, eps)
-    y = x / divisor
+    with quiet():
+        length = xp.sqrt((x * x).sum(dim, keepdims=True))
+        divisor = xp.maximum(length, eps)
+        y = x / divisor
 
+    @quietly
     def backward(g, needs):
         # dx = (g - y·Σ g·y) / |x|, and g / eps where eps took the length's place
         dx = y * ((g * y).sum(dim, keepdims=True) * -(length >= eps).astype(x.dtype))

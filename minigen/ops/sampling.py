@@ -28,8 +28,9 @@ def _floats(function, name, x):
 @primitive(lambda g, kept, scale: _drop(g, kept, scale))
 def _drop(x, kept, scale):
     """x·kept·scale."""
-    y = x * kept
-    y *= scale
+    with quiet():
+        y = x * kept
+        y *= scale
     return y
 
 
