@@ -17,12 +17,12 @@ from test_pool import ARRAYS, LAYOUTS, assert_linear, close, laid_out
 
 import minigen
 from minigen import ops
-from minigen.backend import blend, conv, resample
+from minigen.backend import blend, resample, work
 from minigen.tensor import Tensor
 
 LIMITS = {
     "default": [],
-    "small tiles and blocks": [(conv, "TILE", 40), (conv, "SHARED", 20), (resample, "BLOCK", 2)],
+    "small tiles and blocks": [(work, "TILE", 40), (work, "SHARED", 20), (resample, "BLOCK", 2)],
     "another array module": [(m, "array_module", lambda *x: ARRAYS) for m in (resample, blend)],
 }
 

@@ -14,7 +14,7 @@ Read next: ../ops/grid_sample.py.
 import numpy
 
 from minigen.backend import array_module, scatter_add
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
 
 
 def blend(x, weight, index):

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy
 
-from minigen.backend.conv import channels_first, channels_last
 from minigen.backend.numpy import scratch
 from minigen.backend.rows import LONG, sum_columns, sum_rows
+from minigen.backend.work import channels_first, channels_last
 
 BLOCK = 1 << 17  # elements of each array in a block: 512 kB in float32
 ROW = 1 << 11  # elements of a long row

@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, quiet
-from minigen.backend.conv import computable, share, tiles
 from minigen.backend.numpy import scratch
 from minigen.backend.pool import move, planes, unplaned
 from minigen.backend.windows import Axis
+from minigen.backend.work import computable, share, tiles
 
 BLOCK = 64  # rows of a matrix product
 

@@ -12,7 +12,7 @@ import numpy
 
 from minigen.backend import norm as arrays
 from minigen.backend import quiet, quietly
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt

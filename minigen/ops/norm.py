@@ -13,7 +13,7 @@ from numbers import Integral, Real
 from minigen.autograd import assign
 from minigen.backend import follow, quiet, quietly
 from minigen.backend import norm as arrays
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt

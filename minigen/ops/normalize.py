@@ -9,7 +9,7 @@ import math
 from numbers import Integral, Real
 
 from minigen.backend import array_module, quiet, quietly
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
 from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import abs, cast, clamp, square, where
