@@ -136,6 +136,7 @@ NORMALISATION = [
             run((2, 2, 3), (2,), (2,), **STATISTICS, use_input_stats=False),
             run((1, 5, 1), **FIVE, use_input_stats=False, eps=0.1),
             run((0, 2, 3), (2,), (2,)),
+            run((2, 0, 3)),
         ],
         normal, positive, normal, gives="float", linear=(1, 2),
     ),

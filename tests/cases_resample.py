@@ -41,7 +41,9 @@ def along(x, axis, m, scale, mode, align_corners):
         if mode == "nearest":
             y[i] = pixels[min(int(i * step + 1e-6), n - 1)]
         elif mode == "nearest-exact":
-            y[i] = pixels[min(int((i + 0.5) * step), n - 1)]
+            half, one = np.float32(0.5), np.float32(step)  # in float32: rounding decides
+            place = np.maximum((np.float32(i) + half) * one - half, np.float32(0))
+            y[i] = pixels[min(int(np.floor(place + half)), n - 1)]
         else:
             place = (i + 0.5) * step - 0.5
             if align_corners:
@@ -195,6 +197,8 @@ RESAMPLING = [
             # nan is -1, infinity is outside
             at(Q, one_place(np.nan, np.inf), padding_mode="border", y=[[[[2]]]],
                grads=([[[[0, 0], [1, 0]]]], one_place(0, 0))),
+            # what is not read may be anything
+            at([[[[np.nan, 1], [2, 3]]]], one_place(5.0, 5.0), y=[[[[0]]]]),
             at(Q, one_place(-1e30, 0.0), y=[[[[0]]]],
                grads=([[[[0, 0], [0, 0]]]], one_place(0, 0))),
         ],

@@ -1,7 +1,7 @@
 """Wrong calls of ops (normalisation) and what minigen says of them; see test_errors.py."""
 
 import minigen as mg
-from minigen import ops
+from minigen import nn, ops
 
 one = mg.ones
 
@@ -14,6 +14,12 @@ NORMALISATION = [
      "batch_norm: without running statistics there is only training=True"),
     (lambda: ops.batch_norm(one(3), one(3), one(3)), ValueError,
      "batch_norm: x (3,) must have its channels in dimension 1"),
+    (lambda: ops.batch_norm(one(2, 3), one(3).long(), one(3), training=True), TypeError,
+     "batch_norm: running_mean, which moves, must be a float tensor, not int64"),
+    (lambda: ops.instance_norm(one(2, 3, 2), one(3), one(3).numpy()), TypeError,
+     "instance_norm: running_var, which moves, must be a float tensor, not ndarray"),
+    (lambda: ops.batch_norm(one(2, 3), one(3), one(3), training=True, momentum="x"), TypeError,
+     "batch_norm: momentum must be a number, not 'x'"),
     (lambda: ops.batch_norm(one(2, 3), one(3), None, training=True), ValueError,
      "batch_norm: give running_mean and running_var, or neither of them"),
     (lambda: ops.batch_norm(one(2, 3), None, None, 0.1, training=True), TypeError,
@@ -67,4 +73,32 @@ NORMALISATION = [
      "local_response_norm: x (2, 5) must have 3 dimensions or more, (N, C, ...)"),
     (lambda: ops.local_response_norm(one(2, 5, 3), 0), ValueError,
      "local_response_norm: size, a number of channels, must be at least 1, not 0"),
+    *[(lambda name=name, rest=rest: getattr(ops, name)(None, *rest), TypeError,
+       f"{name}: NoneType None is not a tensor")
+      for name, *rest in [
+          ("batch_norm", None, None), ("group_norm", 1), ("instance_norm",), ("layer_norm", 1),
+          ("rms_norm", 1), ("normalize",), ("local_response_norm", 1),
+      ]],
+    (lambda: ops.batch_norm(mg.zeros(0, 3), None, None, training=True), ValueError,
+     "batch_norm: x (0, 3) has 0 values per channel; training needs two"),
+    (lambda: ops.group_norm(one(2, 6, 4), True), TypeError,
+     "group_norm: num_groups must be a whole number, not True"),
+    (lambda: ops.layer_norm(one(2, 5), 5, eps=None), ValueError,
+     "layer_norm: eps is added to a variance: at least 0, not None"),
+    (lambda: ops.local_response_norm(one(2, 5, 3).long(), 3), TypeError,
+     "local_response_norm: x must be floating, not int64; use x.float()"),
+    (lambda: nn.GroupNorm(0, 4), ValueError,
+     "GroupNorm: num_groups must be a whole number >= 1, not 0"),
+    (lambda: nn.GroupNorm(2.0, 4), ValueError,
+     "GroupNorm: num_groups must be a whole number >= 1, not 2.0"),
+    (lambda: nn.BatchNorm2d("3"), ValueError,
+     "BatchNorm2d: num_features must be a whole number >= 1, not '3'"),
+    (lambda: nn.LayerNorm(2.5), ValueError,
+     "LayerNorm: normalized_shape must be a whole number >= 0, not 2.5"),
+    (lambda: nn.LayerNorm(()), ValueError,
+     "LayerNorm: normalized_shape must be a whole number >= 0 or a tuple of them, not ()"),
+    (lambda: nn.RMSNorm(None), ValueError,
+     "RMSNorm: normalized_shape must be a whole number >= 0, not None"),
+    (lambda: nn.LocalResponseNorm(0), ValueError,
+     "LocalResponseNorm: size must be a whole number >= 1, not 0"),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 test_errors.py."""
 
 import minigen as mg
-from minigen import ops
+from minigen import nn, ops
 
 one, T = mg.ones, mg.tensor
 
@@ -85,4 +85,24 @@ POOLING = [
      "affine_grid: theta (2, 3) for size (1, 1, 4, 4): expected theta (N, 2, 3) with (N, C, H, W)"),
     (lambda: ops.affine_grid(one(1, 2, 3), (1, 1, 4, 0)), ValueError,
      "affine_grid: size must hold positive whole numbers, not (1, 1, 4, 0)"),
+    *[(lambda name=name, rest=rest: getattr(ops, name)(None, *rest), TypeError,
+       f"{name}: NoneType None is not a tensor")
+      for name, *rest in [
+          ("max_pool1d", 2), ("avg_pool2d", 2), ("adaptive_avg_pool2d", 1), ("interpolate", 2),
+          ("grid_sample", one(1)), ("affine_grid", (1, 1, 2, 2)),
+      ]],
+    (lambda: ops.max_pool2d(image(8, 8), True), ValueError,
+     "max_pool2d: kernel_size must be a whole number or 2 of them, not True"),
+    (lambda: ops.interpolate(image(4, 4), True), ValueError,
+     "interpolate: size must be a positive whole number or 2 of them, not True"),
+    (lambda: ops.interpolate(image(4, 4), 8, mode=["nearest"]), ValueError,
+     "interpolate: mode ['nearest'] is not known: use one of nearest, nearest-exact, linear"),
+    (lambda: ops.affine_grid(one(1, 2, 3), 4), TypeError,
+     "affine_grid: size must be a tuple, (N, C, H, W), not 4"),
+    (lambda: nn.Upsample(mode="x"), ValueError,
+     "Upsample: mode 'x' is not known: use one of nearest, nearest-exact, linear"),
+    (lambda: nn.MaxPool2d("2"), ValueError,
+     "MaxPool2d: kernel_size must be a whole number >= 1, not '2'"),
+    (lambda: nn.AvgPool2d((2, 0)), ValueError,
+     "AvgPool2d: kernel_size must be a whole number >= 1 or a tuple of them, not (2, 0)"),
 ]  # fmt: skip

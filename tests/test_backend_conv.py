@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.backend import conv
+from minigen.backend import conv, work
 
 # -- the definition ------------------------------------------------------------------------------
 
@@ -79,14 +79,14 @@ LIMITS = {
 def limits(name):
     with contextlib.ExitStack() as stack:
         for key, value in LIMITS[name].items():
-            stack.enter_context(mock.patch.object(conv, key, value))
+            stack.enter_context(mock.patch.object(conv if hasattr(conv, key) else work, key, value))
         yield
 
 
 def layouts(x, layout):
     """The same numbers in another memory order."""
     if layout == "channels last":
-        return conv.channels_first(np.ascontiguousarray(conv.channels_last(x)))
+        return work.channels_first(np.ascontiguousarray(work.channels_last(x)))
     if layout == "strided":  # every second element of a larger array, backwards, dimensions turned
         wide = np.zeros([2 * n for n in x.T.shape], x.dtype)
         view = wide[(slice(None, None, -2),) * x.ndim].T

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigen as mg
-from minigen import nn
+from minigen import nn, ops
 
 
 def random(*shape, seed=0):
@@ -215,3 +215,27 @@ def test_other_norms_say_what_is_wrong():
         ValueError, match=r"layer_norm: x \(2, 5\) must end in normalized_shape \(4,\)"
     ):
         nn.LayerNorm(4)(mg.zeros(2, 5))
+
+
+@pytest.mark.parametrize("size", [(4,), (64, 64)], ids=["formula", "blocks"])
+@pytest.mark.parametrize("bad", [np.inf, np.nan, 3e38])
+@pytest.mark.parametrize(
+    "op",
+    [
+        lambda x: ops.batch_norm(x, None, None, training=True),
+        lambda x: ops.batch_norm(x, mg.zeros(3), mg.ones(3)),
+        ops.instance_norm,
+        lambda x: ops.layer_norm(x, x.shape[-1]),
+        lambda x: ops.rms_norm(x, x.shape[-1]),
+        ops.normalize,
+        ops.dropout,
+    ],
+    ids=["batch", "given", "instance", "layer", "rms", "normalize", "dropout"],
+)
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_are_not_finite_print_no_warning(op, bad, size):
+    x = random(2, 3, *size)
+    x[1, 2] = bad
+    x = mg.tensor(x).requires_grad_()
+    y = op(x)
+    mg.grad(y, x, ops.ones_like(y))

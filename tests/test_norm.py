@@ -361,6 +361,26 @@ def test_running_statistics_of_numbers_far_from_0():
     np.testing.assert_allclose(var.numpy(), wide.var((0, 2), ddof=1), rtol=2e-6)
 
 
+def test_running_statistics_of_large_images_are_means_of_the_samples():
+    x = normal(8, (4, 3, 64, 64))[0].astype("float32")
+    x *= np.float32([1, 2, 3, 4])[:, None, None, None]
+    mean, var = mg.zeros(3), mg.zeros(3)
+    ops.instance_norm(Tensor(x), mean, var, momentum=1.0)
+    wide = x.astype("float64")
+    np.testing.assert_allclose(mean.numpy(), wide.mean((2, 3)).mean(0), atol=1e-6)
+    np.testing.assert_allclose(var.numpy(), wide.var((2, 3), ddof=1).mean(0), rtol=2e-6)
+
+
+@pytest.mark.parametrize("order", [first, last])
+def test_sums_keep_their_digits_however_large_the_picture(order):
+    """One float32 sum over all positions loses a digit."""
+    x = np.random.default_rng(0).random((1, 3, 512, 512), "float32")
+    var = mg.zeros(3)
+    ops.batch_norm(Tensor(order(x)), mg.zeros(3), var, training=True, momentum=1.0)
+    expected = x.astype("float64").var((0, 2, 3), ddof=1)
+    np.testing.assert_allclose(var.numpy(), expected, rtol=1e-6)
+
+
 # ---- identities
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import minigen
 from minigen import ops
-from minigen.backend import conv, pool
+from minigen.backend import pool, work
 from minigen.tensor import Tensor
 
 # an array module that is not NumPy: what a GPU's code path sees
@@ -26,7 +26,7 @@ ARRAYS.__getattr__ = lambda name: getattr(np, name)
 
 LIMITS = {
     "default": [],
-    "small tiles": [(conv, "TILE", 40), (conv, "SHARED", 20)],
+    "small tiles": [(work, "TILE", 40), (work, "SHARED", 20)],
     "another array module": [(pool, "array_module", lambda *x: ARRAYS)],
 }
 
@@ -48,7 +48,7 @@ def close(ours, expected, dtype=np.float64):
 def laid_out(x, layout):
     """The same numbers in another memory order."""
     if layout == "channels last":
-        return conv.channels_first(np.ascontiguousarray(conv.channels_last(x)))
+        return work.channels_first(np.ascontiguousarray(work.channels_last(x)))
     if layout == "strided":  # every second element of a larger array, backwards, dimensions turned
         wide = np.zeros([2 * n for n in x.T.shape], x.dtype)
         view = wide[(slice(None, None, -2),) * x.ndim].T
@@ -172,7 +172,7 @@ def test_memory_stays_in_the_order_of_the_input(layout):
     for y in results:
         (g,) = minigen.grad(y, x, ops.ones_like(y))
         for array in (y.detach().numpy(), g.numpy()):
-            last = array if layout == "C" else conv.channels_last(array)
+            last = array if layout == "C" else work.channels_last(array)
             assert last.flags.c_contiguous
 
 

@@ -1,6 +1,7 @@
 """Generators: same seed, same numbers; independent streams; the right distributions."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,6 +113,18 @@ def test_normal_and_uniform_follow_their_distributions():
     assert stats.kstest(rng.uniform(20_000, -1.0, 4.0).numpy(), "uniform", (-1, 5)).pvalue > 1e-3
     x = rng.uniform(100_000).numpy()
     assert x.min() >= 0 and x.max() < 1
+
+
+@pytest.mark.parametrize(("dtype", "low"), [("float16", 0.0), ("float32", -2.0)])
+def test_uniform_never_reaches_high(dtype, low):
+    """2²⁴ different numbers are rounded to those of the dtype, or of a range far from 0."""
+    high = low + 1
+    x = mg.Generator(0).uniform(1 << 20, low, high, dtype).numpy()
+    assert low <= x.min() < x.max() < high
+    largest = np.nextafter(np.dtype(dtype).type(high), np.dtype(dtype).type(low))
+    one = mg.Generator(0)
+    one._rng = SimpleNamespace(random=lambda n, dtype: np.full(n, 1 - 2.0**-24, dtype))
+    assert one.uniform(2, low, high, dtype).tolist() == [largest] * 2
 
 
 def test_randint_and_permutation():
@@ -290,3 +303,10 @@ def test_every_draw_is_decided_by_its_generator(draw):
     assert default_generator().state_dict() == before
     mg.manual_seed(1)
     assert draw(None).tolist() == first and default_generator().state_dict() != before
+
+
+def test_arrays_are_drawn_from_like_tensors():
+    for f in (ops.bernoulli, lambda x, rng: ops.multinomial(x, 1, rng=rng), ops.gumbel_softmax):
+        x = np.float32([0.2, 0.7])
+        expected = f(mg.tensor(x), rng=mg.Generator(1)).tolist()
+        assert f(x, rng=mg.Generator(1)).tolist() == expected

@@ -17,12 +17,12 @@ from test_pool import ARRAYS, LAYOUTS, assert_linear, close, laid_out
 
 import minigen
 from minigen import ops
-from minigen.backend import blend, conv, resample
+from minigen.backend import blend, resample, work
 from minigen.tensor import Tensor
 
 LIMITS = {
     "default": [],
-    "small tiles and blocks": [(conv, "TILE", 40), (conv, "SHARED", 20), (resample, "BLOCK", 2)],
+    "small tiles and blocks": [(work, "TILE", 40), (work, "SHARED", 20), (resample, "BLOCK", 2)],
     "another array module": [(m, "array_module", lambda *x: ARRAYS) for m in (resample, blend)],
 }
 
@@ -215,3 +215,9 @@ def test_places_far_away_read_nothing_and_have_no_slope():
         gx, ggrid = minigen.grad(y.sum(), [x, grid])
         assert np.isfinite(gx.numpy()).all() and np.isfinite(ggrid.numpy()).all()
         assert padding_mode == "reflection" or (ggrid.numpy() == 0).all()
+
+
+def test_nearest_exact_reads_the_pixel_at_its_centre():
+    """Result 43 of 58 lies at 43.5·68/58 = 51 exactly; float64 has 50.99..."""
+    y = ops.interpolate(minigen.arange(68.0).reshape(1, 1, 68), 58, mode="nearest-exact")
+    assert y[0, 0, 43].item() == 51

@@ -213,6 +213,16 @@ def quiet():
     return np.errstate(all="ignore")
 
 
+def quietly(function):
+    """The function, called under `quiet()`."""
+
+    def call(*args):
+        with quiet():
+            return function(*args)
+
+    return call
+
+
 def byte_range(x):
     """First and one-past-last address of the memory that the array may touch."""
     if _is_cupy(x):

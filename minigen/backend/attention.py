@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, quiet
-from minigen.backend.conv import _workspace, computable, share
+from minigen.backend.work import computable, share, workspace
 
 # Measured on two cores with 1 MB of L2 each; half or double changes little.
 BLOCK = 1 << 17  # scores in a block: 512 kB in float32
@@ -138,7 +138,7 @@ class Attention:
             self._add(gv, block, weights, scaled)
         if gq is None and gk is None and gmask is None:
             return
-        slopes = _workspace(xp, "slopes", exponentials.shape, g.dtype)
+        slopes = workspace(xp, "slopes", exponentials.shape, g.dtype)
         xp.matmul(scaled, v.swapaxes(-1, -2), out=slopes)
         if kept is not None:
             slopes *= kept
@@ -222,9 +222,9 @@ class Attention:
         The first call for a block decides whether to subtract the maxima of its rows.
         """
         xp, q = self.xp, self.q[block.queries]
-        queries = _workspace(xp, "queries", q.shape, q.dtype)
+        queries = workspace(xp, "queries", q.shape, q.dtype)
         xp.multiply(q, self.scale, out=queries)
-        scores = _workspace(xp, "scores", (*q.shape[:3], block.stop), q.dtype)
+        scores = workspace(xp, "scores", (*q.shape[:3], block.stop), q.dtype)
         xp.matmul(queries, self.k[block.keys].swapaxes(-1, -2), out=scores)
         if self.mask is not None and self.mask.dtype.kind != "b":
             scores += self.mask[_within(self.mask, block)]

@@ -14,7 +14,7 @@ Read next: ../ops/grid_sample.py.
 import numpy
 
 from minigen.backend import array_module, scatter_add
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
 
 
 def blend(x, weight, index):
@@ -25,7 +25,7 @@ def blend(x, weight, index):
         return _sparse(weight, index, len(x)) @ x if x.size else x[:0].repeat(len(index), 0)
     y = xp.zeros((len(index), x.shape[1]), x.dtype)
     for k in range(index.shape[1]):
-        y += x.take(index[:, k], 0) * weight[:, k, None]
+        y += _times(xp, x.take(index[:, k], 0), weight[:, k, None])
     return y
 
 
@@ -37,7 +37,7 @@ def blend_adjoint(g, weight, index, rows):
         return _sparse(weight, index, rows).T @ g
     x = xp.zeros((rows, g.shape[1]), g.dtype)
     for k in range(index.shape[1]):
-        scatter_add(x, index[:, k], g * weight[:, k, None])
+        scatter_add(x, index[:, k], _times(xp, g, weight[:, k, None]))
     return x
 
 
@@ -49,9 +49,14 @@ def blend_weight_grad(g, x, index):
     return xp.stack([xp.einsum("pc,pc->p", g, pick) for pick in picks], 1)
 
 
+def _times(xp, x, weight):
+    """x·weight, 0 where the weight is 0 and nothing is read, even nan."""
+    return xp.where(weight != 0, x * weight, xp.zeros((), x.dtype))
+
+
 def _sparse(weight, index, rows):
     from scipy.sparse import csr_matrix
 
-    count, k = index.shape
-    ends = numpy.arange(count + 1) * k
-    return csr_matrix((weight.reshape(-1), index.reshape(-1), ends), (count, rows))
+    read = weight != 0  # 0·nan would be nan
+    ends = numpy.concatenate([[0], numpy.cumsum(read.sum(1))])
+    return csr_matrix((weight[read], index[read], ends), (len(index), rows))

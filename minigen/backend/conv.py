@@ -23,24 +23,21 @@ where the tap had read is faster (`_scatter`).
 
 Arguments everywhere: stride and dilation are tuples of n ints, padding of n pairs (low, high).
 Arrays are float32 or float64; narrower floats are computed in float32 and returned as they came.
-Read next: windows.py (where windows lie), numpy.py (halves), ../ops/conv.py (on tensors).
+Read next: windows.py (where windows lie), work.py (tiles), ../ops/conv.py (on tensors).
 """
 
 import math
-from itertools import pairwise, product
+from itertools import product
 from typing import NamedTuple
 
 import numpy
 
 from minigen.backend import array_module
-from minigen.backend.numpy import halves, scratch
 from minigen.backend.windows import mirror_padding, residues, window_axes
 from minigen.backend.windows import output_size as output_size  # the ops read all from here
+from minigen.backend.work import channels_first, channels_last, computable, share, tiles, workspace
 
 # Measured on two cores with 1 MB of L2 each; half or double changes little.
-TILE = 1 << 19  # elements of U in a tile: 2 MB in float32
-GPU_TILE = 1 << 26  # there a launch costs more than the cache gains
-SHARED = 1 << 17  # elements of U from which two threads gain: about 0.3 ms of work
 SHORT = 8  # runs of fewer elements are copied tap by tap
 FEW = 4  # up to so many channels, Uᵀ scatters
 
@@ -197,7 +194,7 @@ def _correlate(x, pieces, bias, y):
                 there = y[(samples, *into)]
                 out = there
                 if not there.flags.c_contiguous:
-                    out = _workspace(xp, "product", there.shape, there.dtype)
+                    out = workspace(xp, "product", there.shape, there.dtype)
                 if depthwise:
                     _depthwise(xp, windows, weight, out)
                 else:
@@ -221,11 +218,11 @@ def _scatter(g, weight, bias, axes, y):
     def run(lo, hi):
         for samples, _ in work[lo:hi]:
             rows = g[samples].reshape(-1, outputs)
-            taps = _workspace(xp, "columns", (len(matrix), len(rows)), g.dtype)
+            taps = workspace(xp, "columns", (len(matrix), len(rows)), g.dtype)
             xp.matmul(matrix, rows.T, out=taps)
             taps = taps.reshape(channels, *kernel, *g[samples].shape[:-1])
             # channels first here: inner loops along a row, not over few channels
-            out = _workspace(xp, "product", (channels, *y[samples].shape[:-1]), g.dtype)
+            out = workspace(xp, "product", (channels, *y[samples].shape[:-1]), g.dtype)
             out[...] = 0 if bias is None else bias.reshape(-1, 1, *[1] * len(axes))
             for tap in product(*map(range, kernel)):
                 both = [axis.inside(i, n) for axis, i, n in zip(axes, tap, size, strict=True)]
@@ -244,7 +241,7 @@ def _depthwise(xp, windows, weight, out):
     """
     n = out.ndim - 2
     rows = weight[:, :, 0].T[:, None].repeat(out.shape[-2], 1)  # (taps, last windows, C)
-    term = _workspace(xp, "columns", out.shape, out.dtype)
+    term = workspace(xp, "columns", out.shape, out.dtype)
     for i, tap in enumerate(product(*map(range, windows.shape[1 + n : -1]))):
         xp.multiply(windows[(..., *tap, slice(None))], rows[i], out=term if i else out)
         if i:
@@ -258,35 +255,6 @@ def _depthwise_grad(xp, windows, g):
     rule = f"{letters},{letters}->c"
     grads = [xp.einsum(rule, windows[(..., *tap, slice(None))], g) for tap in taps]
     return xp.stack(grads, 1)[:, None]
-
-
-def tiles(xp, shape, depth):
-    """How to cut U of (N, *windows) rows and `depth` columns: a list of (samples, part), and the
-    number of parts into which the first dimension of the windows is cut.
-
-    It depends on shapes alone. Where two threads gain, the number of tiles is even.
-    """
-    samples, rows = shape[:2]
-    elements = math.prod(shape) * depth
-    count = -(-elements // (TILE if xp is numpy else GPU_TILE))
-    if xp is numpy and elements >= SHARED:
-        count += count % 2
-    slabs = max(1, min(samples, count))
-    parts = max(1, min(rows, -(-count // slabs)))
-    bounds = [samples * i // slabs for i in range(slabs + 1)]
-    return list(product((slice(a, b) for a, b in pairwise(bounds)), range(parts))), parts
-
-
-def share(xp, run, count):
-    """Run the tiles: on the CPU in two halves."""
-    if xp is numpy:
-        halves(run, count)
-    else:
-        run(0, count)
-
-
-def _workspace(xp, role, shape, dtype):
-    return scratch(role, shape, dtype) if xp is numpy else xp.empty(shape, dtype)
 
 
 # -- U -------------------------------------------------------------------------------------------
@@ -322,7 +290,7 @@ def _excerpt(xp, x, bounds):
     if inside and x.flags.c_contiguous:
         return x, [0] * len(bounds)
     shape = len(x), *(b - a for a, b in bounds), x.shape[-1]
-    block = _workspace(xp, "padded", shape, x.dtype)
+    block = workspace(xp, "padded", shape, x.dtype)
     if not inside:
         block[...] = 0
     there, here = [slice(None)], [slice(None)]
@@ -349,28 +317,8 @@ def _columns(xp, windows, groups):
     windows = windows.reshape(*windows.shape[:-1], groups, channels)
     row, tap = range(1 + n), (*range(1 + n, 1 + 2 * n), 2 + 2 * n)
     windows = windows.transpose(1 + 2 * n, *((*row, *tap) if by_row else (*tap, *row)))
-    columns = _workspace(xp, "columns", windows.shape, windows.dtype)
+    columns = workspace(xp, "columns", windows.shape, windows.dtype)
     columns[...] = windows
     if by_row:
         return columns.reshape(groups, rows, depth)
     return columns.reshape(groups, depth, rows).swapaxes(1, 2)
-
-
-# -- layout --------------------------------------------------------------------------------------
-
-
-def channels_last(x):
-    """(N, C, *size) -> (N, *size, C), a view."""
-    return x.transpose(0, *range(2, x.ndim), 1)
-
-
-def channels_first(x):
-    """(N, *size, C) -> (N, C, *size), a view."""
-    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1))
-
-
-def computable(*arrays):
-    """The arrays in float64 if one of them is, else in float32; None stays None."""
-    double = any(a is not None and a.dtype == numpy.float64 for a in arrays)
-    dtype = numpy.float64 if double else numpy.float32
-    return [None if a is None else a.astype(dtype, copy=False) for a in arrays]

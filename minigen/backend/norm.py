@@ -17,6 +17,7 @@ import numpy
 from minigen.backend import array_module, norm_blocks, norm_rows
 
 FEW = 1 << 13  # up to so many elements, the number of array operations is what counts
+KEPT = 1 << 13  # up to so many, the backward keeps what it would compute again
 
 
 def _plain(x):
@@ -64,10 +65,10 @@ def _normalise(x, weight, bias, eps, moments, over):
         return centred
 
     unit = standard()
-    y = unit.copy() if weight is None else unit * weight
+    y = unit.copy("K") if weight is None else unit * weight  # both in the order of x
     if bias is not None:
         y += bias
-    if x.size > FEW:  # on a GPU: memory counts more than doing it again
+    if x.size > KEPT:  # on a GPU: memory counts more than doing it again
         unit = None
 
     def backward(g, needs):
@@ -79,7 +80,8 @@ def _normalise(x, weight, bias, eps, moments, over):
         if needs.x:
             if weight is not None:
                 g, along = g * weight, along * weight
-            dx = g - again * (along.sum(axes, keepdims=True) / size)
+            dx = again * (along.sum(axes, keepdims=True) / size)  # in the order of x
+            xp.subtract(g, dx, out=dx)
             if mean is not None:
                 dx -= g.sum(axes, keepdims=True) / size
             dx *= inverse_std

@@ -20,8 +20,9 @@ from typing import NamedTuple
 
 import numpy
 
-from minigen.backend.conv import channels_first, channels_last
 from minigen.backend.numpy import scratch
+from minigen.backend.rows import LONG, sum_columns, sum_rows
+from minigen.backend.work import channels_first, channels_last
 
 BLOCK = 1 << 17  # elements of each array in a block: 512 kB in float32
 ROW = 1 << 11  # elements of a long row
@@ -126,19 +127,19 @@ class Box:
             upper = there if g is None else g[at]
             to = totals[(slice(None), *(at[:1] if self.last else at))]
             to[0] += self.over_positions(upper)
-            if self.last:
-                to[1] += self.over_positions(numpy.multiply(there, upper, out=work))
-            else:
-                to[1] += numpy.vecdot(there, upper)
+            to[1] += self.over_positions(numpy.multiply(there, upper, out=work))
         return totals
 
     def over_positions(self, block):
         """Sums of a block over its positions: (samples, channels)."""
         n, a, b = block.shape
         if not self.last:
-            return (block.reshape(n * a, b) @ numpy.ones(b, self.dtype)).reshape(n, a)
+            return sum_rows(block.reshape(n * a, b)).reshape(n, a)
         a *= self.repeats
-        return numpy.ones(a, self.dtype) @ block.reshape(n, a, self.channels)
+        block = block.reshape(n, a, self.channels)
+        if a > LONG:
+            return numpy.stack([sum_columns(sample) for sample in block])
+        return numpy.ones(a, self.dtype) @ block
 
     def affine(self, x, scale, shift, pivot, g=None, slope=None):
         """(x - pivot)·scale + shift, plus g·slope if there is g, as an array (N, C, *size)."""

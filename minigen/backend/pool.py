@@ -10,7 +10,7 @@ them back in the same way.
 
 Arguments everywhere: axes, one Axis for each dimension, from `pool_axes`. Memory stays as it comes:
 channels last (the convolutions'), or channels first, where each channel is a sample of its own.
-Read next: windows.py (Axis), conv.py (tiles), resample.py, ../ops/pool.py (the same on tensors).
+Read next: windows.py (Axis), work.py (tiles), resample.py, ../ops/pool.py (the same on tensors).
 """
 
 import functools
@@ -18,8 +18,8 @@ import math
 from itertools import product
 
 from minigen.backend import array_module
-from minigen.backend.conv import channels_first, channels_last, computable, share, tiles
 from minigen.backend.windows import Axis
+from minigen.backend.work import channels_first, channels_last, computable, share, tiles
 
 
 @functools.lru_cache(1024)

@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, quiet
-from minigen.backend.conv import computable, share, tiles
 from minigen.backend.numpy import scratch
 from minigen.backend.pool import move, planes, unplaned
 from minigen.backend.windows import Axis
+from minigen.backend.work import computable, share, tiles
 
 BLOCK = 64  # rows of a matrix product
 
@@ -93,8 +93,10 @@ def _taps(map, i):
     if map.kind == "nearest":  # in float32, as in PyTorch: rounding decides
         columns = numpy.floor(i.astype("float32") * numpy.float32(map.step)).astype(int)
         return columns[:, None], numpy.ones((len(i), 1))
-    if map.kind == "nearest-exact":
-        columns = numpy.floor((i + 0.5) * map.step).astype(int)
+    if map.kind == "nearest-exact":  # in float32 too, in its order
+        half = numpy.float32(0.5)
+        place = (i + half).astype("float32") * numpy.float32(map.step) - half
+        columns = numpy.floor(numpy.maximum(place, 0) + half).astype(int)
         return columns[:, None], numpy.ones((len(i), 1))
     place = i * map.step if map.align_corners else (i + 0.5) * map.step - 0.5
     if map.kind == "linear":

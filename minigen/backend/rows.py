@@ -69,32 +69,32 @@ def total(x, axis=None, keepdims=False):
     known = len(set(axes)) == len(axes) == summed.count("x")  # else NumPy says what is wrong
     if not known or not box.flags.c_contiguous or "x" in summed[first:last]:
         return x.sum(axis, keepdims=keepdims)
-    y = _sum_rows(box.reshape(-1, math.prod(box.shape[last:]))) if last < x.ndim else box
-    y = _sum_columns(y.reshape(math.prod(box.shape[:first]), -1)) if 0 < first < x.ndim else y
+    y = sum_rows(box.reshape(-1, math.prod(box.shape[last:]))) if last < x.ndim else box
+    y = sum_columns(y.reshape(math.prod(box.shape[:first]), -1)) if 0 < first < x.ndim else y
     y = y.reshape([1 if i in axes else x.shape[i] for i in order])
     y = y.transpose([order.index(i) for i in range(x.ndim)])
     return y if keepdims else y.squeeze(tuple(axes))
 
 
-def _sum_rows(x):
+def sum_rows(x):
     """(n, d) -> (n,)"""
     n, d = x.shape
     if d <= LONG:
         return x @ _ones(d, x.dtype)
     whole = d - d % LONG
     parts = x[:, :whole].reshape(n, -1, LONG) @ _ones(LONG, x.dtype)
-    y = _sum_rows(parts)
+    y = sum_rows(parts)
     return y if whole == d else y + x[:, whole:] @ _ones(d - whole, x.dtype)
 
 
-def _sum_columns(x):
+def sum_columns(x):
     """(n, d) -> (d,)"""
     n, d = x.shape
     if n <= LONG:
         return _ones(n, x.dtype) @ x
     whole = n - n % LONG
     parts = _ones(LONG, x.dtype) @ x[:whole].reshape(-1, LONG, d)
-    y = _sum_columns(parts)
+    y = sum_columns(parts)
     return y if whole == n else y + _ones(n - whole, x.dtype) @ x[whole:]
 
 
@@ -123,10 +123,10 @@ def _exponentials(x, shifted, e, least):
     `least`, the more digits a row loses that lies far below the others.
     """
     shift = x.max(keepdims=True)
-    sums = _sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
+    sums = sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
     if not sums.min() >= least:  # also where it is nan
         shift = x.max(1, keepdims=True)
-        sums = _sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
+        sums = sum_rows(np.exp(np.subtract(x, shift, out=shifted), out=e))
     return shift, sums[:, None]
 
 
@@ -233,7 +233,7 @@ def log_softmax_backward(g, log_p, axis):
     g, d = g.reshape(rows.shape), np.empty_like(rows)
     for block in _blocks(rows):
         out = np.exp(rows[block], out=d[block])
-        out *= _sum_rows(g[block])[:, None]
+        out *= sum_rows(g[block])[:, None]
         np.subtract(g[block], out, out=out)
     return d.reshape(log_p.shape)
 

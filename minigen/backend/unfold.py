@@ -13,7 +13,7 @@ import math
 from itertools import product
 
 from minigen.backend import array_module
-from minigen.backend.conv import share
+from minigen.backend.work import share
 
 BLOCK = 1 << 16  # elements of the images that are worked on at a time
 SHARED = 1 << 18  # elements of the columns from which a second thread is of use

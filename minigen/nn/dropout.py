@@ -3,6 +3,8 @@
 Read next: ../ops/sampling.py.
 """
 
+from numbers import Real
+
 from minigen import ops
 from minigen.nn.module import Module
 
@@ -16,8 +18,8 @@ class Dropout(Module):
 
     def __init__(self, p=0.5, *, rng=None):
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1], not {p}")
+        if not isinstance(p, Real) or not 0 <= p <= 1:
+            raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1], not {p!r}")
         self.p = p
         self.rng = rng
 

@@ -1,8 +1,10 @@
 """The embedding layer."""
 
+from numbers import Integral
+
 from minigen import ops
 from minigen.nn import init
-from minigen.nn.module import Module, Parameter
+from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.ops import zeros
 
 
@@ -17,10 +19,13 @@ class Embedding(Module):
         self, num_embeddings, embedding_dim, padding_idx=None, *, rng=None, dtype="float32"
     ):
         super().__init__()
+        check_sizes(self, "num_embeddings", num_embeddings, 0)
+        check_sizes(self, "embedding_dim", embedding_dim, 0)
         if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
+            whole = isinstance(padding_idx, Integral)
+            if not whole or not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(
-                    f"Embedding: padding_idx {padding_idx} is none of the {num_embeddings} ids"
+                    f"Embedding: padding_idx {padding_idx!r} is none of the {num_embeddings} ids"
                 )
             padding_idx %= num_embeddings
         self.num_embeddings = num_embeddings

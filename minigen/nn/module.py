@@ -10,6 +10,8 @@ objects, so that an optimizer keeps hold of what it updates.
 Read next: linear.py (the smallest layer), containers.py, init.py.
 """
 
+from numbers import Integral
+
 from minigen.autograd import assign
 from minigen.backend import to_device
 from minigen.tensor import Tensor
@@ -262,6 +264,17 @@ class Module:
         if below:
             body = f"\n  {body}\n"
         return f"{type(self).__name__}({body})"
+
+
+def check_sizes(layer, name, sizes, least=1):
+    """ValueError unless sizes, a number or a tuple of some, are whole and not below least."""
+    values = sizes if isinstance(sizes, (tuple, list)) else (sizes,)
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) and v >= least for v in values)
+    if not values or not whole:
+        many = " or a tuple of them" if isinstance(sizes, (tuple, list)) else ""
+        raise ValueError(
+            f"{type(layer).__name__}: {name} must be a whole number >= {least}{many}, not {sizes!r}"
+        )
 
 
 def _once(pairs):

@@ -11,7 +11,7 @@ from numbers import Integral
 
 from minigen import ops
 from minigen.autograd import assign
-from minigen.nn.module import Module, Parameter
+from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.ops import ones, zeros
 
 # ---- over the batch, or over each image
@@ -24,6 +24,7 @@ class _ChannelNorm(Module):
 
     def __init__(self, num_features, eps, momentum, affine, tracked, bias, dtype):
         super().__init__()
+        check_sizes(self, "num_features", num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -197,6 +198,8 @@ class GroupNorm(Module):
         self, num_groups, num_channels, eps=1e-5, affine=True, *, bias=True, dtype="float32"
     ):
         super().__init__()
+        check_sizes(self, "num_groups", num_groups)
+        check_sizes(self, "num_channels", num_channels)
         if num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: num_groups {num_groups} must divide num_channels {num_channels}"
@@ -230,6 +233,7 @@ class LocalResponseNorm(Module):
 
     def __init__(self, size, alpha=1e-4, beta=0.75, k=1.0):
         super().__init__()
+        check_sizes(self, "size", size)
         self.size = size
         self.alpha = alpha
         self.beta = beta
@@ -271,6 +275,7 @@ class LayerNorm(Module):
         dtype="float32",
     ):
         super().__init__()
+        check_sizes(self, "normalized_shape", normalized_shape, 0)
         self.normalized_shape = shape = tuple(_sizes(normalized_shape))
         self.eps = eps
         self.elementwise_affine = elementwise_affine
@@ -300,6 +305,7 @@ class RMSNorm(Module):
 
     def __init__(self, normalized_shape, eps=None, elementwise_affine=True, *, dtype="float32"):
         super().__init__()
+        check_sizes(self, "normalized_shape", normalized_shape, 0)
         self.normalized_shape = shape = tuple(_sizes(normalized_shape))
         self.eps = eps
         self.elementwise_affine = elementwise_affine

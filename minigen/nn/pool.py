@@ -6,7 +6,7 @@ Read next: ../ops/pool.py.
 from typing import Any
 
 from minigen import ops
-from minigen.nn.module import Module
+from minigen.nn.module import Module, check_sizes
 
 
 class _MaxPool(Module):
@@ -22,6 +22,7 @@ class _MaxPool(Module):
         ceil_mode=False,
     ):
         super().__init__()
+        check_sizes(self, "kernel_size", kernel_size)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
@@ -84,6 +85,7 @@ class _AvgPool(Module):
         divisor_override=None,
     ):
         super().__init__()
+        check_sizes(self, "kernel_size", kernel_size)
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding = padding

@@ -5,6 +5,7 @@ Read next: ../ops/resample.py.
 
 from minigen import ops
 from minigen.nn.module import Module
+from minigen.ops.resample import MODES
 
 
 class Upsample(Module):
@@ -24,6 +25,10 @@ class Upsample(Module):
         recompute_scale_factor=None,
     ):
         super().__init__()
+        if not isinstance(mode, str) or mode not in MODES:
+            raise ValueError(
+                f"Upsample: mode {mode!r} is not known: use one of {', '.join(MODES)}"
+            )
         self.size = size
         self.scale_factor = scale_factor
         self.mode = mode

@@ -33,7 +33,8 @@ def _reference(query, key, value, attn_mask, is_causal, scale, dropout_p, seed):
     scores = where(allowed, scores, xp.where(some, -math.inf, 0.0).astype(scores.dtype))
     weights = softmax(scores, -1) * some.astype(scores.dtype)
     if dropout_p:
-        kept = attention.dropout_mask(xp, weights.shape, dropout_p, seed)
+        shape = *attention.leading(query, key, value), *weights.shape[-2:]
+        kept = attention.dropout_mask(xp, shape, dropout_p, seed)
         weights = weights * (kept.astype(scores.dtype) * attention.keep_scale(dropout_p))
     return matmul(weights, value)
 
@@ -75,10 +76,10 @@ def scaled_dot_product_attention(
             "multiply query by what takes a gradient, with scale=1.0"
         )
     if attn_mask is not None and attn_mask.dtype.kind != "b" and attn_mask.dtype != query.dtype:
-        attn_mask = cast(attn_mask, query.dtype)
-    return _scaled_dot_product_attention(
-        query, key, value, attn_mask, is_causal, scale, p, seed
-    )
+        # float16 has no -1e9: the scores are float32 there, and so may the mask be
+        attn_mask = cast(attn_mask, "float32" if query.dtype.itemsize == 2 else query.dtype)
+    y = _scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale, p, seed)
+    return y if y.dtype == query.dtype else cast(y, query.dtype)
 
 
 def _check(query, key, value, attn_mask, is_causal):

@@ -69,7 +69,8 @@ def _conv_weight_grad(x, g_up, stride, padding, dilation, groups, kernel):
 def _tuple(function, name, value, n):
     """An option as n whole numbers: one for all dimensions, or one each."""
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
-    if len(values) != n or not all(isinstance(v, Integral) for v in values):
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+    if len(values) != n or not whole:
         raise ValueError(f"{function}: {name} must be a whole number or {n} of them, not {value!r}")
     return values
 

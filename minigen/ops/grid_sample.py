@@ -13,6 +13,7 @@ from numbers import Integral
 
 from minigen.backend import array_module
 from minigen.backend import blend as arrays
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import cast, where
 from minigen.ops.index import index
@@ -119,6 +120,7 @@ def _taps(x, grid, mode, padding_mode, align_corners):
 
 
 def _check_grid(x, grid, mode, padding_mode):
+    check_tensors("grid_sample", x, grid)
     if mode not in ("bilinear", "nearest"):
         raise ValueError(f'grid_sample: mode {mode!r} must be "bilinear" or "nearest"')
     if padding_mode not in ("zeros", "border", "reflection"):
@@ -165,6 +167,9 @@ def affine_grid(theta, size, align_corners=False):
     theta (N, 2, 3), size (N, C, H, W) -> (N, H, W, 2); theta (N, 3, 4), size (N, C, D, H, W)
     -> (N, D, H, W, 3). Coordinates run from -1 to 1 as in grid_sample. ValueError for other shapes.
     """
+    check_tensors("affine_grid", theta)
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"affine_grid: size must be a tuple, (N, C, H, W), not {size!r}")
     size = tuple(size)
     n = len(size) - 2
     if n not in (2, 3) or tuple(theta.shape) != (size[0], n, n + 1):

@@ -11,7 +11,9 @@ from numbers import Integral
 import numpy
 
 from minigen.backend import norm as arrays
-from minigen.backend.conv import computable
+from minigen.backend import quiet, quietly
+from minigen.backend.work import computable
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.norm import as_given, check_eps, check_tensor
@@ -32,13 +34,16 @@ def _normalise(x, shape, weight, bias, eps, centre):
     x, weight, bias = computable(*given)
     box = math.prod(x.shape[: x.ndim - len(shape)]), math.prod(shape)
     flat = [None if v is None else v.reshape(-1) for v in (weight, bias)]
-    y, pull = arrays.row_norm(x.reshape(box), *flat, eps, centre)
+    with quiet():
+        y, pull = arrays.row_norm(x.reshape(box), *flat, eps, centre)
+        y = as_given(y.reshape(x.shape), *given)
 
+    @quietly
     def backward(g, needs):
         dx, *rest = pull(g.astype(x.dtype, copy=False).reshape(box), needs)
         return (None if dx is None else dx.reshape(x.shape), *(v.reshape(shape) for v in rest))
 
-    return as_given(y.reshape(x.shape), *given), backward
+    return y, backward
 
 
 @fused("x", "weight", "bias", reference=_reference)
@@ -82,6 +87,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
     normalized_shape or weight has another; RuntimeError for tensors on different devices.
     Source: Zhang & Sennrich, Root Mean Square Layer Normalization, 2019.
     """
+    check_tensors("rms_norm", x)
     if eps is None:
         eps = float(numpy.finfo("float64" if x.dtype == "float64" else "float32").eps)
     shape = _shape("rms_norm", x, normalized_shape, eps, weight=weight)
@@ -90,6 +96,7 @@ def rms_norm(x, normalized_shape, weight=None, eps=None):
 
 def _shape(function, x, normalized_shape, eps, **given):
     """normalized_shape as a tuple, checked against x and the parameters."""
+    check_tensors(function, x)
     shape = normalized_shape
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not shape or not all(isinstance(size, Integral) for size in shape):

@@ -8,16 +8,18 @@ Read next: layer_norm.py (over features), backend/norm.py (how it is computed), 
 """
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 from minigen.autograd import assign
-from minigen.backend import follow
+from minigen.backend import follow, quiet, quietly
 from minigen.backend import norm as arrays
-from minigen.backend.conv import computable
+from minigen.backend.work import computable
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
 from minigen.ops.reduce import mean
 from minigen.ops.shape import reshape
+from minigen.tensor import Tensor
 
 
 def _per_channel(v, ndim):
@@ -32,9 +34,10 @@ def _affine(x, weight, bias):
 
 def _moments(groups, x, *parameters):
     """The moments of x, in the dtype in which x and the parameters are computed."""
-    found = [None if v is None else v._data for v in (x, *parameters)]
+    found = [getattr(v, "_data", v) for v in (x, *parameters)]
     follow(*found)
-    return arrays.moments(computable(*found)[0], groups)
+    with quiet():
+        return arrays.moments(computable(*found)[0], groups)
 
 
 def as_given(y, *inputs):
@@ -57,8 +60,9 @@ def _batch_reference(x, weight, bias, eps, moments):
 
 @fused("x", "weight", "bias", reference=_batch_reference)
 def _batch_norm(x, weight, bias, eps, moments):
-    y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
-    return as_given(y, x, weight, bias), backward
+    with quiet():
+        y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
+        return as_given(y, x, weight, bias), quietly(backward)
 
 
 def _given_reference(x, mean, scale, bias):
@@ -67,8 +71,9 @@ def _given_reference(x, mean, scale, bias):
 
 @fused("x", "mean", "scale", "bias", reference=_given_reference)
 def _shift_scale(x, mean, scale, bias):
-    y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
-    return as_given(y, x, mean, scale, bias), backward
+    with quiet():
+        y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
+        return as_given(y, x, mean, scale, bias), quietly(backward)
 
 
 def _by_given_statistics(x, mean, variance, weight, bias, eps):
@@ -107,17 +112,25 @@ def batch_norm(
         return _by_given_statistics(x, running_mean, running_var, weight, bias, eps)
     count = math.prod(x.shape) // max(x.shape[1], 1)
     if count < 2:
+        values = "value" if count else "values"
         raise ValueError(
-            f"batch_norm: x {tuple(x.shape)} has {count} value per channel; training needs two"
+            f"batch_norm: x {tuple(x.shape)} has {count} {values} per channel; "
+            "training needs two"
         )
     moments = _moments(None, x, weight, bias)
     if running_mean is not None:
-        _move(running_mean, running_var, moments, count, momentum)
+        _move("batch_norm", running_mean, running_var, moments, count, momentum)
     return _batch_norm(x, weight, bias, eps, moments)
 
 
-def _move(running_mean, running_var, moments, count, momentum):
+def _move(function, running_mean, running_var, moments, count, momentum):
     """The running statistics towards those of these moments, averaged over samples."""
+    for name, v in dict(running_mean=running_mean, running_var=running_var).items():
+        if not isinstance(v, Tensor) or v.dtype.kind not in "fV":
+            kind = v.dtype if isinstance(v, Tensor) else type(v).__name__
+            raise TypeError(f"{function}: {name}, which moves, must be a float tensor, not {kind}")
+    if not isinstance(momentum, Real):
+        raise TypeError(f"{function}: momentum must be a number, not {momentum!r}")
     mean, variance = moments.average()
     unbiased = variance * (count / (count - 1))
     assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
@@ -129,7 +142,7 @@ def _move(running_mean, running_var, moments, count, momentum):
 
 def _group_reference(x, weight, bias, eps, groups, moments):
     samples, channels = x.shape[:2]
-    size = channels // groups * math.prod(x.shape[2:])
+    size = channels // max(groups, 1) * math.prod(x.shape[2:])
     grouped = reshape(x, (samples, groups, size))
     centred = grouped - mean(grouped, 2, True)
     variance = mean(centred * centred, 2, True)  # biased: divides by the count
@@ -139,9 +152,10 @@ def _group_reference(x, weight, bias, eps, groups, moments):
 @fused("x", "weight", "bias", reference=_group_reference)
 def _group_norm(x, weight, bias, eps, groups, moments):
     wide, *parameters = computable(x, weight, bias)
-    moments = arrays.moments(wide, groups) if moments is None else moments
-    y, backward = arrays.normalise(wide, *parameters, eps, moments)
-    return as_given(y, x, weight, bias), backward
+    with quiet():
+        moments = arrays.moments(wide, groups) if moments is None else moments
+        y, backward = arrays.normalise(wide, *parameters, eps, moments)
+        return as_given(y, x, weight, bias), quietly(backward)
 
 
 @composite
@@ -157,7 +171,7 @@ def group_norm(x, num_groups, weight=None, bias=None, eps=1e-5):
     """
     _check("group_norm", x, eps, weight=weight, bias=bias)
     channels = x.shape[1]
-    if not isinstance(num_groups, Integral):
+    if not isinstance(num_groups, Integral) or isinstance(num_groups, bool):
         raise TypeError(f"group_norm: num_groups must be a whole number, not {num_groups!r}")
     if num_groups < 1 or channels % num_groups:
         divisors = [k for k in range(1, channels + 1) if channels % k == 0]
@@ -205,11 +219,12 @@ def instance_norm(
     moments = None
     if running_mean is not None and 0 not in x.shape:
         moments = _moments(x.shape[1], x, weight, bias)
-        _move(running_mean, running_var, moments, count, momentum)
+        _move("instance_norm", running_mean, running_var, moments, count, momentum)
     return _group_norm(x, weight, bias, eps, x.shape[1], moments)
 
 
 def _check(function, x, eps, **given):
+    check_tensors(function, x)
     if x.ndim < 2:
         raise ValueError(f"{function}: x {tuple(x.shape)} must have its channels in dimension 1")
     check_eps(function, eps)
@@ -228,7 +243,7 @@ def _check(function, x, eps, **given):
 
 def check_eps(function, eps):
     """ValueError unless eps is a number of at least 0."""
-    if isinstance(eps, (str, bool)) or not eps >= 0:
+    if not isinstance(eps, Real) or isinstance(eps, bool) or not eps >= 0:
         raise ValueError(f"{function}: eps is added to a variance: at least 0, not {eps!r}")
 
 

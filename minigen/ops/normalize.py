@@ -8,9 +8,9 @@ Read next: layer_norm.py, norm.py (mean and variance).
 import math
 from numbers import Integral, Real
 
-from minigen.backend import array_module
-from minigen.backend.conv import computable
-from minigen.errors import check_dim
+from minigen.backend import array_module, quiet, quietly
+from minigen.backend.work import computable
+from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import abs, cast, clamp, square, where
 from minigen.ops.functions import sqrt
@@ -47,10 +47,12 @@ def _normalize(x, dim, eps):
     xp, given = array_module(x), x
     (x,) = computable(x)
 
-    length = xp.sqrt((x * x).sum(dim, keepdims=True))
-    divisor = xp.maximum(length, eps)
-    y = x / divisor
+    with quiet():
+        length = xp.sqrt((x * x).sum(dim, keepdims=True))
+        divisor = xp.maximum(length, eps)
+        y = x / divisor
 
+    @quietly
     def backward(g, needs):
         # dx = (g - y·Σ g·y) / |x|, and g / eps where eps took the length's place
         dx = y * ((g * y).sum(dim, keepdims=True) * -(length >= eps).astype(x.dtype))
@@ -70,6 +72,7 @@ def normalize(x, p=2.0, dim=1, eps=1e-12):
     dim: a number, a tuple, or None for all. A vector shorter than eps is divided by eps, with
     gradient g / eps. TypeError for a p that is no number, IndexError for a dim that x has not.
     """
+    check_tensors("normalize", x)
     if not isinstance(p, Real) or isinstance(p, bool):
         raise TypeError(f"normalize: p must be a number, the order of the norm, not {p!r}")
     check_eps("normalize", eps)
@@ -91,12 +94,15 @@ def local_response_norm(x, size, alpha=1e-4, beta=0.75, k=1.0):
     shape or a size below 1.
     Source: Krizhevsky, Sutskever & Hinton, ImageNet Classification with Deep CNNs, 2012.
     """
+    check_tensors("local_response_norm", x)
     shape = tuple(x.shape)
     if len(shape) < 3:
         raise ValueError(
             f"local_response_norm: x {shape} must have 3 dimensions or more, (N, C, ...)"
         )
-    if not isinstance(size, Integral) or size < 1:
+    if x.dtype.kind not in "fV":
+        raise TypeError(f"local_response_norm: x must be floating, not {x.dtype}; use x.float()")
+    if not isinstance(size, Integral) or isinstance(size, bool) or size < 1:
         raise ValueError(
             f"local_response_norm: size, a number of channels, must be at least 1, not {size!r}"
         )

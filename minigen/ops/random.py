@@ -9,6 +9,7 @@ Read next: sampling.py (dropout, draws from given probabilities), nn/init.py (in
 
 import hashlib
 import math
+from numbers import Integral, Real
 
 import numpy
 
@@ -44,16 +45,21 @@ class Generator:
 
     def normal(self, shape, mean=0.0, std=1.0, dtype=None):
         """Gaussian numbers.   shape: tuple or int -> Tensor"""
-        return self._floats(self._rng.standard_normal, shape, dtype, std, mean)
+        return self._floats("normal", self._rng.standard_normal, shape, dtype, std, mean)
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
-        return self._floats(self._rng.random, shape, dtype, high - low, low)
+        x = self._floats("uniform", self._rng.random, shape, dtype, high - low, low)
+        kind = x.dtype.type  # rounding may reach high: the last number below it stands for that
+        return x.clamp(max=numpy.nextafter(kind(high), kind(low))) if high > low else x
 
-    def _floats(self, draw, shape, dtype, scale, shift):
+    def _floats(self, function, draw, shape, dtype, scale, shift):
         """draw's numbers times scale plus shift; NumPy draws float32 and float64, no others."""
         dtype = numpy.dtype(dtype or FLOAT)
-        x = numpy.asarray(draw(shape, dtype=dtype if dtype == numpy.float64 else FLOAT))
+        if dtype.kind not in "fV":
+            raise TypeError(f"{function}: dtype must be floating, not {dtype}; randint draws int64")
+        shape, drawn = _shape(function, shape), dtype if dtype == numpy.float64 else FLOAT
+        x = numpy.asarray(draw(shape, dtype=drawn))
         if scale != 1:
             x *= x.dtype.type(scale)
         if shift != 0:
@@ -62,12 +68,19 @@ class Generator:
 
     def randint(self, low, high, shape):
         """Whole numbers in [low, high), int64.   ValueError if the range is empty"""
+        if not (isinstance(low, Integral) and isinstance(high, Integral)):
+            raise TypeError(
+                f"randint: low and high must be whole numbers, not {low!r} and {high!r} (the order "
+                "is low, high, shape)"
+            )
         if high <= low:
             raise ValueError(f"randint: [{low}, {high}) is empty")
-        return self._placed(self._rng.integers(low, high, shape))
+        return self._placed(self._rng.integers(low, high, _shape("randint", shape)))
 
     def permutation(self, n):
         """0 ... n-1 in random order, int64."""
+        if not _is_size(n):
+            raise ValueError(f"permutation: n must be a whole number >= 0, not {n!r}")
         return self._placed(self._rng.permutation(n))
 
     def keep_mask(self, shape, p):
@@ -97,7 +110,12 @@ class Generator:
         }
 
     def load_state_dict(self, state):
-        """Continue where the generator that gave this state stood."""
+        """Continue where the generator that gave this state stood. ValueError for another dict."""
+        if lacking := {"seed", "words", "has_uint32", "uinteger"} - {*state}:
+            raise ValueError(
+                "Generator.load_state_dict: expected what state_dict() gives; "
+                f"{', '.join(sorted(lacking))} missing"
+            )
         self.manual_seed(state["seed"])
         self._rng.bit_generator.state = {
             "bit_generator": "SFC64",
@@ -132,6 +150,20 @@ def manual_seed(seed):
     return default_generator()
 
 
+def _is_size(n):
+    return isinstance(n, Integral) and not isinstance(n, bool) and n >= 0
+
+
+def _shape(function, shape):
+    """A shape, given as a tuple or one number, as a tuple."""
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(map(_is_size, sizes)):
+        raise ValueError(
+            f"{function}: shape must be a whole number >= 0 or a tuple of them, not {shape!r}"
+        )
+    return sizes
+
+
 def _generator(function, rng, device):
     """rng, or the device's default generator. TypeError for a seed in its place."""
     if rng is None:
@@ -144,7 +176,9 @@ def _generator(function, rng, device):
 
 
 def _probability(function, name, p):
-    """p. ValueError unless 0 <= p <= 1."""
+    """p. TypeError for what is no number, ValueError unless 0 <= p <= 1."""
+    if not isinstance(p, Real):
+        raise TypeError(f"{function}: {name} is a probability, a number in [0, 1], not {p!r}")
     if not 0 <= p <= 1:
         raise ValueError(f"{function}: {name} is a probability, {p} is not in [0, 1]")
     return p

@@ -9,6 +9,7 @@ import math
 from numbers import Integral, Real
 
 from minigen.backend import resample as arrays
+from minigen.errors import check_tensors
 from minigen.ops._define import composite, primitive
 
 
@@ -20,6 +21,7 @@ def resample(x, maps):
 
 def check_image(function, x, n):
     """x must be a batch of images (ValueError), of n dimensions that hold floats (TypeError)."""
+    check_tensors(function, x)
     if x.ndim != n + 2:
         expected = "(N, C, " + {1: "L", 2: "H, W", 3: "D, H, W"}[n] + ")"
         hint = "; a single sample needs x.unsqueeze(0)" if x.ndim == n + 1 else ""
@@ -38,7 +40,7 @@ def area_maps(size, sizes):
     return tuple([arrays.Map("area", n, m, n / m) for n, m in pairs])
 
 
-_KINDS = {
+MODES = {
     "nearest": ("nearest", (1, 2, 3)),
     "nearest-exact": ("nearest-exact", (1, 2, 3)),
     "linear": ("linear", (1,)),
@@ -50,16 +52,17 @@ _KINDS = {
 
 
 def _check_mode(mode, x, align_corners, antialias):
-    if mode not in _KINDS:
-        raise ValueError(f"interpolate: mode {mode!r} is not known: use one of {', '.join(_KINDS)}")
+    check_tensors("interpolate", x)
+    if not isinstance(mode, str) or mode not in MODES:
+        raise ValueError(f"interpolate: mode {mode!r} is not known: use one of {', '.join(MODES)}")
     n = x.ndim - 2
     if n not in (1, 2, 3):
         raise ValueError(
             f"interpolate: x {tuple(x.shape)} must have 3, 4 or 5 dimensions, (N, C, *size)"
         )
-    kind, dimensions = _KINDS[mode]
+    kind, dimensions = MODES[mode]
     if n not in dimensions:
-        fitting = [name for name, (other, dims) in _KINDS.items() if other == kind and n in dims]
+        fitting = [name for name, (other, dims) in MODES.items() if other == kind and n in dims]
         instead = f'; use "{fitting[0]}"' if fitting else ""
         raise ValueError(
             f'interpolate: mode "{mode}" is for {dimensions[0] + 2} dimensions, x '
@@ -82,7 +85,9 @@ def _sizes(x, size, scale_factor, recompute_scale_factor):
         raise ValueError("interpolate: give either size or scale_factor")
     name, numbers = ("size", Integral) if size is not None else ("scale_factor", Real)
     values = tuple(given) if isinstance(given, (tuple, list)) else (given,) * n
-    right = all(isinstance(v, numbers) and 0 < v < math.inf for v in values)
+    right = all(
+        isinstance(v, numbers) and not isinstance(v, bool) and 0 < v < math.inf for v in values
+    )
     if len(values) != n or not right:
         what = "whole number" if size is not None else "number"
         raise ValueError(

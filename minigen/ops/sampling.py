@@ -6,17 +6,18 @@ Read next: random.py (generators), attention.py (which has a dropout of its own)
 """
 
 import math
-from numbers import Integral
+from numbers import Integral, Real
 
 from minigen.backend import array_module, follow, quiet
-from minigen.errors import check_dim
+from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.random import _generator, _probability
 from minigen.ops.softmax import softmax
-from minigen.tensor import wrap
+from minigen.tensor import Tensor, wrap
 
 
 def _floats(function, name, x):
+    check_tensors(function, x)
     if x.dtype.kind not in "fV":
         raise TypeError(f"{function}: {name} must be floats, not {x.dtype}; use .float()")
 
@@ -27,19 +28,22 @@ def _floats(function, name, x):
 @primitive(lambda g, kept, scale: _drop(g, kept, scale))
 def _drop(x, kept, scale):
     """x·kept·scale."""
-    y = x * kept
-    y *= scale
+    with quiet():
+        y = x * kept
+        y *= scale
     return y
 
 
-def _dropped(function, x, p, training, rng, shape):
-    """x with what a mask of the shape does not keep set to zero."""
+def _dropped(function, x, p, training, rng, shape=None):
+    """x with what a mask of the shape, x's own if None, does not keep set to zero."""
+    check_tensors(function, x)
     _probability(function, "p", p)
     if not training or p == 0:
         return x
     _floats(function, "x", x)
     if p == 1:
         return x * 0
+    shape = x.shape if shape is None else shape
     kept = _generator(function, rng, x.device).keep_mask(shape, p).to(x.device)
     return _drop(x, kept, 1 / (1 - p))
 
@@ -50,7 +54,7 @@ def dropout(x, p=0.5, training=True, *, rng=None):
 
     ValueError unless 0 <= p <= 1. Source: Srivastava et al., JMLR 2014.
     """
-    return _dropped("dropout", x, p, training, rng, x.shape)
+    return _dropped("dropout", x, p, training, rng)
 
 
 @composite
@@ -60,6 +64,7 @@ def dropout2d(x, p=0.5, training=True, *, rng=None):
     x (N, C, ...): neighbours in a picture tell the same, so single elements would not be missed.
     ValueError unless 0 <= p <= 1. Source: Tompson et al., CVPR 2015.
     """
+    check_tensors("dropout2d", x)
     if x.ndim < 3:
         raise ValueError(
             f"dropout2d: x {tuple(x.shape)} must be (N, C, ...) with at least 3 dimensions; "
@@ -79,7 +84,7 @@ def bernoulli(x, *, rng=None):
     ValueError unless all of x lies in [0, 1].
     """
     _floats("bernoulli", "x", x)
-    p = x._data
+    p = getattr(x, "_data", x)
     follow(p)
     if p.size and not bool(((p >= 0) & (p <= 1)).all()):
         raise ValueError(
@@ -104,12 +109,14 @@ def multinomial(x, num_samples, replacement=False, *, rng=None):
         raise ValueError(
             f"multinomial: x {tuple(x.shape)} must be (C) or (rows, C) with C >= 1 weights"
         )
-    if not isinstance(num_samples, Integral) or num_samples < 1:
+    counts = isinstance(num_samples, Integral) and not isinstance(num_samples, bool)
+    if not counts or num_samples < 1:
         raise ValueError(
             f"multinomial: num_samples must be a whole number >= 1, not {num_samples!r}"
         )
-    xp = array_module(x._data)
-    weights = x._data.astype("float64").reshape(-1, x.shape[-1])
+    given = getattr(x, "_data", x)
+    xp = array_module(given)
+    weights = given.astype("float64").reshape(-1, x.shape[-1])
     _check_weights(weights, num_samples, replacement)
     shape = (len(weights), num_samples if replacement else weights.shape[1])
     u = _generator("multinomial", rng, x.device).uniform(shape, dtype="float64").to(x.device)._data
@@ -173,15 +180,15 @@ def gumbel_softmax(logits, tau=1, hard=False, dim=-1, *, rng=None):
     the gradient of the soft one (straight-through). ValueError unless tau > 0.
     Source: Jang et al., 2017; Maddison et al., 2017.
     """
-    if not tau > 0:
-        raise ValueError(f"gumbel_softmax: tau is a temperature, > 0, not {tau}")
-    axis = check_dim("gumbel_softmax", dim, logits.ndim)
+    if not isinstance(tau, (Real, Tensor)) or not tau > 0:
+        raise ValueError(f"gumbel_softmax: tau is a temperature, > 0, not {tau!r}")
     _floats("gumbel_softmax", "logits", logits)
+    axis = check_dim("gumbel_softmax", dim, logits.ndim)
     if logits.ndim and not logits.shape[axis]:
         raise ValueError(
             f"gumbel_softmax: logits {tuple(logits.shape)} have no categories along dim {dim}"
         )
-    xp = array_module(logits._data)
+    xp = array_module(getattr(logits, "_data", logits))
     u = _generator("gumbel_softmax", rng, logits.device).uniform(logits.shape).to(logits.device)
     u = xp.maximum(u._data, 2.0**-32)  # log(0) would be -inf
     noise = -xp.log(-xp.log(u))
