@@ -123,6 +123,19 @@ def test_whole_numbers_stay_what_they_are():
             assert y.dtype == dtype and y.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("g", [inf, -inf, nan])
+@pytest.mark.parametrize(
+    "step",
+    [ops.sign, ops.floor, ops.ceil, ops.round, lambda x: x**0, lambda x: x ** ops.zeros_like(x),
+     lambda x: ops.maximum(x, 9.0), lambda x: ops.minimum(x, -9.0)],
+)  # fmt: skip
+def test_what_is_flat_stops_every_gradient(step, g):
+    x = Tensor(np.array([-1.5, 0, 2.5], "float32")).requires_grad_()
+    for recording in (False, True):
+        (dx,) = grad(step(x), x, Tensor(np.full(3, g, "float32")), create_graph=recording)
+        assert dx.tolist() == [0, 0, 0]
+
+
 # ---- where
 
 

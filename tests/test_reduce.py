@@ -106,6 +106,14 @@ def test_float16_sums_are_made_in_float32():
     assert ops.std(wide, correction=0).item() == ops.norm(wide).item() / 2 == 300
 
 
+def test_float16_shares_among_more_ties_than_it_counts():
+    x = Tensor(np.ones(70_000, "float16")).requires_grad_()
+    for f in (ops.amax, ops.amin, lambda x: ops.norm(x, inf)):
+        (dx,) = grad(f(x), x, Tensor(np.array(7e3, "float16")))
+        assert dx.dtype == "float16"
+        np.testing.assert_allclose(dx.numpy(), 0.1, rtol=1e-3)
+
+
 # ---- softmax
 
 
@@ -186,6 +194,13 @@ def test_norms_do_not_overflow(p, scale):
     slope = gradient(lambda x: ops.norm(x, p, 1), scaled)  # that of x: the scale goes away
     expected = gradient(lambda x: ops.norm(x, p, 1), x.astype("float64"))
     np.testing.assert_allclose(slope, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("p", [1.5, 2, 3, inf, -1])
+def test_small_norms_in_float16_have_a_gradient(p):
+    x = np.array([3e-6, -4e-6], "float16")
+    expected = gradient(lambda x: ops.norm(x, p), x.astype("float64"))
+    np.testing.assert_allclose(gradient(lambda x: ops.norm(x, p), x), expected, rtol=0.05)
 
 
 def gradient(f, x):

@@ -314,13 +314,17 @@ def logaddexp(a, b):
 
 
 def relu_gradient(g, y):
-    """g where y > 0, else 0; y is max(x, 0)."""
-    if type(y) is not np.ndarray or y.size <= FEW or g.dtype != y.dtype:
-        return g * (y > 0)
-    bits = f"i{y.itemsize}"  # which are positive, as an integer, where y is as a float
-    d = np.clip(y.view(bits), 0, 1)
+    """g where y > 0 or nan, else 0, for any g; y is max(x, 0)."""
+    if type(g) is not np.ndarray:
+        return where(y == 0, 0.0, g)
+    if g.size <= FEW:
+        d = g.copy("K")
+        d[y == 0] = 0
+        return d
+    bits = f"i{g.itemsize}"  # by arithmetic on bits, as in `where`
+    d = (y != 0).astype(bits)
     d *= g.view(bits)
-    return d.view(y.dtype)
+    return d.view(g.dtype)
 
 
 def leaky(x, slope):
