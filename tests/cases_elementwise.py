@@ -120,12 +120,12 @@ MORE = [
                   second=[inf, -inf, 0])],
     ),
     elementwise(
-        "lerp", ops.lerp, lerp, inputs=3,
+        "lerp", ops.lerp, lerp, inputs=3, gives="float",
         kinks=[at([1.0, 1.0, 1.0], [3.0, 3.0, 3.0], [0.0, 1.0, 0.5], y=[1, 3, 2],
                   grads=([1, 0, 0.5], [0, 1, 0.5], [2, 2, 2]), second=[0, 0, 0])],
     ),
     elementwise(
-        "lerp", lambda x, end, weight: ops.lerp(x, end, weight), lerp, inputs=2,
+        "lerp", lambda x, end, weight: ops.lerp(x, end, weight), lerp, inputs=2, gives="float",
         options=[dict(weight=w) for w in (0.3, 0.8, 2, 0.0)],
         kinks=[at([0.1], [0.3], weight=1.0, y=[0.3], grads=([0], [1]))],
     ),

@@ -82,8 +82,8 @@ def abs(x):
 
 @primitive(lambda g, x: g * (2 * x))
 def square(x):
-    """x²."""
-    return x * x
+    """x²; booleans give int64."""
+    return x * x if x.dtype.kind != "b" else x.astype("int64")
 
 
 @primitive(lambda g: zero(g))
@@ -110,7 +110,11 @@ def reciprocal(x):
     lambda g, x, end: g * (end - x),
 )
 def lerp(x, end, weight):
-    """x + weight·(end - x): x for weight 0, end for weight 1.   weight: a number or a tensor"""
+    """x + weight·(end - x): x for weight 0, end for weight 1.   weight: a number or a tensor
+
+    Integers give float32.
+    """
+    x, end, weight = arrays.real(x), arrays.real(end), arrays.real(weight)
 
     def from_x():
         return x + weight * (end - x)
@@ -141,7 +145,7 @@ def xlogy(x, other):
     """
     xp = array_module(x, other)
     with quiet():  # log(0), 0·inf
-        y = x * xp.log(other)
+        y = x * xp.log(arrays.real(other))
     return arrays.where((x == 0) & (other == other), 0, y)
 
 
@@ -239,6 +243,10 @@ def clamp(x, min=None, max=None):
     return array_module(x).clip(x, min, max)
 
 
+_BOOL = numpy.dtype("bool")
+_VALUES = numpy.ndarray, float, int, bool
+
+
 @primitive(
     None,
     lambda g, condition: where(condition, g, 0.0),
@@ -246,10 +254,14 @@ def clamp(x, min=None, max=None):
 )
 def where(condition, a, b):
     """a where condition holds, else b.   The branch not taken gets gradient 0, nan or not."""
-    if getattr(condition, "dtype", numpy.bool_) != numpy.bool_:
-        raise TypeError(
-            f"where: the condition must be boolean, not {condition.dtype}; compare first"
-        )
+    if condition.__class__ is not bool and getattr(condition, "dtype", None) != _BOOL:
+        given = getattr(condition, "dtype", None) or repr(condition)
+        raise TypeError(f"where: the condition must be boolean, not {given}; compare first")
+    for value in (a, b):
+        usual = value.__class__ in _VALUES or hasattr(value, "dtype")
+        if not usual and not isinstance(value, numbers.Real):
+            given = "None" if value is None else f"{type(value).__name__} {value!r}"
+            raise TypeError(f"where: {given} is not a tensor, array or number")
     return arrays.where(condition, a, b)
 
 
