@@ -120,12 +120,12 @@ MORE = [
                   second=[inf, -inf, 0])],
     ),
     elementwise(
-        "lerp", ops.lerp, lerp, inputs=3,
+        "lerp", ops.lerp, lerp, inputs=3, gives="float",
         kinks=[at([1.0, 1.0, 1.0], [3.0, 3.0, 3.0], [0.0, 1.0, 0.5], y=[1, 3, 2],
                   grads=([1, 0, 0.5], [0, 1, 0.5], [2, 2, 2]), second=[0, 0, 0])],
     ),
     elementwise(
-        "lerp", lambda x, end, weight: ops.lerp(x, end, weight), lerp, inputs=2,
+        "lerp", lambda x, end, weight: ops.lerp(x, end, weight), lerp, inputs=2, gives="float",
         options=[dict(weight=w) for w in (0.3, 0.8, 2, 0.0)],
         kinks=[at([0.1], [0.3], weight=1.0, y=[0.3], grads=([0], [1]))],
     ),
@@ -183,7 +183,8 @@ CHOOSING = [
     elementwise(
         "maximum", ops.maximum, np.maximum, apart, apart,
         # ties share the gradient equally
-        kinks=[at([1.0, 1.0], [1.0, 3.0], y=[1, 3], grads=([0.5, 0], [0.5, 1]), second=[0, 0])],
+        kinks=[at([1.0, 1.0, nan], [1.0, 3.0, 1.0], y=[1, 3, nan],
+                  grads=([0.5, 0, 1], [0.5, 1, 1]), second=[0, 0, 0])],
     ),
     elementwise(
         "minimum", ops.minimum, np.minimum, apart, apart,
@@ -200,9 +201,23 @@ CHOOSING = [
             at([0.0, 3.0], min=2.0, max=1.0, y=[1, 1], grads=([0, 0],)),
         ],
     ),
-    elementwise(  # limits may be tensors, which get no gradient
+    elementwise(
         "clamp", lambda x, low: ops.clamp(x, low, 1.5), lambda x, low: np.clip(x, low, 1.5),
+        apart, apart,
+    ),
+    elementwise(
+        "clamp", lambda x, high: ops.clamp(x, -0.5, high), lambda x, high: np.clip(x, -0.5, high),
         apart, below(2),
+    ),
+    elementwise(
+        "clamp", lambda x, low, high: ops.clamp(x, low, high), np.clip, apart, apart, below(2),
+        kinks=[  # ties go to x; where the limits cross, the upper one is met
+            at([0.0, 1.0, 2.0, 3.0, 4.0], [1.0] * 5, [3.0] * 5, y=[1, 1, 2, 3, 3],
+               grads=([0, 1, 1, 1, 0], [1, 0, 0, 0, 0], [0, 0, 0, 0, 1]), second=[0] * 5),
+            at([0.0, 1.5, 3.0], [2.0] * 3, [1.0] * 3, y=[1, 1, 1],
+               grads=([0, 0, 0], [0, 0, 0], [1, 1, 1])),
+            at([0.0, 1.0], [1.0, 1.0], [1.0, 1.0], y=[1, 1], grads=([0, 1], [0, 0], [0, 0])),
+        ],
     ),
     elementwise(
         "where", ops.where, np.where, mask, normal, inputs=3, linear=(1, 2),

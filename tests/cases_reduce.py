@@ -18,6 +18,7 @@ DIMS = [
     run((2, 3), dim=-1, keepdim=True),
     run((2, 1, 3), dim=(0, -1)),
     run((2, 3, 2), dim=(2, 1), keepdim=True),
+    run((2, 3), dim=np.int64(1)),
     run((2, 3), dim=()),
     run((2, 3), dim=None, keepdim=True),
     run(()),

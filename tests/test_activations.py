@@ -22,6 +22,7 @@ from minigen.autograd import grad
 from minigen.backend import elementwise
 from minigen.tensor import Tensor
 
+inf, nan = math.inf, math.nan
 ROWS = [case for case in formulas.ACTIVATIONS if case.elementwise]
 CALLS = [(case, run.options) for case in ROWS for run in (case.runs[0], *case.runs[5:])]
 CALLS += [(case, {}) for case in FUNCTIONS if case.name == "sigmoid"]
@@ -105,12 +106,23 @@ def test_channels_last_memory_stays_so(case, options, size):
 
 def test_few_and_many_meet():
     """One element more, and another way is taken: the numbers must not jump."""
-    x = np.random.default_rng(0).normal(scale=3, size=elementwise.BLOCK + 9).astype("float32")
+    x, g = np.random.default_rng(0).normal(scale=3, size=(2, elementwise.BLOCK + 9)).astype("f")
     for case, options in CALLS:
-        whole = value_and_slope(case, options, x)
+        whole = value_and_slope(case, options, x, g)
         for n in (elementwise.FEW, elementwise.FEW + 1, elementwise.BLOCK):
-            for a, b in zip(whole, value_and_slope(case, options, x[:n]), strict=True):
+            for a, b in zip(whole, value_and_slope(case, options, x[:n], g[:n]), strict=True):
                 np.testing.assert_allclose(a[:n], b, rtol=1e-6, atol=1e-6, err_msg=case.name)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("size", [7, elementwise.FEW + 1])
+def test_relu_chooses_gradients_whatever_they_are(size, dtype):
+    x = np.resize(np.array([-1, 0, -0.0, nan, -nan, 2, inf], dtype), size)
+    g = np.resize(np.array([inf, nan, -inf, 1.5, -2, -inf, nan, -0.0], dtype), size)
+    relu = next(case for case in ROWS if case.name == "relu")
+    _, slope = value_and_slope(relu, {}, x, g)
+    np.testing.assert_array_equal(slope, np.where(x <= 0, 0, g))
+    assert slope.dtype == dtype
 
 
 # ---- the fit behind the exact gelu and erf in float32

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import pytest
+from cases_functions import FUNCTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
@@ -123,6 +124,49 @@ def test_whole_numbers_stay_what_they_are():
             assert y.dtype == dtype and y.tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("case", [c for c in FUNCTIONS if c.gives == "float"], ids=lambda c: c.name)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+def test_small_integers_have_the_digits_of_float32(case, dtype):
+    """NumPy would compute in float16, where exp(12) is infinite."""
+    x = np.array([12, 1, 7, 1, 100], dtype)
+    xs = [x, x[::-1].copy()][: case.inputs]
+    with np.errstate(all="ignore"):
+        expected = case.numpy(*[x.astype("float64") for x in xs]).astype("float32")
+        y = case.fn(*[Tensor(x) for x in xs])
+    assert y.dtype == "float32"
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-6)
+
+
+def test_differences_of_integers_do_not_wrap_around():
+    a, b = (Tensor(np.array(v, "uint8")) for v in ([5, 3, 0], [3, 7, 255]))
+    assert ops.lerp(a, b, 0.5).tolist() == [4, 5, 127.5]
+    assert ops.lerp(b, a, Tensor(np.array(1, "uint8"))).tolist() == [5, 3, 0]
+    np.testing.assert_allclose(ops.logaddexp(a, b).numpy(), np.logaddexp(*map(np.float64, (a, b))))
+    assert ops.softsign(Tensor(np.array([127, -128], "int8"))).numpy() == pytest.approx(
+        [127 / 128, -128 / 129]
+    )
+    logs = ops.xlogy(Tensor(np.array([12, 3], "uint8")), Tensor(np.array([12, 100], "uint8")))
+    np.testing.assert_allclose(logs.numpy(), [12 * math.log(12), 3 * math.log(100)], rtol=1e-6)
+
+
+def test_squares_of_booleans_are_counted():
+    y = ops.square(Tensor(np.array([True, False])))
+    assert y.dtype == "int64" and y.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("g", [inf, -inf, nan])
+@pytest.mark.parametrize(
+    "step",
+    [ops.sign, ops.floor, ops.ceil, ops.round, lambda x: x**0, lambda x: x ** ops.zeros_like(x),
+     lambda x: ops.maximum(x, 9.0), lambda x: ops.minimum(x, -9.0)],
+)  # fmt: skip
+def test_what_is_flat_stops_every_gradient(step, g):
+    x = Tensor(np.array([-1.5, 0, 2.5], "float32")).requires_grad_()
+    for recording in (False, True):
+        (dx,) = grad(step(x), x, Tensor(np.full(3, g, "float32")), create_graph=recording)
+        assert dx.tolist() == [0, 0, 0]
+
+
 # ---- where
 
 
@@ -162,6 +206,16 @@ def test_where_is_numpys_bit_by_bit(drawn):
     actual = elementwise.where(*drawn)
     assert actual.dtype == expected.dtype and actual.shape == expected.shape
     assert actual.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("size", [3, 16 * elementwise.FEW])
+def test_where_takes_numbers_in_the_dtype_of_the_array(size):
+    x, condition = Tensor(np.ones(size, "uint8")), Tensor(np.arange(size) > 0)
+    for y in (ops.where(condition, 200, x), ops.where(True, 200, x)):
+        assert y.dtype == "uint8" and y[-1].item() == 200
+    for wrong in (300, -1):
+        with pytest.raises((OverflowError, ValueError), match="out of bounds for uint8"):
+            ops.where(condition, x, wrong)
 
 
 def test_where_leaves_its_arguments_alone():

@@ -106,6 +106,14 @@ def test_float16_sums_are_made_in_float32():
     assert ops.std(wide, correction=0).item() == ops.norm(wide).item() / 2 == 300
 
 
+def test_float16_shares_among_more_ties_than_it_counts():
+    x = Tensor(np.ones(70_000, "float16")).requires_grad_()
+    for f in (ops.amax, ops.amin, lambda x: ops.norm(x, inf)):
+        (dx,) = grad(f(x), x, Tensor(np.array(7e3, "float16")))
+        assert dx.dtype == "float16"
+        np.testing.assert_allclose(dx.numpy(), 0.1, rtol=1e-3)
+
+
 # ---- softmax
 
 
@@ -148,6 +156,13 @@ def test_softmax_of_hard_rows(monkeypatch, name, dtype):
         np.testing.assert_allclose(dx, expected, rtol=16 * eps, atol=16 * eps)
 
 
+def test_logsumexp_of_rows_far_apart_that_share_a_block():
+    x = np.random.default_rng(0).standard_normal((80, 64)).astype("float32")
+    x[::2] += 60
+    expected = np.log(np.exp(x.astype("float64")).sum(1))
+    np.testing.assert_allclose(ops.logsumexp(Tensor(x), 1).numpy(), expected, rtol=2e-7, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 def test_a_fully_masked_row_is_nan_and_its_neighbours_are_not(fast):
     x = Tensor(np.array([[-inf, -inf], [0, 0], [1, inf], [3, nan]], "float32")).requires_grad_()
@@ -186,6 +201,13 @@ def test_norms_do_not_overflow(p, scale):
     slope = gradient(lambda x: ops.norm(x, p, 1), scaled)  # that of x: the scale goes away
     expected = gradient(lambda x: ops.norm(x, p, 1), x.astype("float64"))
     np.testing.assert_allclose(slope, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("p", [1.5, 2, 3, inf, -1])
+def test_small_norms_in_float16_have_a_gradient(p):
+    x = np.array([3e-6, -4e-6], "float16")
+    expected = gradient(lambda x: ops.norm(x, p), x.astype("float64"))
+    np.testing.assert_allclose(gradient(lambda x: ops.norm(x, p), x), expected, rtol=0.05)
 
 
 def gradient(f, x):
@@ -355,6 +377,18 @@ def test_quantiles_are_numpys(shape, data, how, seed):
     (dx,) = pull(Tensor(np.ones(y.shape)))  # y is a mean of elements: the weights sum to 1 ...
     np.testing.assert_allclose(dx.numpy().sum(), y.numpy().size)
     np.testing.assert_allclose(np.vdot(dx.numpy(), x), y.numpy().sum(), atol=1e-12)  # and give y
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # inf - inf
+def test_quantiles_between_infinities():
+    def at(q, *x):
+        return ops.quantile(Tensor(np.array(x)), q).item()
+
+    assert at(0.25, -inf, inf, 1) == at(0.1, -inf, inf, 1) == at(0.4, -inf, inf, 1) == -inf
+    assert at(0.75, -inf, inf, 1) == at(0.6, -inf, inf, 1) == at(0.75, 1, inf, inf) == inf
+    assert at(0.5, -inf, inf, 1) == 1 and at(0.0, -inf, inf) == -inf and at(1, -inf, inf) == inf
+    assert math.isnan(at(0.5, -inf, inf))
+    assert at(0.7, 0.1, 0.1, 0.1) == 0.1
 
 
 def test_a_quantile_in_float32_has_the_rank_that_it_means():

@@ -7,8 +7,8 @@ unless d is None, and works in the buffers that follow. Few elements are one blo
 the whole array.
 
 Invariants. y and d have x's order of memory (channels-last stays so) and its dtype. What is neither
-float32 nor float64 is computed in float32: d stays that, and so does the y of integers. Nothing
-warns.
+float32 nor float64 is computed in float32: d stays that, and so does the y of integers. Many
+elements never warn; of few, NumPy says what it finds (0·inf): silence would take a microsecond.
 Read next: numpy.py (scratch), ../ops/activations.py (who uses it).
 """
 
@@ -139,6 +139,21 @@ def _phi(xp, x, out, u):
     else:
         out[...] = backend.erfc(x * -math.sqrt(0.5))  # keeps its digits where Φ is near 0
         out *= 0.5
+
+
+# ---- integers
+
+
+def evaluate(name, x):
+    """The function of that name, of NumPy or CuPy, which take float16 for integers of a byte."""
+    if type(x) is np.ndarray and x.itemsize > 1:
+        return getattr(np, name)(x)
+    return getattr(array_module(x), name)(real(x))
+
+
+def real(x):
+    """x, or as float32 if it has integers, whose differences may wrap around, or booleans."""
+    return x.astype("float32") if hasattr(x, "dtype") and x.dtype.kind in "biu" else x
 
 
 # ---- functions; derivative: whether d is wanted
@@ -307,20 +322,24 @@ def _elu(xp, x, y, d, t, alpha, scale, input_scale):
 
 def logaddexp(a, b):
     """log(exp(a) + exp(b)), without overflow."""
-    xp = array_module(a, b)
+    xp, a, b = array_module(a, b), real(a), real(b)
     with quiet():
         distance = xp.abs(a - b)  # nan between equal infinities; fmin takes 0 instead
         return xp.maximum(a, b) + xp.log1p(xp.exp(xp.fmin(-distance, 0)))
 
 
 def relu_gradient(g, y):
-    """g where y > 0, else 0; y is max(x, 0)."""
-    if type(y) is not np.ndarray or y.size <= FEW or g.dtype != y.dtype:
-        return g * (y > 0)
-    bits = f"i{y.itemsize}"  # which are positive, as an integer, where y is as a float
-    d = np.clip(y.view(bits), 0, 1)
+    """g where y > 0 or nan, else 0, for any g; y is max(x, 0)."""
+    if type(g) is not np.ndarray:
+        return where(y == 0, 0.0, g)
+    if g.size <= FEW:
+        d = g.copy("K")
+        d[y == 0] = 0
+        return d
+    bits = f"i{g.itemsize}"  # by arithmetic on bits, as in `where`
+    d = (y != 0).astype(bits)
     d *= g.view(bits)
-    return d.view(y.dtype)
+    return d.view(g.dtype)
 
 
 def leaky(x, slope):
@@ -346,6 +365,10 @@ def where(condition, a, b):
     arrays are chosen from by arithmetic on their bits instead.
     """
     xp = array_module(condition, a, b)
+    if a.__class__ is int or b.__class__ is int:
+        a, b = _fitting(a, b), _fitting(b, a)
+    if condition.__class__ is bool:
+        condition = xp.asarray(condition)
     if xp is not np or type(condition) is not np.ndarray or condition.size <= 8 * FEW:
         return xp.where(condition, a, b)
     dtype = np.result_type(a, b)
@@ -360,6 +383,13 @@ def where(condition, a, b):
         return _into(chosen, np.multiply, a).view(dtype)
     chosen = _into(chosen, np.multiply, a ^ b)
     return _into(chosen, np.bitwise_xor, b).view(dtype)  # b ^ (a ^ b)·condition
+
+
+def _fitting(number, other):
+    """A Python integer in the dtype of an array of integers. OverflowError if it does not fit."""
+    if number.__class__ is int and hasattr(other, "dtype") and other.dtype.kind in "iu":
+        return other.dtype.type(number)
+    return number
 
 
 def _into(x, function, other):

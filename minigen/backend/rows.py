@@ -131,7 +131,10 @@ def _exponentials(x, shifted, e, least):
 
 
 def softmax(x, axis):
-    """exp(x) / Σ exp(x) along axis, a number, tuple or None."""
+    """exp(x) / Σ exp(x) along axis, a number, tuple or None.
+
+    NumPy may warn of a row of -inf, or with inf, whose answer is nan.
+    """
     if _is_known(x) and 0 < x.size <= SMALL and x.ndim:
         y = x - _max(x, axis, None, None, True)
         np.exp(y, y)

@@ -6,6 +6,7 @@ Read next: ../backend/elementwise.py (the visit), ../op.py (what @fused does), s
 """
 
 import math
+import numbers
 
 from minigen.backend import array_module
 from minigen.backend import elementwise as arrays
@@ -39,7 +40,15 @@ def _leaky_gradient(g, x, negative_slope):
 
 @primitive(lambda g, x, negative_slope: _leaky_gradient(g, x, negative_slope))
 def leaky_relu(x, negative_slope=0.01):
-    """x above 0, negative_slope·x below.   Derivative negative_slope at 0."""
+    """x above 0, negative_slope·x below.   Derivative negative_slope at 0.
+
+    TypeError if negative_slope is a tensor, which would get no gradient: that is prelu.
+    """
+    if not isinstance(negative_slope, numbers.Real):
+        raise TypeError(
+            f"leaky_relu: negative_slope must be a number, not {type(negative_slope).__name__}; "
+            "prelu takes a tensor, which it learns"
+        )
     return arrays.leaky(x, negative_slope)
 
 
@@ -211,6 +220,7 @@ def _softsign_slope(g, x):
 @primitive(_softsign_slope)
 def softsign(x):
     """x / (1 + |x|).   d/dx = 1 / (1 + |x|)²"""
+    x = arrays.real(x)
     return x / (1 + abs(x))
 
 

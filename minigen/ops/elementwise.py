@@ -48,8 +48,8 @@ def div(a, b):
 def _pow_base(g, a, b):
     # b·a^(b-1), and 0 where b = 0: there 0·a^-1 would be nan at a = 0
     if not hasattr(b, "shape") or isinstance(b, numpy.generic):
-        return g * (b * a ** (b - 1)) if b else g * 0
-    return g * where(b == 0, 0.0, b * a ** where(b == 0, 1, b - 1))
+        return g * (b * a ** (b - 1)) if b else zero(g)
+    return where(b == 0, 0.0, g * (b * a ** where(b == 0, 1, b - 1)))
 
 
 def _pow_exponent(g, y, a, b):
@@ -82,11 +82,17 @@ def abs(x):
 
 @primitive(lambda g, x: g * (2 * x))
 def square(x):
-    """x²."""
-    return x * x
+    """x²; booleans give int64."""
+    return x * x if x.dtype.kind != "b" else x.astype("int64")
 
 
-@primitive(lambda g, x: g * 0)
+@primitive(lambda g: zero(g))
+def zero(x):
+    """0 for each element, inf and nan as well: the derivative of steps."""
+    return array_module(x).zeros_like(x)
+
+
+@primitive(lambda g: zero(g))
 def sign(x):
     """-1, 0 or 1.   Derivative 0 everywhere."""
     return array_module(x).sign(x)
@@ -104,7 +110,11 @@ def reciprocal(x):
     lambda g, x, end: g * (end - x),
 )
 def lerp(x, end, weight):
-    """x + weight·(end - x): x for weight 0, end for weight 1.   weight: a number or a tensor"""
+    """x + weight·(end - x): x for weight 0, end for weight 1.   weight: a number or a tensor
+
+    Integers give float32.
+    """
+    x, end, weight = arrays.real(x), arrays.real(end), arrays.real(weight)
 
     def from_x():
         return x + weight * (end - x)
@@ -135,7 +145,7 @@ def xlogy(x, other):
     """
     xp = array_module(x, other)
     with quiet():  # log(0), 0·inf
-        y = x * xp.log(other)
+        y = x * xp.log(arrays.real(other))
     return arrays.where((x == 0) & (other == other), 0, y)
 
 
@@ -146,19 +156,19 @@ def _whole(name, x):
     return x if x.dtype.kind in "iub" else getattr(array_module(x), name)(x)
 
 
-@primitive(lambda g: g * 0)
+@primitive(lambda g: zero(g))
 def floor(x):
     """The largest whole number <= x.   Derivative 0 everywhere."""
     return _whole("floor", x)
 
 
-@primitive(lambda g: g * 0)
+@primitive(lambda g: zero(g))
 def ceil(x):
     """The smallest whole number >= x.   Derivative 0 everywhere."""
     return _whole("ceil", x)
 
 
-@primitive(lambda g: g * 0)
+@primitive(lambda g: zero(g))
 def round(x, decimals=0):
     """The nearest number of that many decimals; of two the even one (2.5 -> 2).   Derivative 0.
 
@@ -181,18 +191,19 @@ def round(x, decimals=0):
 # ---- choosing
 
 
-def _winner(g, a, b, wins):
+def _winner(g, a, b, loses):
     # ties share the gradient equally
-    return g * where(a == b, 0.5, wins)
+    g = where(loses, 0.0, g)
+    return where(a == b, 0.5 * g, g)
 
 
-@primitive(lambda g, a, b: _winner(g, a, b, a > b), lambda g, a, b: _winner(g, a, b, b > a))
+@primitive(lambda g, a, b: _winner(g, a, b, a < b), lambda g, a, b: _winner(g, a, b, b < a))
 def maximum(a, b):
     """The larger of a and b; nan if either is.   Ties share the gradient equally."""
     return array_module(a, b).maximum(a, b)
 
 
-@primitive(lambda g, a, b: _winner(g, a, b, a < b), lambda g, a, b: _winner(g, a, b, b < a))
+@primitive(lambda g, a, b: _winner(g, a, b, a > b), lambda g, a, b: _winner(g, a, b, b > a))
 def minimum(a, b):
     """The smaller of a and b; nan if either is.   Ties share the gradient equally."""
     return array_module(a, b).minimum(a, b)
@@ -210,15 +221,30 @@ def _inside(g, x, min, max):
     return where(kept, g, 0.0)
 
 
-@primitive(_inside)
-def clamp(x, min=None, max=None):
-    """x limited to [min, max]; either may be None, a number or a tensor (not differentiated).
+def _below(g, x, min, max):
+    low = x < min
+    return where(low if max is None else logical_and(low, min < max), g, 0.0)
 
-    Derivative 1 inside and on the limits, 0 outside. ValueError if both are None.
+
+def _above(g, x, min, max):
+    high = x > max
+    return where(high if min is None else logical_or(high, max < min), g, 0.0)
+
+
+@primitive(_inside, _below, _above)
+def clamp(x, min=None, max=None):
+    """x limited to [min, max]; either may be None, a number or a tensor. max wins over min.
+
+    Derivative 1 inside and on the limits, 0 outside: there the limit that x meets has 1.
+    ValueError if both are None.
     """
     if min is None and max is None:
         raise ValueError("clamp: give min, max or both")
     return array_module(x).clip(x, min, max)
+
+
+_BOOL = numpy.dtype("bool")
+_VALUES = numpy.ndarray, float, int, bool
 
 
 @primitive(
@@ -228,10 +254,14 @@ def clamp(x, min=None, max=None):
 )
 def where(condition, a, b):
     """a where condition holds, else b.   The branch not taken gets gradient 0, nan or not."""
-    if getattr(condition, "dtype", numpy.bool_) != numpy.bool_:
-        raise TypeError(
-            f"where: the condition must be boolean, not {condition.dtype}; compare first"
-        )
+    if condition.__class__ is not bool and getattr(condition, "dtype", None) != _BOOL:
+        given = getattr(condition, "dtype", None) or repr(condition)
+        raise TypeError(f"where: the condition must be boolean, not {given}; compare first")
+    for value in (a, b):
+        usual = value.__class__ in _VALUES or hasattr(value, "dtype")
+        if not usual and not isinstance(value, numbers.Real):
+            given = "None" if value is None else f"{type(value).__name__} {value!r}"
+            raise TypeError(f"where: {given} is not a tensor, array or number")
     return arrays.where(condition, a, b)
 
 

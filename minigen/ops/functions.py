@@ -18,31 +18,31 @@ from minigen.ops._define import primitive
 @primitive(lambda g, y: g * y)
 def exp(x):
     """e to the x."""
-    return array_module(x).exp(x)
+    return arrays.evaluate("exp", x)
 
 
 @primitive(lambda g, y: g * (y + 1))
 def expm1(x):
     """exp(x) - 1, with all its digits near 0."""
-    return array_module(x).expm1(x)
+    return arrays.evaluate("expm1", x)
 
 
 @primitive(lambda g, x: g / x)
 def log(x):
     """Natural logarithm; -inf at 0, nan below."""
-    return array_module(x).log(x)
+    return arrays.evaluate("log", x)
 
 
 @primitive(lambda g, x: g / (x + 1))
 def log1p(x):
     """log(1 + x), with all its digits near 0; -inf at -1, nan below."""
-    return array_module(x).log1p(x)
+    return arrays.evaluate("log1p", x)
 
 
 @primitive(lambda g, x: g / (x * math.log(2)))
 def log2(x):
     """Logarithm to base 2; -inf at 0, nan below."""
-    return array_module(x).log2(x)
+    return arrays.evaluate("log2", x)
 
 
 @primitive(
@@ -67,49 +67,49 @@ def _difference(a, b):
 @primitive(lambda g, y: g / (2 * y))
 def sqrt(x):
     """Square root.   Derivative inf at 0; `std` and norms have 0 there."""
-    return array_module(x).sqrt(x)
+    return arrays.evaluate("sqrt", x)
 
 
 @primitive(lambda g, y: g * (-0.5 * (y * y * y)))
 def rsqrt(x):
     """1 / sqrt(x)."""
-    return 1 / array_module(x).sqrt(x)
+    return 1 / arrays.evaluate("sqrt", x)
 
 
 @primitive(lambda g, x: g * cos(x))
 def sin(x):
     """Sine, x in radians."""
-    return array_module(x).sin(x)
+    return arrays.evaluate("sin", x)
 
 
 @primitive(lambda g, x: -g * sin(x))
 def cos(x):
     """Cosine, x in radians."""
-    return array_module(x).cos(x)
+    return arrays.evaluate("cos", x)
 
 
 @primitive(lambda g, y: g * (1 + y * y))
 def tan(x):
     """Tangent, x in radians.   d tan(x)/dx = 1 + tan(x)²"""
-    return array_module(x).tan(x)
+    return arrays.evaluate("tan", x)
 
 
 @primitive(lambda g, x: g * rsqrt(1 - x * x))
 def asin(x):
     """The angle in [-π/2, π/2] whose sine is x; nan outside [-1, 1].   Derivative inf at ±1."""
-    return array_module(x).arcsin(x)
+    return arrays.evaluate("arcsin", x)
 
 
 @primitive(lambda g, x: -g * rsqrt(1 - x * x))
 def acos(x):
     """The angle in [0, π] whose cosine is x; nan outside [-1, 1].   Derivative -inf at ±1."""
-    return array_module(x).arccos(x)
+    return arrays.evaluate("arccos", x)
 
 
 @primitive(lambda g, x: g / (1 + x * x))
 def atan(x):
     """The angle in (-π/2, π/2) whose tangent is x."""
-    return array_module(x).arctan(x)
+    return arrays.evaluate("arctan", x)
 
 
 def _over_square(a, b):
@@ -127,7 +127,7 @@ def atan2(x, other):
 
     d/dx = other / (x² + other²),  d/d other = -x / (x² + other²),  both 0 at the origin.
     """
-    return array_module(x, other).arctan2(x, other)
+    return array_module(x, other).arctan2(arrays.real(x), arrays.real(other))
 
 
 @primitive(lambda g, x: g * (1.1283791670955126 * exp(-x * x)))
@@ -145,19 +145,19 @@ def erfc(x):
 @primitive(lambda g, x: g * cosh(x))
 def sinh(x):
     """Hyperbolic sine, (exp(x) - exp(-x)) / 2."""
-    return array_module(x).sinh(x)
+    return arrays.evaluate("sinh", x)
 
 
 @primitive(lambda g, x: g * sinh(x))
 def cosh(x):
     """Hyperbolic cosine, (exp(x) + exp(-x)) / 2."""
-    return array_module(x).cosh(x)
+    return arrays.evaluate("cosh", x)
 
 
 @primitive(lambda g, y: g * (1 - y * y))
 def tanh(x):
     """Hyperbolic tangent.   d tanh(x)/dx = 1 - tanh(x)²"""
-    return array_module(x).tanh(x)
+    return arrays.evaluate("tanh", x)
 
 
 @primitive(lambda g, y: g * (y * (1 - y)))

@@ -16,7 +16,7 @@ from numpy.exceptions import AxisError
 from minigen.backend import array_module, quiet, rows
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
-from minigen.ops.elementwise import abs, cast, logical_or, maximum, minimum, sign, where
+from minigen.ops.elementwise import abs, cast, logical_or, maximum, minimum, sign, where, zero
 from minigen.ops.gather import gather
 from minigen.ops.scan import product_of_others
 from minigen.ops.shape import broadcast_to, permute, reshape, squeeze
@@ -25,7 +25,7 @@ from minigen.tensor import Tensor
 
 def _axis(x, dim):
     """dim as NumPy's axis; () means all, as in PyTorch. errors.explain translates the errors."""
-    if dim is None or dim in ((), []):
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return None
     if not x.ndim:  # a number has the dims 0 and -1, as in PyTorch
         for d in dim if isinstance(dim, (tuple, list)) else (dim,):
@@ -37,7 +37,7 @@ def _axis(x, dim):
 
 def _axes(dim, ndim):
     """dim as a set of numbers in [0, ndim)."""
-    if dim is None or dim in ((), []):
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return set(range(ndim))
     return {d % (ndim or 1) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))}
 
@@ -104,7 +104,8 @@ def _variance(x, dim, correction, keepdim):
 def var(x, dim=None, correction=1, keepdim=False):
     """Variance over dim: squared distances to the mean, summed, over (count - correction).
 
-    correction=0 is the population's variance; nan where count <= correction.
+    correction=0 is the population's variance. Where count <= correction it is divided by 0: nan
+    of equal elements, else inf, as in PyTorch.
     """
     return rows.narrow(_variance(x, dim, correction, keepdim), x)
 
@@ -159,16 +160,16 @@ def all(x, dim=None, keepdim=False):
 def _norm_vjp(g, y, x, p, dim):
     p, g, y = 2 if p == "fro" else p, _kept(g, x.shape, dim), _kept(y, x.shape, dim)
     if p == 0:
-        return x * 0
+        return zero(x)
     if p == 1:
         return g * sign(x)
     if math.isinf(p):
         return _share(g, y, abs(x), dim) * sign(x)
-    inverse = where(y == 0, 0.0, 1 / where(y == 0, 1.0, y))
+    ratio = x / where(y == 0, math.inf, y)  # 1 / y would overflow in float16
     if p == 2:
-        return g * (x * inverse)
+        return g * ratio
     flat = logical_or(x == 0, y == 0)
-    return g * where(flat, 0.0, sign(x) * abs(where(flat, 1.0, x * inverse)) ** (p - 1))
+    return g * where(flat, 0.0, sign(x) * abs(where(flat, 1.0, ratio)) ** (p - 1))
 
 
 def _power_sum(x, p, axis, keepdims):
@@ -220,7 +221,8 @@ def norm(x, p="fro", dim=None, keepdim=False):
 
 def _share(g, y, x, dim):
     """g to the elements that equal the extreme y; ties share equally."""
-    ties = cast(x == _kept(y, x.shape, dim), x.dtype)
+    dtype = "float32" if x.dtype.itemsize == 2 else x.dtype  # which float16 cannot count
+    ties = cast(x == _kept(y, x.shape, dim), dtype)
     return _kept(g, x.shape, dim) / sum(ties, dim, True) * ties
 
 

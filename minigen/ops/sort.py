@@ -9,6 +9,7 @@ Read next: gather.py.
 """
 
 import builtins
+import math
 import numbers
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ import numpy
 from minigen.backend import array_module, to_numpy
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
-from minigen.ops.elementwise import cast, where
+from minigen.ops.elementwise import cast, logical_and, logical_or, where
+from minigen.ops.functions import _difference
 from minigen.ops.gather import gather
 from minigen.ops.index import _index
 from minigen.ops.reduce import _axes, _count
@@ -176,11 +178,19 @@ def quantile(x, q, dim=None, keepdim=False, *, interpolation="linear"):
     read = gather(flat, -1, _ranked(flat, ranks))
     low, high = (_index(read, (..., s)) for s in (slice(count), slice(count, None)))
     weight = cast(_like(weight, flat), x.dtype)
-    y = low + where(weight == 0, 0.0, (high - low) * weight)  # (*kept, k)
+    y = _between(low, high, weight)  # (*kept, k)
     y = permute(y, (y.ndim - 1, *range(y.ndim - 1)))
     if keepdim:
         kept = [1 if i in axes else size for i, size in enumerate(shape)]
     return reshape(y, (*q.shape, *kept))
+
+
+def _between(low, high, weight):
+    """low + weight·(high - low): from the end that is finite, or from the nearer one."""
+    way = _difference(high, low)
+    from_low = low + where(weight == 0, 0.0, way * weight)
+    near_low = logical_and(low != -math.inf, logical_or(weight < 0.5, high == math.inf))
+    return where(logical_or(weight == 0, near_low), from_low, high - way * (1 - weight))
 
 
 def _like(values, x):
