@@ -41,6 +41,7 @@ PADDING = [
         run((2, 3), pad=(1, 2)),
         run((2, 3), pad=(0, 1, 2, 0), value=1.5),
         run((2, 3), pad=(-1, 1)),
+        run((2,), pad=(1, 1), mode="constant", value=None),
         run((2, 3, 2), pad=(0, 0, -1, -1, 1, 0)),
         run((3,), pad=()),
         run((0, 2), pad=(1, 0, 1, 0)),

@@ -102,14 +102,14 @@ def _arranged(x, dims, shape):
 # ---- the diagonal of two dimensions, and its adjoint
 
 
-@primitive(lambda g, x_shape, dims: _on_diagonal(g, dims, x_shape))
+@primitive(lambda g, x_shape, dims: _placed(g, dims, x_shape))
 def _diagonal(x, dims):
     """Two dims of one size made one, the last: y[..., i] = x[..., i, ..., i, ...]."""
     return x.diagonal(0, *dims)
 
 
 @primitive(lambda g, dims: _diagonal(g, dims))
-def _on_diagonal(g, dims, shape):
+def _placed(g, dims, shape):
     """Zeros of a shape, with g on the diagonal of two dims."""
     size = g.shape[-1]
     y = array_module(g).zeros((*g.shape[:-1], size * size), g.dtype)
