@@ -45,10 +45,10 @@ def explain(name, args, error):
             f"{name}: only integers and booleans have bits; logical_and, logical_or and "
             "logical_not ask whether numbers are 0"
         )
-    if "did not contain a loop" in str(error):
+    if tensors and "did not contain a loop" in str(error):
         held = ", ".join(dict.fromkeys(str(a.dtype) for a in tensors))
         return TypeError(f"{name}: is not defined for {held}; use .float() or .long() first")
-    if "truth value of an array" in str(error):
+    if tensors and "truth value of an array" in str(error):
         return TypeError(f"{name}: an argument that must be one number is a tensor, {shapes[-1]}")
     given = f" (shapes {', '.join(map(str, shapes))})" if shapes else ""
     words = re.sub(r"\baxis\b", "dim", str(error))
