@@ -104,7 +104,7 @@ def pad(x, pad, mode="constant", value=None):
     widths = [(0, 0)] * (x.ndim - len(pad) // 2)
     if not all(isinstance(n, Integral) for n in pad):
         raise TypeError(f"pad: the widths must be whole numbers, not {tuple(pad)}")
-    if not isinstance(value, Real | None):
+    if value is not None and not isinstance(value, Real):
         raise TypeError(f"pad: value must be a number or None, not {type(value).__name__}")
     widths += [(int(a), int(b)) for a, b in zip(pad[-2::-2], pad[::-2], strict=True)]
     if mode != "constant":
