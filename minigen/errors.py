@@ -5,11 +5,13 @@ is translated here, at no cost to calls that succeed.
 """
 
 import difflib
+import inspect
 import numbers
 import re
 
-from numpy import generic
+from numpy import floating, generic
 from numpy.exceptions import AxisError
+from numpy.linalg import LinAlgError
 
 from minigen.backend import device_of, is_array
 from minigen.tensor import Tensor
@@ -32,6 +34,8 @@ def explain(name, args, error):
     shapes = [tuple(a.shape) for a in tensors]
     if "broadcast" in str(error) and len(shapes) > 1:
         return ValueError(f"{name}: {_broadcast_problem(shapes)}")
+    if isinstance(error, AttributeError) and (asked := _asked(error, args)):
+        return TypeError(f"{name}: {asked} is not a tensor")
     strange = _strange(args, isinstance(error, AttributeError))
     if strange and (not tensors or any(hint in str(error) for hint in _STRANGE)):
         kinds = "a tensor" if isinstance(error, AttributeError) else "a tensor, array or number"
@@ -41,12 +45,60 @@ def explain(name, args, error):
             f"{name}: only integers and booleans have bits; logical_and, logical_or and "
             "logical_not ask whether numbers are 0"
         )
+    if tensors and "did not contain a loop" in str(error):
+        held = ", ".join(dict.fromkeys(str(a.dtype) for a in tensors))
+        return TypeError(f"{name}: is not defined for {held}; use .float() or .long() first")
+    if tensors and "truth value of an array" in str(error):
+        return TypeError(f"{name}: an argument that must be one number is a tensor, {shapes[-1]}")
     given = f" (shapes {', '.join(map(str, shapes))})" if shapes else ""
     words = re.sub(r"\baxis\b", "dim", str(error))
-    return type(error)(f"{name}: {words}{given}")
+    kind = next((kind for kind in _PLAIN if isinstance(error, kind)), ValueError)
+    return kind(f"{name}: {words}{given}")
 
 
-_STRANGE = ("operand type", "ufunc", "no attribute")  # what NumPy and Python say of such arguments
+# NumPy's own kinds of these are made of more than words; of a number too large: ValueError
+_PLAIN = (LinAlgError, IndexError, TypeError, ValueError, AttributeError)
+# what NumPy and Python say of such arguments
+_STRANGE = ("operand type", "ufunc", "no attribute", "not supported between")
+
+
+def explain_call(name, parameters, args, kwargs, error):
+    """The exception to raise for a wrong call of a function made of ops, or None for other errors.
+
+    Wrong are arguments that do not fit its parameters, and what is asked for an attribute that
+    tensors have, but was passed as something else (an error deeper inside is not disguised).
+    """
+    if isinstance(error, AttributeError):
+        asked = _asked(error, (*args, *kwargs.values()))
+        return TypeError(f"{name}: {asked} is not a tensor") if asked else None
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
+    names = [n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    if len(args) > len(names) and not several:
+        return TypeError(
+            f"{name}: takes {len(names)} arguments ({', '.join(names)}), got {len(args)}"
+        )
+    for key in kwargs:
+        if key not in parameters or parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
+            return TypeError(unknown_argument(name, key, parameters))
+        if key in names[: len(args)]:
+            return TypeError(f"{name}: argument {key} was given twice")
+    given = {*names[: len(args)], *kwargs}
+    for key, p in parameters.items():
+        if key not in given and p.default is p.empty and p.kind is not p.VAR_POSITIONAL:
+            return TypeError(f"{name}: argument {key} is missing ({', '.join(parameters)})")
+    return None
+
+
+def _asked(error, values):
+    """Which of the values was asked for an attribute that tensors have, described; or None."""
+    value = error.obj
+    if error.name is None or isinstance(value, Tensor) or is_array(value):
+        return None
+    return _described(value) if any(value is v for v in values) else None
+
+
+def _described(value):
+    return repr(value) if value is None else f"{type(value).__name__} {value!r}"
 
 
 def _strange(args, numbers_too):
@@ -54,7 +106,7 @@ def _strange(args, numbers_too):
     usual = Tensor if numbers_too else (Tensor, numbers.Number, generic)
     strange = [a for a in args if not isinstance(a, usual) and not is_array(a)]
     strange.sort(key=lambda a: a is None)
-    return [repr(a) if a is None else f"{type(a).__name__} {a!r}" for a in strange]
+    return [_described(a) for a in strange]
 
 
 def _broadcast_problem(shapes):
@@ -103,7 +155,20 @@ def check_tensors(function, *values):
     """TypeError for the first of the values that is neither a tensor nor an array."""
     for value in values:
         if not isinstance(value, Tensor) and not is_array(value):
-            raise TypeError(f"{function}: {type(value).__name__} {value!r} is not a tensor")
+            raise TypeError(f"{function}: {_described(value)} is not a tensor")
+
+
+def check_value(function, x, value):
+    """TypeError for a value that an array cannot be filled with, or not without a loss."""
+    if value is None or isinstance(value, str):
+        raise TypeError(f"{function}: value must be a number or a tensor, not {value!r}")
+    if isinstance(value, (float, floating)):
+        held = "" if value.is_integer() else repr(value)
+    else:
+        held = str(getattr(value, "dtype", ""))
+        held = held if "float" in held else ""
+    if held and x.dtype.kind in "iu":  # of booleans, any number is one or the other
+        raise TypeError(f"{function}: {held} is no {x.dtype}, as x is; use x.float() first")
 
 
 def check_dim(function, dim, ndim, of="a tensor"):

@@ -307,16 +307,18 @@ def fused(*names, reference):
 
 
 def composite(function):
-    """Decorator of a function made of ops: an unknown keyword is answered with the likely one."""
-    parameters = inspect.signature(function).parameters
-    known = [name for name, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
+    """Decorator of a function made of ops: a wrong call is answered as `primitive` answers it."""
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        for name in kwargs:
-            if name not in known:
-                raise TypeError(errors.unknown_argument(function.__name__, name, parameters))
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except (TypeError, AttributeError) as error:  # nothing is checked before something fails
+            parameters = inspect.signature(function).parameters
+            wrong = errors.explain_call(function.__name__, parameters, args, kwargs, error)
+            if wrong is None:
+                raise
+            raise wrong from error
 
     return call
 
@@ -363,7 +365,7 @@ def _op(op):
     return call
 
 
-_TRANSLATED = (ValueError, TypeError, IndexError, AttributeError)  # see errors.py
+_TRANSLATED = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  # see errors.py
 
 
 def _no_tensor(args):

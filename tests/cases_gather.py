@@ -114,8 +114,8 @@ READING = [
         kinks=[at([1.0, 2.0], 9.0, key=0, y=[9, 2], grads=([0, 1], 1))],
     ),
     shape_op(
-        "put", lambda x, key, accumulate: ops.put(x, key, 2.5, accumulate),
-        lambda x, key, accumulate: put(x, 2.5, key, accumulate),
+        "put", lambda x, key, accumulate: ops.put(x, key, 2.0, accumulate),
+        lambda x, key, accumulate: put(x, 2.0, key, accumulate),
         run((2, 3), key=[0], accumulate=True),
         run((2, 3), key=(Q, [0, 2]), accumulate=False),
     ),

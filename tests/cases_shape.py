@@ -76,7 +76,8 @@ RESHAPING = [
         "unflatten", ops.unflatten,
         lambda x, dim, sizes: x.reshape(*x.shape[:dim], *sizes, *x.shape[dim:][1:]),
         run((2, 6), dim=1, sizes=(2, 3)),
-        run((4, 2), dim=0, sizes=(-1, 2)),
+        run((4, 2), dim=0, sizes=[-1, 2]),
+        run((), dim=0, sizes=(1, 1)),
         run((2, 0), dim=1, sizes=(0, 3)),
     ),
     shape_op(
@@ -84,6 +85,7 @@ RESHAPING = [
         run((2, 1, 3, 1)),
         run((2, 1, 3, 1), dim=1),
         run((1, 2, 1), dim=(0, -1)),
+        run((1, 2, 1), dim=[0, 1]),
         run((2, 1), dim=0),
         run(()),
         run((1, 0)),
@@ -104,6 +106,7 @@ RESHAPING = [
     shape_op(
         "expand", listed(ops.expand), lambda x, sizes: np.broadcast_to(x, (2, 3)),
         run((3,), sizes=(2, -1)),
+        run((2, 3), sizes=(np.int64(2), 3)),
         run((2, 1), sizes=((-1, 3),)),
         run((1, 3), sizes=(2, -1)),
         run((), sizes=(2, 3)),
@@ -256,7 +259,7 @@ JOINING = [
     ),
     shape_op(
         "split", ops.split, split_sizes,
-        run((5, 2), split_size=2),
+        run((5, 2), split_size=np.int64(2)),
         run((2, 6), split_size=[1, 3, 0, 2], dim=-1),
         run((2, 3), split_size=4, dim=1),
         run((0, 2), split_size=2),
@@ -267,7 +270,7 @@ JOINING = [
         lambda x, chunks, dim=0: split_sizes(x, max(1, -(-x.shape[dim] // chunks)), dim),
         run((6, 2), chunks=3),
         run((2, 5), chunks=4, dim=1),
-        run((2,), chunks=3),
+        run((2,), chunks=np.int64(3)),
     ),
     shape_op(
         "unbind", ops.unbind,

@@ -45,6 +45,18 @@ KEYWORDS = [
      "did you mean stride?"),
     (lambda: ops.avg_pool2d(one(1, 1, 2, 2), kernel=2), TypeError, "did you mean kernel_size?"),
     (lambda: ops.dropout(one(2), inplace=True), TypeError, "dropout: no argument inplace"),
+    (lambda: ops.reshape(one(2), shape=(2,)), TypeError,
+     "reshape: give shape by position, not as a keyword"),
+    (lambda: ops.expand(one(2), size=(2, 2)), TypeError, "expand: no argument size (it takes x, "),
+    (lambda: ops.gather(one(2), 0), TypeError, "gather: argument index is missing (x, dim, index)"),
+    (lambda: ops.solve_triangular(one(2, 2), one(2, 2)), TypeError,
+     "solve_triangular: argument upper is missing (A, B, upper"),
+    (lambda: ops.gather(one(2), 0, T([0]), 3), TypeError,
+     "gather: takes 3 arguments (x, dim, index), got 4"),
+    (lambda: ops.gather(one(2), x=0), TypeError, "gather: argument x was given twice"),
+    (lambda: ops.sort(x=[1, 2]), TypeError, "sort: list [1, 2] is not a tensor"),
+    (lambda: ops.scatter_add(one(2), 0, T([0]), 2.0), TypeError,
+     "scatter_add: float 2.0 is not a tensor"),
 ]  # fmt: skip
 
 DIMENSIONS = [

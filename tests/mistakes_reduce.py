@@ -14,6 +14,12 @@ REDUCTIONS = [
      "norm: p must be a number, inf, -inf or \"fro\", not 'nuc'"),
     (lambda: ops.norm(mg.zeros(2, 0), float("inf"), 1), ValueError,
      "norm: shape (2, 0) has nothing to choose from in dim 1"),
+    (lambda: ops.norm(one(2), float("nan")), ValueError,
+     "norm: p must be a number, inf, -inf or \"fro\", not nan"),
+    (lambda: ops.max(mg.zeros(0)), ValueError, "max: shape (0,) has nothing to choose from in dim"),
+    (lambda: ops.min(mg.zeros(2, 0), -1), ValueError,
+     "min: shape (2, 0) has nothing to choose from in dim 1"),
+    (lambda: ops.max([1, 2]), TypeError, "max: list [1, 2] is not a tensor"),
     (lambda: ops.any(one(2), axis=0), TypeError,
      "any: the argument is called dim here, not axis (as in PyTorch)"),
     (lambda: ops.all(one(2), keepdims=True), TypeError,
@@ -28,7 +34,9 @@ REDUCTIONS = [
     (lambda: ops.softmax(one(80, 80), 2), IndexError,
      "softmax: dim 2 is out of range for a tensor of 2 dimensions (expected -2 to 1)"),
     (lambda: ops.log_softmax(one(2), "a"), TypeError,
-     "log_softmax: 'str' object cannot be interpreted as an integer"),
+     "log_softmax: dim must be a whole number, not 'a'"),
+    (lambda: ops.softmax(one(80, 80), 1.0), TypeError,
+     "softmax: dim must be a whole number, not 1.0"),
 ]  # fmt: skip
 
 SCANS = [
@@ -80,6 +88,8 @@ SORTING = [
     (lambda: ops.searchsorted(one(2, 3), one(3, 3)), ValueError,
      "searchsorted: sorted_sequence (2, 3) and values (3, 3) must agree in all dimensions but the "
      "last, or the sequence must have one dimension"),
+    (lambda: ops.searchsorted(one(2), "a"), TypeError,
+     "searchsorted: values must be numbers, not 'a'"),
     (lambda: ops.searchsorted(one(2), one(3), side="middle"), ValueError,
      "searchsorted: side must be \"left\" or \"right\", not 'middle'"),
     (lambda: ops.searchsorted(one(2), one(3), right=True, side="left"), ValueError,

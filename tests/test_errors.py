@@ -5,6 +5,7 @@ Each row is a call, the exception, and a part of its message. Mistakes in defini
 test_user_ops.py, writing over saved memory in test_memory.py.
 """
 
+import inspect
 import re
 import sys
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from mistakes_reduce import REDUCTIONS, SCANS, SORTING
 from mistakes_shape import SHAPES
 
 import minigen as mg
-from minigen import errors, nn, ops
+from minigen import errors, nn, op, ops
 from minigen.backend import cupy
 
 one, T = mg.ones, mg.tensor
@@ -140,6 +141,34 @@ def test_the_message(call, error, text):
     with pytest.raises(error, match=re.escape(text)) as caught:
         call()
     assert type(caught.value) is error
+
+
+def test_each_function_of_ops_names_itself_where_a_list_is_no_tensor():
+    answers = []
+    for name in set(ops.__all__) - {"view"}:  # which is reshape
+        fn = getattr(ops, name)
+        if fn.__module__.endswith(("creation", "random")):
+            continue  # of a shape or numbers
+        needed = [p for p in inspect.signature(fn).parameters.values() if p.default is p.empty]
+        args = [one(2, 3) for p in needed if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+        try:  # NumPy takes lists in some of its functions, as elementwise ops do then
+            fn([0.5, 0.5], *args, **{p.name: True for p in needed if p.kind is p.KEYWORD_ONLY})
+        except (TypeError, ValueError, IndexError, AttributeError) as error:
+            answers += [(name, str(error))]
+    assert [a for a in answers if not a[1].startswith(a[0] + ":")] == []
+    assert len(answers) > 150
+
+
+def test_an_error_within_a_function_of_ops_is_not_disguised():
+    @op.composite
+    def broken(x, other="text"):
+        return other.shape if x is None else x.shpe
+
+    for x, text in [(one(2), "shpe"), (np.ones(2), "shpe")]:
+        with pytest.raises(AttributeError, match=text):
+            broken(x)
+    with pytest.raises(AttributeError, match="str"):
+        broken(None)  # the default was asked, not what was passed
 
 
 # ---- devices that are not here

@@ -203,21 +203,47 @@ def test_the_row_of_padding_gets_nothing_at_any_order(padding_idx):
     assert again.tolist() == [[[7], [0]], [[0], [8]]]
 
 
+def test_a_number_is_a_vector_of_one():
+    """Where picking and adding along dim 0 asks for a vector."""
+    x, zero, two = mg.tensor(1.0, requires_grad=True), mg.tensor(0), mg.tensor([0, -1])
+    for y, value, slope in [
+        (ops.gather(x, 0, zero), 1, 1), (ops.gather(x, -1, two), [1, 1], 2),
+        (ops.take_along_dim(x, zero, 0), 1, 1), (ops.scatter_add(x, 0, zero, x), 2, 2),
+        (ops.scatter_add(x, 0, two, mg.tensor([2.0, 3.0])), 6, 1),
+    ]:  # fmt: skip
+        assert y.tolist() == value
+        assert mg.grad(y.sum(), x)[0].tolist() == slope
+
+
+def test_arrays_are_changed_at_a_key_as_tensors_are():
+    x = np.ones(3, "float32")
+    for value in (2, np.float32(2), np.full(1, 2, "float32")):
+        y = ops.put(x, [0, 0], value, accumulate=True)
+        assert isinstance(y, np.ndarray) and y.dtype == "float32" and y.tolist() == [5, 1, 1]
+
+
+def test_sizes_may_be_numbers_of_numpy():
+    x, six = mg.ones(2, 3), np.int64(6)
+    assert ops.reshape(x, six).shape == ops.reshape(x, np.array([6])).shape == (6,)
+    assert ops.expand(mg.ones(1), six).shape == (6,)
+
+
 # ---- many elements at a time
 
 
-def test_windows_of_many_images():
-    """Blocks of samples, two halves: more elements than one block holds."""
-    x = normal(0, (9, 4, 50, 51))[0].astype("float32")
+@pytest.mark.parametrize("shape", [(9, 4, 50, 51), (9, 2, 40, 41)])
+def test_windows_of_many_images(shape):
+    """Blocks of samples, in two halves or in one thread: more elements than one block holds."""
+    x = normal(0, shape)[0].astype("float32")
     leaf = Tensor(x).requires_grad_()
     y = ops.unfold(leaf, 3, padding=1, stride=(1, 2))
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
     view = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))[:, :, :, ::2]
-    expected = view.transpose(0, 1, 4, 5, 2, 3).reshape(9, 36, -1)
+    expected = view.transpose(0, 1, 4, 5, 2, 3).reshape(*y.shape)
     np.testing.assert_array_equal(y.detach().numpy(), expected)
     (g,) = mg.grad(y, leaf, y.detach())
-    counts = ops.fold(ops.unfold(mg.ones(1, 1, 50, 51), 3, padding=1, stride=(1, 2)), (50, 51), 3,
-                      padding=1, stride=(1, 2))  # fmt: skip
+    ones = ops.unfold(mg.ones(1, 1, *shape[2:]), 3, padding=1, stride=(1, 2))
+    counts = ops.fold(ones, shape[2:], 3, padding=1, stride=(1, 2))
     np.testing.assert_allclose(g.numpy(), x * counts.numpy(), rtol=1e-6)
 
 

@@ -161,8 +161,10 @@ def _softplus(x, beta, threshold):
 def softplus(x, beta=1.0, threshold=20.0, *, needs):
     """log(1 + exp(beta·x)) / beta, and x itself where beta·x > threshold.
 
-    d/dx = σ(beta·x). Source: Dugas et al., NIPS 2000.
+    d/dx = σ(beta·x). ValueError if beta is 0. Source: Dugas et al., NIPS 2000.
     """
+    if beta == 0:
+        raise ValueError("softplus: beta divides the result and must not be 0")
     y, d = arrays.softplus(x, needs.x, beta, threshold)
     return y, _times(d)
 

@@ -6,13 +6,21 @@ Diagonal k of a matrix holds the elements [i, i + k]: 0 is the main one, k > 0 l
 Read next: shape.py.
 """
 
+from numbers import Integral
+
 from minigen.backend import array_module
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
 
 
+def _check_whole(function, name, value):
+    if not isinstance(value, Integral):
+        raise TypeError(f"{function}: {name} must be a whole number, not {value!r}")
+
+
 def _cut(function, x, diagonal, upper):
     """x where it lies on the upper (or lower) side, 0 elsewhere, infinite or not."""
+    _check_whole(function, "diagonal", diagonal)
     if x.ndim < 2:
         raise ValueError(f"{function}: x {x.shape} must be matrices (..., n, m)")
     xp = array_module(x)
@@ -59,6 +67,7 @@ def diagonal(x, offset=0, dim1=0, dim2=1):
 
     (n, m) -> (k,);   for dim1=-2, dim2=-1: (..., n, m) -> (..., k)
     """
+    _check_whole("diagonal", "offset", offset)
     first, second = (check_dim("diagonal", d, x.ndim) for d in (dim1, dim2))
     if first == second or x.ndim < 2:
         raise ValueError(
@@ -73,6 +82,7 @@ def diag(x, diagonal=0):
 
     (n,) -> (n + |diagonal|, n + |diagonal|);   (n, m) -> (k,).   ValueError for other dimensions.
     """
+    _check_whole("diag", "diagonal", diagonal)
     if x.ndim == 1:
         n = x.shape[0] + abs(diagonal)
         return _on_diagonal(x, diagonal, 0, 1, (n, n))

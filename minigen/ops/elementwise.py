@@ -364,6 +364,8 @@ def isfinite(x):
 @primitive(lambda g: g, settles=False)
 def cast(x, dtype):
     """x in another dtype.   The gradient is cast back by the engine."""
+    if dtype is None:  # NumPy's float64
+        raise TypeError("cast: give a dtype, not None")
     return x.astype(dtype)
 
 

@@ -6,11 +6,13 @@ Read next: index.py, embedding.py (rows of a table).
 """
 
 import contextlib
+import math
+from numbers import Integral
 
 import numpy
 
 from minigen.backend import array_module, follow
-from minigen.errors import check_dim
+from minigen.errors import check_dim, check_value
 from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import logical_not
 from minigen.ops.index import _array_key, _index, _index_add
@@ -20,9 +22,18 @@ from minigen.tensor import Tensor
 
 @primitive(lambda g, key: _put(g, key, 0.0), None, lambda g, key: _index(g, key))
 def _put(x, key, value):
+    check_value("put", x, value)
     out = x.copy()
-    out[key] = value
+    try:
+        out[key] = value
+    except ValueError as error:
+        raise _no_fit(value, out[key].shape) from error
     return out
+
+
+def _no_fit(value, shape):
+    of = tuple(getattr(value, "shape", numpy.shape(value)))
+    return ValueError(f"put: value {of} does not broadcast to x[key] {tuple(shape)}")
 
 
 @composite
@@ -36,15 +47,18 @@ def put(x, key, value, accumulate=False):
     if not accumulate:
         return _put(x, key, value)
     read = _index(x, key)
-    value = (
-        value
-        if isinstance(value, Tensor)
-        else Tensor(array_module(x._data).asarray(value, x.dtype))
-    )
-    return x + _index_add(broadcast_to(value, read.shape), key, x.shape)
+    data = getattr(x, "_data", x)
+    check_value("put", data, value)
+    if not hasattr(value, "shape"):
+        value = array_module(data).asarray(value, x.dtype)
+    try:
+        value = broadcast_to(value, tuple(read.shape))
+    except ValueError as error:
+        raise _no_fit(value, read.shape) from error
+    return x + _index_add(value, key, tuple(x.shape))
 
 
-def _along(index, dim, sizes, shape):
+def _key_along(index, dim, sizes, shape):
     """The key that picks index along dim of a shape: all other dimensions count up to their sizes.
 
     Last dimensions that are picked whole, by one number each, are left out: rows are copied faster
@@ -61,8 +75,6 @@ def _along(index, dim, sizes, shape):
 
 
 def _check_gather(function, shape, dim, index):
-    if index.dtype.kind not in "iu":
-        raise IndexError(f"{function}: the index must hold integers, not {index.dtype}")
     if len(shape) != index.ndim:
         raise ValueError(
             f"{function}: index {tuple(index.shape)} must have as many dimensions as {tuple(shape)}"
@@ -93,11 +105,12 @@ def gather(x, dim, index):
 
     index: integers, as many dimensions as x, no larger than x except along dim.
     """
-    dim = check_dim("gather", dim, x.ndim)
-    _check_gather("gather", x.shape, dim, index)
-    data = index._data if isinstance(index, Tensor) else index
+    dim, data = check_dim("gather", dim, x.ndim), _integers("gather", index)
+    if not x.ndim and data.ndim < 2:  # a number is a vector of one
+        return reshape(gather(reshape(x, (1,)), 0, data.reshape(-1)), data.shape)
+    _check_gather("gather", x.shape, dim, data)
     with _in_range("gather", x.shape, dim):
-        return _index(x, _along(data, dim, data.shape, x.shape) if x.ndim else ())
+        return _index(x, _key_along(data, dim, data.shape, x.shape))
 
 
 @composite
@@ -128,7 +141,10 @@ def take_along_dim(x, indices, dim=None):
     """
     data = _integers("take_along_dim", indices)
     if dim is None:
-        x, data, dim = reshape(x, (-1,)), data.reshape(-1), 0
+        x, data, dim = reshape(x, (math.prod(x.shape),)), data.reshape(-1), 0
+    elif not x.ndim and not data.ndim:  # numbers are vectors of one
+        dim = check_dim("take_along_dim", dim, 0)
+        return reshape(take_along_dim(reshape(x, (1,)), data.reshape(1), 0), ())
     dim = check_dim("take_along_dim", dim, x.ndim)
     shapes = tuple(x.shape), tuple(data.shape)
     pairs = zip(*shapes, strict=False)
@@ -140,7 +156,7 @@ def take_along_dim(x, indices, dim=None):
             f"and sizes that agree or are 1 in all but dim {dim}"
         )
     with _in_range("take_along_dim", x.shape, dim):
-        return _index(x, _along(data, dim, x.shape, x.shape) if x.ndim else ())
+        return _index(x, _key_along(data, dim, x.shape, x.shape))
 
 
 def _integers(function, index):
@@ -159,13 +175,16 @@ def scatter_add(x, dim, index, src):
 
     index: integers, no larger than src, and than x except along dim; repeats add.
     """
-    dim = check_dim("scatter_add", dim, x.ndim)
-    _check_gather("scatter_add", x.shape, dim, index)
-    _check_gather("scatter_add", src.shape, -1, index)
-    data = index._data if isinstance(index, Tensor) else index
+    dim, data = check_dim("scatter_add", dim, x.ndim), _integers("scatter_add", index)
+    if not x.ndim and data.ndim < 2 and src.ndim < 2:  # a number is a vector of one
+        y = scatter_add(reshape(x, (1,)), 0, data.reshape(-1), reshape(src, (-1,)))
+        return reshape(y, ())
+    _check_gather("scatter_add", x.shape, dim, data)
+    _check_gather("scatter_add", src.shape, -1, data)
+    check_value("scatter_add", x, src)
     src = _index(src, tuple(slice(s) for s in data.shape))
     with _in_range("scatter_add", x.shape, dim):
-        return x + _index_add(src, _along(data, dim, data.shape, x.shape), tuple(x.shape))
+        return x + _index_add(src, _key_along(data, dim, data.shape, x.shape), tuple(x.shape))
 
 
 # ---- by a mask, and by class
@@ -190,9 +209,7 @@ def masked_fill(x, mask, value):
             f"masked_fill: value {tuple(value.shape)} must be one number; where(mask, value, x) "
             "takes one for each element"
         )
-    fraction = isinstance(value, float) or getattr(value, "dtype", x.dtype).kind == "f"
-    if fraction and x.dtype.kind != "f":
-        raise TypeError(f"masked_fill: {value} is no {x.dtype}, as x is; use x.float() first")
+    check_value("masked_fill", x, value)
     shape = numpy.broadcast_shapes(x.shape, mask.shape)
     xp = array_module(x)
     y = x.copy(order="K") if shape == x.shape else xp.broadcast_to(x, shape).copy()
@@ -208,6 +225,10 @@ def one_hot(x, num_classes=-1):
     """
     if x.dtype.kind not in "iu":
         raise TypeError(f"one_hot: class numbers are integers, not {x.dtype}; use .long()")
+    if not isinstance(num_classes, Integral) or num_classes < -1:
+        raise ValueError(
+            f"one_hot: num_classes must be a whole number >= 0, or -1, not {num_classes!r}"
+        )
     if num_classes == -1:
         if not x.size:
             raise ValueError(f"one_hot: no classes in x {x.shape}; give num_classes")

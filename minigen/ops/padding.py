@@ -6,7 +6,10 @@ follow, since what is copied along one dimension has the borders of those before
 Read next: shape.py, conv.py.
 """
 
+from numbers import Integral, Real
+
 from minigen.backend import array_module, zeros_like
+from minigen.errors import check_value
 from minigen.ops._define import composite, primitive
 
 # ---- one value
@@ -20,6 +23,7 @@ def _pad(x, widths, value):
     shape = tuple(n + a + b for n, (a, b) in zip(x.shape, added, strict=True))
     if shape == x.shape:
         return x
+    check_value("pad", x, value)
     y = zeros_like(x, shape) if value == 0 else array_module(x).full_like(x, value, shape=shape)
     y[_inside(x.shape, added)] = x
     return y
@@ -79,11 +83,11 @@ _MODES = {  # mode: (the widest border that a dimension of size n allows, in wor
 
 
 @composite
-def pad(x, pad, mode="constant", value=0.0):
+def pad(x, pad, mode="constant", value=None):
     """x with a border of widths (left, right, top, bottom, ...), counted from the last dimension.
 
-    mode: "constant", `value` everywhere, where negative widths crop; or elements of x, in up to
-    three dimensions:
+    mode: "constant", `value` (None: 0) everywhere, where negative widths crop; or elements of x, in
+    up to three dimensions:
         "reflect"    c b | a b c | b a      "replicate"  a a | a b c | c c
         "circular"   b c | a b c | a b
     ValueError for another mode, an odd count, too many or too large widths.
@@ -98,6 +102,10 @@ def pad(x, pad, mode="constant", value=0.0):
     if len(pad) % 2 or len(pad) > 2 * x.ndim:
         raise ValueError(f"pad: {len(pad)} widths for {x.ndim} dimensions; give two per dimension")
     widths = [(0, 0)] * (x.ndim - len(pad) // 2)
+    if not all(isinstance(n, Integral) for n in pad):
+        raise TypeError(f"pad: the widths must be whole numbers, not {tuple(pad)}")
+    if value is not None and not isinstance(value, Real):
+        raise TypeError(f"pad: value must be a number or None, not {type(value).__name__}")
     widths += [(int(a), int(b)) for a, b in zip(pad[-2::-2], pad[::-2], strict=True)]
     if mode != "constant":
         _check_border(x.shape, tuple(pad), widths, mode, value)
@@ -105,7 +113,7 @@ def pad(x, pad, mode="constant", value=0.0):
     for size, (a, b) in zip(x.shape, widths, strict=True):
         if size + a + b < 0 or -a > size or -b > size:
             raise ValueError(f"pad: widths {tuple(pad)} crop more than {tuple(x.shape)} has")
-    return _pad(x, tuple(widths), value)
+    return _pad(x, tuple(widths), 0.0 if value is None else value)
 
 
 def _check_border(shape, pad, widths, mode, value):

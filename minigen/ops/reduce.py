@@ -197,7 +197,7 @@ def norm(x, p="fro", dim=None, keepdim=False):
     dx = g·sign(x)·(|x|/y)^(p-1), and 0 where x or y is 0; ties of inf share equally. ValueError for
     other names of norms, and for inf over nothing.
     """
-    if p != "fro" and not isinstance(p, numbers.Real):
+    if p != "fro" and (not isinstance(p, numbers.Real) or p != p):
         raise ValueError(f'norm: p must be a number, inf, -inf or "fro", not {p!r}')
     p, axis, wide = 2 if p == "fro" else p, _axis(x, dim), rows.wide(x)
     if p == 0:
@@ -267,11 +267,14 @@ class Extremes(NamedTuple):
 
 
 def _extreme(x, dim, keepdim, whole, where_is, pairwise):
-    if dim is None:
-        return whole(x)
     if isinstance(dim, Tensor):
         return pairwise(x, dim)
-    dim = check_dim("max" if whole is amax else "min", dim, x.ndim)
+    name = "max" if whole is amax else "min"
+    dim = dim if dim is None else check_dim(name, dim, x.ndim)
+    if 0 in x.shape:
+        _not_empty(name, getattr(x, "_data", x), dim)
+    if dim is None:
+        return whole(x)
     at = where_is(x, dim, True)
     values = gather(x, dim, at)
     if keepdim or not x.ndim:

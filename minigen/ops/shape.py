@@ -8,11 +8,12 @@ conv.py (a bigger algebra of the same kind).
 
 import builtins
 import math
+from collections.abc import Iterable
 from numbers import Integral
 
 import numpy
 
-from minigen import backend
+from minigen import backend, errors
 from minigen.backend import array_module
 from minigen.errors import check_dim
 from minigen.ops._define import composite, primitive
@@ -24,21 +25,45 @@ from minigen.ops.index import _index
 @primitive(lambda g, x_shape: _reshape(g, x_shape))
 def _reshape(x, shape):
     try:
-        return x.reshape(shape)
-    except ValueError as error:
-        many = "a multiple of " if -1 in shape else ""
-        known = math.prod(s for s in shape if s != -1)
-        raise ValueError(
-            f"reshape: {x.shape} has {x.size} elements, {shape} asks for {many}{known}"
-        ) from error
+        y = x.reshape(shape)
+    except (ValueError, TypeError) as error:
+        raise _misfit(x, shape) from error
+    if y.shape != shape and builtins.min(shape, default=0) < -1:  # which NumPy takes for -1
+        raise _misfit(x, shape)
+    return y
 
 
-def reshape(x, *shape):
+def _misfit(x, shape):
+    """Why x does not take a shape."""
+    if not all(isinstance(s, Integral) for s in shape):
+        return TypeError(f"reshape: the sizes must be whole numbers, not {shape}")
+    if shape.count(-1) > 1 or builtins.min(shape, default=0) < -1:
+        return ValueError(
+            f"reshape: one size of {shape} may be -1 (what is left), the others must be >= 0"
+        )
+    many = "a multiple of " if -1 in shape else ""
+    known = math.prod(s for s in shape if s != -1)
+    return ValueError(f"reshape: {x.shape} has {x.size} elements, {shape} asks for {many}{known}")
+
+
+def _sizes(sizes):
+    """What was passed for *sizes, one argument, as a tuple: a sequence, or a number of NumPy."""
+    try:
+        return tuple(sizes)
+    except TypeError:
+        return (sizes,)
+
+
+def reshape(x, *shape, **other):
     """The elements in row-major order in another shape; one size may be -1. A view if it can be.
 
-    ValueError if the sizes do not multiply to the number of elements.
+    shape: numbers, or one tuple. ValueError if the sizes do not multiply to the number of elements.
     """
-    return _reshape(x, shape if len(shape) != 1 or isinstance(shape[0], int) else tuple(shape[0]))
+    if other:  # the work of @composite, which would cost a tenth of the time
+        raise TypeError(errors.unknown_argument("reshape", next(iter(other)), ("x", "shape")))
+    if len(shape) == 1 and not isinstance(shape[0], int):
+        shape = _sizes(shape[0])
+    return _reshape(x, shape)
 
 
 view = reshape
@@ -57,21 +82,27 @@ def flatten(x, start_dim=0, end_dim=-1):
 @composite
 def unflatten(x, dim, sizes):
     """Dimension dim split into several; one of the sizes may be -1."""
-    dim, shape, sizes = check_dim("unflatten", dim, x.ndim), tuple(x.shape), tuple(sizes)
-    if -1 not in sizes and math.prod(sizes) != shape[dim]:
-        raise ValueError(f"unflatten: {sizes} must multiply to {shape[dim]}, dim {dim} of {shape}")
-    return reshape(x, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+    dim, shape = check_dim("unflatten", dim, x.ndim), tuple(x.shape)
+    if not isinstance(sizes, (tuple, list)):
+        raise TypeError(f"unflatten: sizes must be a tuple, not {sizes!r}")
+    size, sizes = shape[dim] if shape else 1, tuple(sizes)
+    left = size // (math.prod(s for s in sizes if s != -1) or 1)
+    whole = tuple(left if s == -1 else s for s in sizes)
+    if sizes.count(-1) > 1 or math.prod(whole) != size or builtins.min(whole, default=0) < 0:
+        raise ValueError(
+            f"unflatten: {sizes} must multiply to {size}, dim {dim} of {shape}; one may be -1"
+        )
+    return _reshape(x, (*shape[:dim], *whole, *shape[dim + 1 :]))
 
 
 @composite
 def squeeze(x, dim=None):
-    """Without the dimensions of size 1; with dim, only those named, if their size is 1."""
+    """Without the dimensions of size 1; with dim, a number or a tuple, only those of size 1."""
     if dim is None:
         dims = range(x.ndim)
     else:
-        dims = [
-            check_dim("squeeze", d, x.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))
-        ]
+        several = dim if isinstance(dim, (tuple, list)) else (dim,)
+        dims = [check_dim("squeeze", d, x.ndim) for d in several]
     return _reshape(x, tuple(s for i, s in enumerate(x.shape) if s != 1 or i not in dims))
 
 
@@ -82,27 +113,38 @@ def unsqueeze(x, dim):
     return _reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
-@primitive(lambda g: g)
-def broadcast_to(x, shape):
-    """x repeated to a shape, as a read-only view.   The gradient is summed back by the engine."""
+def _repeated_to(function, x, shape):
     try:
         return backend.spread(x, shape)
     except ValueError as error:
         raise ValueError(
-            f"broadcast_to: {x.shape} does not expand to {shape}: only dimensions of size 1, and "
+            f"{function}: {x.shape} does not expand to {shape}: only dimensions of size 1, and "
             "new ones in front, are repeated"
         ) from error
 
 
+@primitive(lambda g: g)
+def broadcast_to(x, shape):
+    """x repeated to a shape, as a read-only view.   The gradient is summed back by the engine."""
+    return _repeated_to("broadcast_to", x, shape)
+
+
+@primitive(lambda g: g)
+def _expand(x, shape):
+    return _repeated_to("expand", x, shape)
+
+
+@composite
 def expand(x, *shape):
     """x repeated to a shape, as a view; -1 keeps a dimension's size."""
-    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if len(shape) == 1 and not isinstance(shape[0], int):
+        shape = _sizes(shape[0])
     if -1 in shape:
         lead = len(shape) - x.ndim
         if lead < 0 or -1 in shape[:lead]:
             raise ValueError(f"expand: {tuple(x.shape)} does not expand to {tuple(shape)}")
-        shape = (x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape))
-    return broadcast_to(x, tuple(shape))
+        shape = tuple(x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape))
+    return _expand(x, shape)
 
 
 # ---- reordering
@@ -222,7 +264,7 @@ def repeat_interleave(x, repeats, dim=None):
     flattened elements are repeated.
     """
     if dim is None:
-        x, dim = _reshape(x, (-1,)), 0
+        x, dim = _reshape(x, (math.prod(x.shape),)), 0
     dim = check_dim("repeat_interleave", dim, x.ndim)
     x = x if x.ndim else _reshape(x, (1,))
     before, size, after = tuple(x.shape[:dim]), x.shape[dim], tuple(x.shape[dim + 1 :])
@@ -273,6 +315,8 @@ def _parts(function, tensors):
     """The tensors to join and their shapes. TypeError for what is no list of tensors."""
     if hasattr(tensors, "shape"):
         raise TypeError(f"{function}: give the tensors in one list, {function}([a, b])")
+    if not isinstance(tensors, Iterable):
+        raise TypeError(f"{function}: give a list of tensors, not {tensors!r}")
     tensors = tuple(tensors)
     try:
         return tensors, [tuple(t.shape) for t in tensors]
@@ -318,32 +362,51 @@ def stack(tensors, dim=0):
     return _stack(check_dim("stack", dim, len(shapes[0]) + 1, "a result"), *tensors)
 
 
-@composite
-def split(x, split_size, dim=0):
-    """Parts along dim: of split_size each (the last may be smaller), or of the sizes in a list."""
-    dim = check_dim("split", dim, x.ndim)
+def _cut(x, dim, sizes):
+    """x cut along dim; sizes: how large each part is, or a number for all but the last."""
     total = x.shape[dim]
-    if isinstance(split_size, int):
-        if split_size < 1:
-            raise ValueError(f"split: split_size must be at least 1, not {split_size}")
-        split_size = [builtins.min(split_size, total - i) for i in range(0, total, split_size)] or [
-            0
-        ]
-    elif builtins.sum(split_size) != total:
-        raise ValueError(f"split: sizes {list(split_size)} do not add up to {total} in dim {dim}")
+    if isinstance(sizes, Integral):
+        sizes = [builtins.min(sizes, total - i) for i in range(0, total, sizes)] or [0]
+    if builtins.sum(sizes) != total:
+        raise ValueError(f"split: sizes {list(sizes)} do not add up to {total} in dim {dim}")
     parts, start = [], 0
-    for size in split_size:
+    for size in sizes:
         parts.append(_index(x, (slice(None),) * dim + (slice(start, start + size),)))
         start += size
     return tuple(parts)
 
 
+def _dim_to_cut(function, x, dim):
+    if not x.ndim:
+        raise IndexError(f"{function}: a tensor of 0 dimensions has no parts")
+    return check_dim(function, dim, x.ndim)
+
+
+@composite
+def split(x, split_size, dim=0):
+    """Parts along dim: of split_size each (the last may be smaller), or of the sizes in a list."""
+    dim = _dim_to_cut("split", x, dim)
+    if isinstance(split_size, Integral):
+        if split_size < 1:
+            raise ValueError(f"split: split_size must be at least 1, not {split_size}")
+    elif not isinstance(split_size, (tuple, list)) or not all(
+        isinstance(size, Integral) and size >= 0 for size in split_size
+    ):
+        raise TypeError(
+            f"split: split_size must be a whole number, or a list of them >= 0, not {split_size!r}"
+        )
+    return _cut(x, dim, split_size)
+
+
 @composite
 def chunk(x, chunks, dim=0):
     """At most `chunks` parts of equal size along dim (the last may be smaller)."""
+    dim = _dim_to_cut("chunk", x, dim)
+    if not isinstance(chunks, Integral):
+        raise TypeError(f"chunk: chunks must be a whole number, not {chunks!r}")
     if chunks < 1:
         raise ValueError(f"chunk: chunks must be at least 1, not {chunks}")
-    return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
+    return _cut(x, dim, builtins.max(1, -(-x.shape[dim] // chunks)))
 
 
 @composite
@@ -358,11 +421,12 @@ def unbind(x, dim=0):
 # ---- where it lives
 
 
-@primitive(lambda g, home: _move(g, home, g.device))
-def _move(x, device, home):
+@primitive(lambda g, home: _to_device(g, home, g.device))
+def _to_device(x, device, home):
     return backend.to_device(x, device)
 
 
+@composite
 def to_device(x, device):
     """x copied to a device; its gradient comes back."""
-    return _move(x, device, x.device)
+    return _to_device(x, device, x.device)

@@ -6,6 +6,7 @@ Read next: ../backend/rows.py (the arrays' side), loss.py (cross-entropy), atten
 """
 
 from minigen.backend import rows
+from minigen.errors import check_dim
 from minigen.ops._define import primitive
 from minigen.ops.functions import exp
 from minigen.ops.reduce import _axis, _not_empty, _spread, sum
@@ -29,7 +30,8 @@ def _along(function, x, dim):
         return dim
     if dim is None:
         raise TypeError(f"{function}: give dim, along which the probabilities sum to 1")
-    return _axis(x, dim)
+    axis = _axis(x, dim)
+    return axis if isinstance(axis, (tuple, type(None))) else check_dim(function, axis, x.ndim)
 
 
 @primitive(

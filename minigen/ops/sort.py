@@ -263,6 +263,8 @@ def searchsorted(sorted_sequence, values, *, right=False, side=None):
         raise ValueError(f'searchsorted: side must be "left" or "right", not {side!r}')
     if side == "left" and right:
         raise ValueError('searchsorted: side="left" contradicts right=True; give one of them')
+    if values is None or isinstance(values, str):
+        raise TypeError(f"searchsorted: values must be numbers, not {values!r}")
     shape, wanted = tuple(sorted_sequence.shape), numpy.shape(values)
     if len(shape) != 1 and (not shape or shape[:-1] != wanted[:-1] or len(shape) != len(wanted)):
         raise ValueError(
