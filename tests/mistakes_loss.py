@@ -60,7 +60,7 @@ LOSSES = [
     (lambda: ops.smooth_l1_loss(one(2), one(2), beta="x"), ValueError,
      "smooth_l1_loss: beta must be a number from 0, not 'x'; 0 gives l1_loss"),
     (lambda: ops.gaussian_nll_loss(one(2), one(2), None), TypeError,
-     "gaussian_nll_loss: NoneType None is not a tensor"),
+     "gaussian_nll_loss: None is not a tensor"),
     (lambda: ops.gaussian_nll_loss(one(2, 3), one(2, 3), -one(4)), ValueError,
      "gaussian_nll_loss: var (4,) must have the shape of x, (2, 3)"),
     (lambda: ops.triplet_margin_loss(one(2), one(2), [1.0, 2.0]), TypeError,

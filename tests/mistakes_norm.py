@@ -74,7 +74,7 @@ NORMALISATION = [
     (lambda: ops.local_response_norm(one(2, 5, 3), 0), ValueError,
      "local_response_norm: size, a number of channels, must be at least 1, not 0"),
     *[(lambda name=name, rest=rest: getattr(ops, name)(None, *rest), TypeError,
-       f"{name}: NoneType None is not a tensor")
+       f"{name}: None is not a tensor")
       for name, *rest in [
           ("batch_norm", None, None), ("group_norm", 1), ("instance_norm",), ("layer_norm", 1),
           ("rms_norm", 1), ("normalize",), ("local_response_norm", 1),

@@ -86,7 +86,7 @@ POOLING = [
     (lambda: ops.affine_grid(one(1, 2, 3), (1, 1, 4, 0)), ValueError,
      "affine_grid: size must hold positive whole numbers, not (1, 1, 4, 0)"),
     *[(lambda name=name, rest=rest: getattr(ops, name)(None, *rest), TypeError,
-       f"{name}: NoneType None is not a tensor")
+       f"{name}: None is not a tensor")
       for name, *rest in [
           ("max_pool1d", 2), ("avg_pool2d", 2), ("adaptive_avg_pool2d", 1), ("interpolate", 2),
           ("grid_sample", one(1)), ("affine_grid", (1, 1, 2, 2)),

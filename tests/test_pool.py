@@ -14,6 +14,7 @@ import pytest
 from cases_pool import adaptive_avg_pool, avg_pool, max_pool
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from test_backend_conv import layouts
 
 import minigen
 from minigen import ops
@@ -45,18 +46,6 @@ def close(ours, expected, dtype=np.float64):
     np.testing.assert_allclose(ours, expected, rtol=tolerance, atol=tolerance)
 
 
-def laid_out(x, layout):
-    """The same numbers in another memory order."""
-    if layout == "channels last":
-        return work.channels_first(np.ascontiguousarray(work.channels_last(x)))
-    if layout == "strided":  # every second element of a larger array, backwards, dimensions turned
-        wide = np.zeros([2 * n for n in x.T.shape], x.dtype)
-        view = wide[(slice(None, None, -2),) * x.ndim].T
-        view[...] = x
-        return view
-    return x
-
-
 LAYOUTS = st.sampled_from(["C", "channels last", "strided"])
 
 
@@ -85,7 +74,7 @@ def poolings(draw, dilations=(1,), values=()):
     x = rng.integers(-2, 3, shape).astype(draw(st.sampled_from(["float32", "float64"])))
     for value in draw(st.lists(st.sampled_from(values), max_size=2)) if values else ():
         x[rng.random(shape) < 0.3] = value
-    return laid_out(x, draw(LAYOUTS)), options
+    return layouts(x, draw(LAYOUTS)), options
 
 
 def named(kind, x):
@@ -101,7 +90,7 @@ def test_max_pool_is_its_definition(example, limit, layout):
     with limits(limit):
         both = named("max", x)(Tensor(x), return_indices=True, **options)
         y, pull = minigen.vjp(lambda x: named("max", x)(x, **options), Tensor(x))
-        (g,) = pull(Tensor(laid_out(v, layout)))
+        (g,) = pull(Tensor(layouts(v, layout)))
     np.testing.assert_array_equal(y.numpy(), expected)
     np.testing.assert_array_equal(both[0].numpy(), expected)
     np.testing.assert_array_equal(both[1].numpy(), index)
@@ -131,7 +120,7 @@ def assert_linear(fn, definition, x, layout, options):
     close(y.numpy(), definition(x.astype("float64"), **options), x.dtype)
     rng = np.random.default_rng(1)
     v, other = rng.standard_normal(y.shape).astype(x.dtype), rng.standard_normal(x.shape)
-    (g,) = pull(Tensor(laid_out(v, layout)))
+    (g,) = pull(Tensor(layouts(v, layout)))
     assert g.shape == x.shape and g.dtype == x.dtype
     a, b = np.vdot(definition(other, **options), v), np.vdot(other, g.numpy())
     np.testing.assert_allclose(a, b, rtol=1e-4 if x.dtype == np.float32 else 1e-10, atol=1e-4)
@@ -143,7 +132,7 @@ def test_adaptive_pooling_is_its_definition(data, layout, other):
     sizes = data.draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
     outputs = tuple(data.draw(st.sampled_from([None, 1, 2, 3, 4, 7])) for _ in sizes)
     shape = data.draw(st.integers(1, 2)), data.draw(st.integers(1, 3)), *sizes
-    x = laid_out(np.random.default_rng(0).standard_normal(shape), layout)
+    x = layouts(np.random.default_rng(0).standard_normal(shape), layout)
     fn = getattr(ops, f"adaptive_avg_pool{len(sizes)}d")
     assert_linear(fn, adaptive_avg_pool, x, other, dict(output_size=outputs))
 
@@ -161,7 +150,7 @@ def test_one_number_or_one_for_each_dimension():
 @pytest.mark.parametrize("layout", ["C", "channels last"])
 def test_memory_stays_in_the_order_of_the_input(layout):
     """A convolution after a pooling finds its channels where the one before left them."""
-    x = Tensor(laid_out(np.ones((2, 3, 4, 4), "float32"), layout)).requires_grad_()
+    x = Tensor(layouts(np.ones((2, 3, 4, 4), "float32"), layout)).requires_grad_()
     results = [
         ops.max_pool2d(x, 2),
         ops.avg_pool2d(x, 2),
