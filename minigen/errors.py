@@ -173,7 +173,7 @@ def check_value(function, x, value):
 
 def check_dim(function, dim, ndim, of="a tensor"):
     """dim as a number in [0, ndim). IndexError naming the function and the range, or TypeError."""
-    if not isinstance(dim, numbers.Integral):
+    if type(dim) is not int and not isinstance(dim, numbers.Integral):  # the usual one first: speed
         raise TypeError(f"{function}: dim must be a whole number, not {dim!r}")
     if not -max(ndim, 1) <= dim < max(ndim, 1):
         raise _out_of_range(function, dim, ndim, of)

@@ -209,18 +209,11 @@ def erfc(x):
 
 
 def quiet():
-    """Context: division by zero and overflow make inf and nan in silence (CuPy never warns)."""
+    """Context: division by zero and overflow make inf and nan in silence (CuPy never warns).
+
+    Every backward runs in it.
+    """
     return np.errstate(all="ignore")
-
-
-def quietly(function):
-    """The function, called under `quiet()`."""
-
-    def call(*args):
-        with quiet():
-            return function(*args)
-
-    return call
 
 
 def byte_range(x):

@@ -11,7 +11,7 @@ from numbers import Integral
 import numpy
 
 from minigen.backend import norm as arrays
-from minigen.backend import quiet, quietly
+from minigen.backend import quiet
 from minigen.backend.work import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
@@ -38,7 +38,6 @@ def _normalise(x, shape, weight, bias, eps, centre):
         y, pull = arrays.row_norm(x.reshape(box), *flat, eps, centre)
         y = as_given(y.reshape(x.shape), *given)
 
-    @quietly
     def backward(g, needs):
         dx, *rest = pull(g.astype(x.dtype, copy=False).reshape(box), needs)
         return (None if dx is None else dx.reshape(x.shape), *(v.reshape(shape) for v in rest))
@@ -99,7 +98,7 @@ def _shape(function, x, normalized_shape, eps, **given):
     check_tensors(function, x)
     shape = normalized_shape
     shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    if not shape or not all(isinstance(size, Integral) for size in shape):
+    if not shape or not all(type(size) is int or isinstance(size, Integral) for size in shape):
         raise TypeError(
             f"{function}: normalized_shape must be whole numbers, the sizes of the last "
             f"dimensions, not {normalized_shape!r}"

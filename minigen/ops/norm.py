@@ -11,7 +11,7 @@ import math
 from numbers import Integral, Real
 
 from minigen.autograd import assign
-from minigen.backend import follow, quiet, quietly
+from minigen.backend import follow, quiet
 from minigen.backend import norm as arrays
 from minigen.backend.work import computable
 from minigen.errors import check_tensors
@@ -62,7 +62,7 @@ def _batch_reference(x, weight, bias, eps, moments):
 def _batch_norm(x, weight, bias, eps, moments):
     with quiet():
         y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
-        return as_given(y, x, weight, bias), quietly(backward)
+        return as_given(y, x, weight, bias), backward
 
 
 def _given_reference(x, mean, scale, bias):
@@ -73,7 +73,7 @@ def _given_reference(x, mean, scale, bias):
 def _shift_scale(x, mean, scale, bias):
     with quiet():
         y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
-        return as_given(y, x, mean, scale, bias), quietly(backward)
+        return as_given(y, x, mean, scale, bias), backward
 
 
 def _by_given_statistics(x, mean, variance, weight, bias, eps):
@@ -155,7 +155,7 @@ def _group_norm(x, weight, bias, eps, groups, moments):
     with quiet():
         moments = arrays.moments(wide, groups) if moments is None else moments
         y, backward = arrays.normalise(wide, *parameters, eps, moments)
-        return as_given(y, x, weight, bias), quietly(backward)
+        return as_given(y, x, weight, bias), backward
 
 
 @composite

@@ -8,7 +8,7 @@ Read next: layer_norm.py, norm.py (mean and variance).
 import math
 from numbers import Integral, Real
 
-from minigen.backend import array_module, quiet, quietly
+from minigen.backend import array_module, quiet
 from minigen.backend.work import computable
 from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, fused
@@ -52,7 +52,6 @@ def _normalize(x, dim, eps):
         divisor = xp.maximum(length, eps)
         y = x / divisor
 
-    @quietly
     def backward(g, needs):
         # dx = (g - y·Σ g·y) / |x|, and g / eps where eps took the length's place
         dx = y * ((g * y).sum(dim, keepdims=True) * -(length >= eps).astype(x.dtype))

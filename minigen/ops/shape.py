@@ -315,7 +315,7 @@ def _parts(function, tensors):
     """The tensors to join and their shapes. TypeError for what is no list of tensors."""
     if hasattr(tensors, "shape"):
         raise TypeError(f"{function}: give the tensors in one list, {function}([a, b])")
-    if not isinstance(tensors, Iterable):
+    if type(tensors) not in (tuple, list) and not isinstance(tensors, Iterable):
         raise TypeError(f"{function}: give a list of tensors, not {tensors!r}")
     tensors = tuple(tensors)
     try:
@@ -334,11 +334,10 @@ def cat(tensors, dim=0):
     if not tensors:
         raise ValueError("cat: no tensors to join")
     dim = check_dim("cat", dim, len(shapes[0]))
+    first = shapes[0]
     for shape in shapes[1:]:
-        if len(shape) != len(shapes[0]) or any(
-            a != b for i, (a, b) in enumerate(zip(shape, shapes[0], strict=True)) if i != dim
-        ):
-            raise ValueError(f"cat: {shapes[0]} and {shape} differ outside of dim {dim}")
+        if shape[:dim] != first[:dim] or shape[dim + 1 :] != first[dim + 1 :]:
+            raise ValueError(f"cat: {first} and {shape} differ outside of dim {dim}")
     return _cat(dim, *tensors)
 
 
