@@ -13,7 +13,8 @@ import pytest
 from cases_resample import affine_grid, interpolated, sampled
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_pool import ARRAYS, LAYOUTS, assert_linear, close, laid_out
+from test_backend_conv import layouts
+from test_pool import ARRAYS, LAYOUTS, assert_linear, close
 
 import minigen
 from minigen import ops
@@ -64,7 +65,7 @@ def interpolations(draw):
     if mode in SMOOTH:
         options["align_corners"] = draw(st.sampled_from([None, False, True]))
     x = np.random.default_rng(draw(st.integers(0, 99))).standard_normal(shape)
-    return laid_out(x.astype(draw(st.sampled_from(["float32", "float64"]))), draw(LAYOUTS)), options
+    return layouts(x.astype(draw(st.sampled_from(["float32", "float64"]))), draw(LAYOUTS)), options
 
 
 @settings(max_examples=60)
