@@ -10,7 +10,7 @@ deviations from 0, all this is done with x - pivot in place of x, pivot being th
 How it is fast. `Box` sees x in the order of its memory, channels last or first, as three
 dimensions; results keep that order. Sums are products with a vector of ones (BLAS). Several passes
 go over a block while it is in the cache (L2). With channels last, the numbers of the channels are
-repeated until they fill a long row, as ufuncs like it. Two threads gain nothing.
+repeated until they fill a long row, as ufuncs like it. Large arrays are done in two halves.
 Read next: norm.py (the formula, and who calls this), norm_rows.py (layer norm), conv.py.
 """
 
@@ -20,12 +20,13 @@ from typing import NamedTuple
 
 import numpy
 
-from minigen.backend.numpy import scratch
+from minigen.backend.numpy import halves, scratch
 from minigen.backend.rows import LONG, sum_columns, sum_rows
 from minigen.backend.work import channels_first, channels_last
 
 BLOCK = 1 << 17  # elements of each array in a block: 512 kB in float32
 ROW = 1 << 11  # elements of a long row
+MANY = 1 << 19  # elements from which two threads gain
 FAR = 4.0  # mean² over variance from which there is a pivot
 
 
@@ -117,18 +118,29 @@ class Box:
 
     def sums(self, x, g, pivot):
         """Σ g and Σ g·(x - pivot) per channel, in float64; without g, x - pivot stands for it."""
-        pivot = self.spread(pivot)
-        totals = numpy.zeros((2, self.shape[0], self.channels))
-        for at in self.blocks:
-            there = x[at]
-            work = scratch("product", there.shape, self.dtype)
-            if pivot is not None:
-                there = numpy.subtract(there, self.part(pivot, at), out=work)
-            upper = there if g is None else g[at]
-            to = totals[(slice(None), *(at[:1] if self.last else at))]
-            to[0] += self.over_positions(upper)
-            to[1] += self.over_positions(numpy.multiply(there, upper, out=work))
-        return totals
+        pivot, parts = self.spread(pivot), {}
+
+        def run(lo, hi):
+            totals = parts[lo] = numpy.zeros((2, self.shape[0], self.channels))
+            for at in self.blocks[lo:hi]:
+                there = x[at]
+                work = scratch("product", there.shape, self.dtype)
+                if pivot is not None:
+                    there = numpy.subtract(there, self.part(pivot, at), out=work)
+                upper = there if g is None else g[at]
+                to = totals[(slice(None), *(at[:1] if self.last else at))]
+                to[0] += self.over_positions(upper)
+                to[1] += self.over_positions(numpy.multiply(there, upper, out=work))
+
+        self.share(run)
+        return sum(parts[lo] for lo in sorted(parts))  # in a fixed order: the same bits every time
+
+    def share(self, run):
+        """Run the blocks: many in two halves."""
+        if math.prod(self.shape) >= MANY:
+            halves(run, len(self.blocks))
+        else:
+            run(0, len(self.blocks))
 
     def over_positions(self, block):
         """Sums of a block over its positions: (samples, channels)."""
@@ -145,15 +157,19 @@ class Box:
         """(x - pivot)·scale + shift, plus g·slope if there is g, as an array (N, C, *size)."""
         scale, shift, pivot, slope = map(self.spread, (scale, shift, pivot, slope))
         y = numpy.empty(self.shape, self.dtype)
-        for at in self.blocks:
-            here, there = y[at], x[at]
-            if pivot is not None:
-                there = numpy.subtract(there, self.part(pivot, at), out=here)
-            numpy.multiply(there, self.part(scale, at), out=here)
-            if g is not None:
-                work = scratch("product", here.shape, self.dtype)
-                here += numpy.multiply(g[at], self.part(slope, at), out=work)
-            here += self.part(shift, at)
+
+        def run(lo, hi):
+            for at in self.blocks[lo:hi]:
+                here, there = y[at], x[at]
+                if pivot is not None:
+                    there = numpy.subtract(there, self.part(pivot, at), out=here)
+                numpy.multiply(there, self.part(scale, at), out=here)
+                if g is not None:
+                    work = scratch("product", here.shape, self.dtype)
+                    here += numpy.multiply(g[at], self.part(slope, at), out=work)
+                here += self.part(shift, at)
+
+        self.share(run)
         return self.result(y)
 
 
