@@ -75,6 +75,7 @@ def small_blocks(monkeypatch):
     """Several blocks, and rows, in a few dozen elements."""
     monkeypatch.setattr(norm, "FEW", 0)
     monkeypatch.setattr(norm_blocks, "BLOCK", 24)
+    monkeypatch.setattr(norm_blocks, "MANY", 0)
     monkeypatch.setattr(norm_blocks, "ROW", 8)
     monkeypatch.setattr(norm_rows, "BLOCK", 12)
 
