@@ -125,7 +125,8 @@ def interpolate(
     mode: "nearest", "nearest-exact", "area" (the mean of what a pixel covers) for 1 to 3
     dimensions; "linear" for 1, "bilinear" and "bicubic" for 2, "trilinear" for 3. Pixel i of the
     result lies at (i + 0.5)·step - 0.5 in x, or with align_corners=True, where the centres of the
-    corner pixels stay, at i·step; "nearest" reads floor(i·step). What lies outside x is its edge.
+    corner pixels stay, at i·step; "nearest" reads floor(i·step), and copies or doubles exactly
+    where the result has as many or twice as many pixels. What lies outside x is its edge.
     step is 1 / scale_factor if that was given, unless recompute_scale_factor=True; else n / m.
     antialias is not supported. ValueError for a mode that does not fit.
     """
