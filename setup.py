@@ -18,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 PACKAGES = [
     "minigen",
     "minigen.backend",
+    "minigen.backend.device",
+    "minigen.backend.emulator",
     "minigen.cli",
     "minigen.data",
     "minigen.demos",

@@ -22,6 +22,7 @@ import minigen.tensor  # first: ops needs Tensor, and Tensor's methods need ops
 # isort: split
 from minigen import nn, ops, optim
 from minigen.autograd import assign, enable_grad, grad, is_grad_enabled, no_grad
+from minigen.backend.kernels import emulated_kernels
 from minigen.derivatives import checkpoint, hessian, hvp, jacobian, jvp, vjp
 from minigen.op import fused, primitive
 from minigen.ops.creation import (
@@ -66,6 +67,7 @@ __all__ = [
     "assign",
     "checkpoint",
     "empty_like",
+    "emulated_kernels",
     "enable_grad",
     "eye",
     "from_numpy",

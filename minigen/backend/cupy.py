@@ -76,3 +76,27 @@ def byte_range(x):
     for size, stride in zip(x.shape, x.strides, strict=True):
         low, high = low + min(0, (size - 1) * stride), high + max(0, (size - 1) * stride)
     return low, high + x.itemsize
+
+
+# ---- our kernels
+
+
+def run(path, expression, grid, block, values, shared):
+    """Launch a kernel of a .cu file on the current GPU and stream; compiled on first use."""
+    _compiled(path, expression, module().cuda.Device().id, shared)(
+        grid, block, values, shared_mem=shared
+    )
+
+
+@functools.cache
+def _compiled(path, expression, gpu, shared):
+    """The function, on one GPU (CuPy loads it for the current one), allowed that much memory."""
+    code = module().RawModule(
+        code=path.read_text(encoding="utf-8"),
+        options=("--std=c++17", f"-I{path.parent}"),
+        name_expressions=[expression],
+    )
+    kernel = code.get_function(expression)
+    if shared > 48 << 10:  # what a kernel gets without asking
+        kernel.max_dynamic_shared_size_bytes = shared
+    return kernel

@@ -17,6 +17,8 @@ from operator import index
 import numpy as np
 
 from minigen.backend import array_module, quiet
+from minigen.backend.device import softmax as device
+from minigen.backend.kernels import active
 from minigen.backend.numpy import scratch
 
 SMALL = 4096  # elements; up to here the plain path is as fast
@@ -135,6 +137,8 @@ def softmax(x, axis):
 
     NumPy may warn of a row of -inf, or with inf, whose answer is nan.
     """
+    if active(x):
+        return device.softmax(x, axis)
     if _is_known(x) and 0 < x.size <= SMALL and x.ndim:
         y = x - _max(x, axis, None, None, True)
         np.exp(y, y)
@@ -204,6 +208,8 @@ def _shifted(x, axis):
 
 def softmax_backward(g, p, axis):
     """p·(g - Σ g·p) along axis: the gradient of x, for p = softmax(x)."""
+    if active(p):
+        return device.softmax_backward(g, p, axis)
     if _is_known(g) and p.size <= SMALL and p.ndim:
         d = g - _sum(g * p, axis, None, None, True)
         d *= p

@@ -1,0 +1,73 @@
+// mg_common.cuh — what every kernel includes: types, conversions, wide loads.
+//
+// Idea: kernels are templates of T, the type in memory: float, double, __half or __nv_bfloat16. They
+// compute in mg_acc<T>, which is float for all but double: 16-bit numbers are for memory, not for sums.
+//
+// On the device this file brings CUDA's headers; on the CPU the emulator's header has been included
+// before it, and says MG_EMU. NVRTC has no standard library: no <math.h>, no <type_traits>.
+// Read next: mg_reduce.cuh (sums over a warp and a block), softmax.cu (a kernel).
+#pragma once
+
+#ifndef MG_EMU
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+// Shared memory whose size the launch chooses. The emulator has its own definition.
+#define MG_DYN_SHARED(T, name)                                  \
+    extern __shared__ __align__(16) unsigned char mg_dynamic[]; \
+    T* name = reinterpret_cast<T*>(mg_dynamic)
+#endif
+
+#define MG_FLOAT_MAX 3.402823466e+38f
+#define MG_DOUBLE_MAX 1.7976931348623157e+308
+
+constexpr unsigned MG_ALL_LANES = 0xffffffffu;
+
+// ---- the type to compute in
+
+template <typename T>
+struct mg_acc_of {
+    using type = float;
+};
+template <>
+struct mg_acc_of<double> {
+    using type = double;
+};
+template <typename T>
+using mg_acc = typename mg_acc_of<T>::type;
+
+template <typename A>
+__device__ __forceinline__ A mg_lowest();
+template <>
+__device__ __forceinline__ float mg_lowest<float>() { return -MG_FLOAT_MAX; }
+template <>
+__device__ __forceinline__ double mg_lowest<double>() { return -MG_DOUBLE_MAX; }
+
+// ---- one element: from memory to the type to compute in, and back
+
+template <typename T>
+__device__ __forceinline__ mg_acc<T> mg_load(const T* p, long long i) { return mg_acc<T>(p[i]); }
+
+template <typename T>
+__device__ __forceinline__ void mg_store(T* p, long long i, mg_acc<T> v) { p[i] = T(v); }
+
+// ---- functions that CUDA names by type
+
+__device__ __forceinline__ float mg_exp(float x) { return __expf(x); }
+__device__ __forceinline__ double mg_exp(double x) { return exp(x); }
+__device__ __forceinline__ float mg_log(float x) { return logf(x); }
+__device__ __forceinline__ double mg_log(double x) { return log(x); }
+__device__ __forceinline__ float mg_max(float a, float b) { return fmaxf(a, b); }
+__device__ __forceinline__ double mg_max(double a, double b) { return fmax(a, b); }
+__device__ __forceinline__ float mg_sqrt(float x) { return sqrtf(x); }
+__device__ __forceinline__ double mg_sqrt(double x) { return sqrt(x); }
+
+// ---- several elements in one access: V of them, in an aligned struct of at most 16 bytes
+
+template <typename T, int V>
+struct __align__(sizeof(T) * V) mg_pack {
+    T at[V];
+};
+
+// The widest pack of T: 16 bytes.
+template <typename T>
+constexpr int MG_WIDE = 16 / sizeof(T);

@@ -1,0 +1,246 @@
+"""Launching our CUDA kernels: on a GPU through CuPy, on the CPU through the emulator.
+
+Idea: one call, `launch(name, *arrays, **scalars)`, for both. The kernel's entry (see
+minigen/kernels/entry.py) says what it takes, so that a wrong dtype or shape is an error here, not
+wrong bits there: a raw kernel ignores strides, and takes a Python float for eight bytes of double.
+
+Who launches: an op asks `active(x)`, which is true for arrays of a GPU, and for arrays of the CPU
+inside `with emulated_kernels():`, or if the environment says MINIGEN_EMULATE=1. Then the same
+source runs as on a GPU, so that the whole engine can be tried on a machine without one. launch
+itself never falls back: where a kernel cannot run, it says so.
+Read next: emulator/ (how a CPU runs CUDA), ../../kernels/README.md, cupy.py.
+"""
+
+import contextlib
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+
+from minigen.backend import array_module, ndarray
+from minigen.kernels import entry
+
+FOLDER = Path(entry.__file__).parent
+_ORDERS = {"ascending": 0, "descending": 1, "shuffled": 2}
+
+# How CPU arrays' kernels are emulated, or None where their ops use NumPy; for the whole process.
+_emulation = (
+    {"check": False, "order": 0, "seed": 0}
+    if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0")
+    else None
+)
+
+
+def active(*arrays):
+    """Whether an op on these arrays is to launch a kernel: on a GPU, or emulated.
+
+    False if any is no array of floats: no kernel has those. None among them does not count.
+    """
+    if _emulation is None and arrays[0].__class__ is ndarray:
+        return False
+    return all(x is None or x.dtype.kind in "fV" for x in arrays)
+
+
+@contextlib.contextmanager
+def emulated_kernels(check=False, order="ascending", seed=0):
+    """Context: ops on CPU arrays run the CUDA source of their kernels, on the emulator.
+
+    check: also verify each access of memory (bounds, initialisation, races) and each barrier.
+    order: in which the threads between two barriers run, "ascending", "descending" or "shuffled"
+    (by seed). Slow: for tests and for learning. RuntimeError where the emulator cannot run; for
+    all threads of the process.
+    """
+    global _emulation
+    if order not in _ORDERS:
+        raise ValueError(f"emulated_kernels: order {order!r} is not one of {', '.join(_ORDERS)}")
+    _emulator()
+    before = _emulation
+    _emulation = {"check": check, "order": _ORDERS[order], "seed": seed}
+    try:
+        yield
+    finally:
+        _emulation = before
+
+
+def _emulator():
+    """The emulator, loaded on first need only. RuntimeError with the fix where it cannot run."""
+    from minigen.backend import emulator
+
+    if reason := emulator.unavailable():
+        raise RuntimeError(f"emulated kernels: {reason}")
+    return emulator
+
+
+def launch(name, *arrays, also=(), **scalars):
+    """Run a kernel of the manifest; returns the array that it makes, or a tuple of them.
+
+    arrays: what the entry has as In and InOut, in this order; None for an optional one. scalars:
+    its numbers and variants by name, save those that are sizes of the arrays. also: arrays that it
+    reaches through an array of pointers. Runs on the arrays' GPU, on the current stream.
+    TypeError for a dtype, ValueError for a shape that does not fit the entry.
+    """
+    kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
+    given = _by_name(kernel, arrays)
+    T, sizes = _bound(kernel, given, scalars)
+    first = next(x for x in given.values() if x is not None)
+    xp = array_module(first)
+    empty = xp.empty if xp is not np else _emulator().empty
+    values, made = [], []
+    for a in kernel.arguments:
+        if a.role == "scalar":
+            values.append(_number(kernel, a, T, sizes))
+        elif a.role == "out":
+            out = empty(shape_of(a, sizes), dtype_of(a.dtype, T))
+            made.append(out)
+            values.append(out)
+        else:
+            x = given[a.name]
+            if x is not None and not x.flags.c_contiguous:
+                x = _contiguous(kernel, a, x, xp)
+            values.append(x)
+    view = entry.sizes_of(**sizes, T=T, itemsize=np.dtype(T or "float32").itemsize)
+    grid = tuple(int(n) for n in kernel.grid(view))
+    if 0 not in grid:
+        chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
+        run = _emulated if xp is np else _on_gpu
+        run(kernel, chosen, grid, kernel.block_of(view), values, int(kernel.shared(view)), also)
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+@functools.cache
+def manifest():
+    """{name: entry} of all kernels."""
+    from minigen.kernels.manifest import KERNELS
+
+    return {kernel.name: kernel for kernel in KERNELS}
+
+
+def _by_name(kernel, arrays):
+    """{argument: array} of what is read or changed. TypeError for a wrong number of them."""
+    wanted = [a for a in kernel.arguments if a.role in ("in", "inout")]
+    if len(arrays) != len(wanted):
+        names = ", ".join(a.name for a in wanted)
+        raise TypeError(f"{kernel.name}: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
+    for a, x in zip(wanted, arrays, strict=True):
+        if x is None and not a.optional:
+            raise TypeError(f"{kernel.name}: {a.name} is missing; only optional arrays may be None")
+    return {a.name: x for a, x in zip(wanted, arrays, strict=True)}
+
+
+def _bound(kernel, given, scalars):
+    """(T, {size, scalar or variant: value}), checked against every array."""
+    T, sizes = None, dict(scalars)
+    for a in kernel.arguments:
+        x = given.get(a.name)
+        if x is None:
+            continue
+        if a.dtype == "T" and T is None:
+            T = x.dtype.name
+            if T not in kernel.types:
+                raise TypeError(
+                    f"{kernel.name}: {a.name} is {T}; the kernel exists for "
+                    f"{', '.join(kernel.types)}"
+                )
+        words = a.shape.split()
+        if len(words) != x.ndim:
+            raise _misfit(kernel, a, x, sizes)
+        for word, size in zip(words, x.shape, strict=True):
+            if (int(word) if word.isdigit() else sizes.setdefault(word, size)) != size:
+                raise _misfit(kernel, a, x, sizes)
+    if T is None and kernel.types:
+        raise TypeError(f"{kernel.name}: no array says for which type it is to run")
+    for a in kernel.arguments:  # now that T is known
+        x = given.get(a.name)
+        if x is not None and x.dtype.name != dtype_of(a.dtype, T).name:
+            raise TypeError(
+                f"{kernel.name}: {a.name} is {x.dtype.name}, expected "
+                f"{dtype_of(a.dtype, T).name}; cast it first"
+            )
+    known = {a.name for a in kernel.arguments} | kernel.variants.keys()
+    known |= {word for a in kernel.arguments for word in a.shape.split()}
+    for name in scalars:
+        if name not in known:
+            raise TypeError(f"{kernel.name}: takes no {name}")
+    for name, values in kernel.variants.items():
+        if sizes.get(name) not in values:
+            raise ValueError(
+                f"{kernel.name}: {name}={sizes.get(name)!r} must be one of "
+                f"{', '.join(map(str, values))}"
+            )
+    return T, sizes
+
+
+def _misfit(kernel, a, x, sizes):
+    known = ", ".join(f"{w}={sizes[w]}" for w in a.shape.split() if w in sizes)
+    return ValueError(
+        f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
+        + f" with {known}" * bool(known)
+    )
+
+
+def shape_of(a, sizes):
+    """The shape of an argument, as a tuple of numbers."""
+    return tuple(int(word) if word.isdigit() else sizes[word] for word in a.shape.split())
+
+
+@functools.cache
+def dtype_of(word, T):
+    """The NumPy dtype of an argument's word, for the type T. ImportError without ml_dtypes."""
+    word = {"T": T, "A": entry.accumulator(T)}.get(word, word)
+    if word == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(word)
+
+
+def _number(kernel, a, T, sizes):
+    """A scalar as the NumPy scalar of exactly the parameter's type."""
+    if a.name not in sizes:
+        raise TypeError(f"{kernel.name}: {a.name} is missing")
+    value, dtype = sizes[a.name], dtype_of(a.dtype, T)
+    try:
+        number = dtype.type(value)
+    except OverflowError:
+        raise ValueError(f"{kernel.name}: {a.name}={value} is too large for {dtype}") from None
+    if dtype.kind in "iu" and number != value:
+        raise ValueError(f"{kernel.name}: {a.name}={value!r} is not a number of type {dtype}")
+    return number
+
+
+def _contiguous(kernel, a, x, xp):
+    if a.role == "inout":
+        raise ValueError(
+            f"{kernel.name}: {a.name} is changed in place, but its memory is not in C order"
+        )
+    return xp.ascontiguousarray(x)
+
+
+def _emulated(kernel, chosen, grid, block, values, shared, also):
+    how = _emulation or {"check": False, "order": 0, "seed": 0}
+    module = emulated_module(kernel.source, chosen.get("T"), how["check"])
+    run = module[kernel.expression(**chosen)]
+    run(grid, block, values, shared_mem=shared, order=how["order"], seed=how["seed"], also=also)
+
+
+@functools.cache
+def emulated_module(source, T, check):
+    """The kernels of a file for one T, compiled for the CPU (seconds, once: they are cached)."""
+    return _emulator().Module(FOLDER / source, expressions(source, T), check=check)
+
+
+def expressions(source, T):
+    """C++ names of everything that a file's entries have for one T; None: those without one."""
+    names = []
+    for kernel in manifest().values():
+        if kernel.source == source and (T in kernel.types or (T is None and not kernel.types)):
+            names += kernel.instantiations(T)
+    return names
+
+
+def _on_gpu(kernel, chosen, grid, block, values, shared, also):
+    from minigen.backend import cupy
+
+    values = [np.uint64(0) if x is None else x for x in values]  # a null pointer
+    cupy.run(FOLDER / kernel.source, kernel.expression(**chosen), grid, block, values, shared)

@@ -1,0 +1,38 @@
+"""Every kernel of the manifest, run on the CPU: against its reference, and under the checker.
+
+Idea: the manifest is the list of tests. In the fast build the threads run in three orders, for
+every dtype and sample; the checked build also verifies each access of memory and each barrier. A
+kernel that is right only in one order, or only by luck, fails here.
+Read next: ../kernels/README.md, ../minigen/backend/kernel_check.py.
+"""
+
+import pytest
+
+from minigen.backend import emulator
+from minigen.backend.kernel_check import error
+from minigen.backend.kernels import emulated_kernels, manifest
+
+pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+
+ORDERS = (("ascending", 0), ("descending", 0), ("shuffled", 1))
+
+
+def runs():
+    """Every kernel with every type and sample, as test parameters."""
+    for kernel in manifest().values():
+        for T in kernel.types or (None,):
+            for i, sample in enumerate(kernel.samples):
+                yield pytest.param(kernel, T, sample, id=f"{kernel.name}-{T}-{i}")
+
+
+@pytest.mark.parametrize(("kernel", "T", "sample"), list(runs()))
+def test_kernel_is_right_in_every_order_of_threads(kernel, T, sample):
+    for order, seed in ORDERS:
+        with emulated_kernels(order=order, seed=seed):
+            assert error(kernel, T, sample) <= 1, f"{order} threads"
+
+
+@pytest.mark.parametrize(("kernel", "T", "sample"), list(runs()))
+def test_kernel_passes_the_checker(kernel, T, sample):
+    with emulated_kernels(check=True, order="shuffled", seed=2):
+        assert error(kernel, T, sample) <= 1
