@@ -78,3 +78,12 @@ def _error(got, want, tolerance):
         off = np.abs(got - want) / (1 + np.abs(want))
         off = np.where(same, 0.0, np.where(np.isfinite(off), off, np.inf))
         return float(np.nan_to_num(off / allowed, nan=0.0, posinf=np.inf).max(initial=0.0))
+
+
+def profile(kernel, T):
+    """How each line uses memory, of the first sample on the emulator: see emulator.profile."""
+    from minigen.backend import emulator
+
+    with kernels.emulation(check=True):
+        module = kernels.emulated_module(kernel.source, T if kernel.types else None, True)
+        return emulator.profile(module, lambda: error(kernel, T, kernel.samples[0]))

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,12 +25,21 @@ from minigen.kernels import entry
 FOLDER = Path(entry.__file__).parent
 _ORDERS = {"ascending": 0, "descending": 1, "shuffled": 2}
 
+
+class Emulation(NamedTuple):
+    """How kernels are emulated."""
+
+    check: bool = False  # verify each access of memory
+    order: int = 0  # of threads: 0 ascending, 1 descending, 2 shuffled by seed
+    seed: int = 0
+    folder: Path = FOLDER  # of the sources
+    only: tuple = ()  # kernels to compile; () for all of a file
+
+
+_PLAIN = Emulation()
+
 # How CPU arrays' kernels are emulated, or None where their ops use NumPy; for the whole process.
-_emulation = (
-    {"check": False, "order": 0, "seed": 0}
-    if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0")
-    else None
-)
+_emulation = _PLAIN if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0") else None
 
 
 def active(*arrays):
@@ -51,12 +61,18 @@ def emulated_kernels(check=False, order="ascending", seed=0):
     (by seed). Slow: for tests and for learning. RuntimeError where the emulator cannot run; for
     all threads of the process.
     """
-    global _emulation
     if order not in _ORDERS:
         raise ValueError(f"emulated_kernels: order {order!r} is not one of {', '.join(_ORDERS)}")
     _emulator()
-    before = _emulation
-    _emulation = {"check": check, "order": _ORDERS[order], "seed": seed}
+    with emulation(check=check, order=_ORDERS[order], seed=seed):
+        yield
+
+
+@contextlib.contextmanager
+def emulation(**how):
+    """Context: kernels are emulated as the fields of Emulation say."""
+    global _emulation
+    before, _emulation = _emulation, Emulation(**how)
     try:
         yield
     finally:
@@ -218,23 +234,24 @@ def _contiguous(kernel, a, x, xp):
 
 
 def _emulated(kernel, chosen, grid, block, values, shared, also):
-    how = _emulation or {"check": False, "order": 0, "seed": 0}
-    module = emulated_module(kernel.source, chosen.get("T"), how["check"])
+    how = _emulation or _PLAIN
+    module = emulated_module(kernel.source, chosen.get("T"), how.check, how.folder, how.only)
     run = module[kernel.expression(**chosen)]
-    run(grid, block, values, shared_mem=shared, order=how["order"], seed=how["seed"], also=also)
+    run(grid, block, values, shared_mem=shared, order=how.order, seed=how.seed, also=also)
 
 
 @functools.cache
-def emulated_module(source, T, check):
+def emulated_module(source, T, check, folder=FOLDER, only=()):
     """The kernels of a file for one T, compiled for the CPU (seconds, once: they are cached)."""
-    return _emulator().Module(FOLDER / source, expressions(source, T), check=check)
+    return _emulator().Module(folder / source, expressions(source, T, only), check=check)
 
 
-def expressions(source, T):
-    """C++ names of everything that a file's entries have for one T; None: those without one."""
+def expressions(source, T, only=()):
+    """C++ names of what a file's entries have for one T, or without any; of some kernels only."""
     names = []
     for kernel in manifest().values():
-        if kernel.source == source and (T in kernel.types or (T is None and not kernel.types)):
+        has = T in kernel.types if T else not kernel.types
+        if kernel.source == source and has and (not only or kernel.name in only):
             names += kernel.instantiations(T)
     return names
 
