@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.backend import array_module, ndarray
+from minigen.backend import array_module, device_of, ndarray, to_device
 from minigen.kernels import entry
 
 FOLDER = Path(entry.__file__).parent
@@ -88,17 +88,17 @@ def _emulator():
     return emulator
 
 
-def launch(name, *arrays, also=(), **scalars):
+def launch(name, *arrays, T=None, also=(), **scalars):
     """Run a kernel of the manifest; returns the array that it makes, or a tuple of them.
 
-    arrays: what the entry has as In and InOut, in this order; None for an optional one. scalars:
-    its numbers and variants by name, save those that are sizes of the arrays. also: arrays that it
-    reaches through an array of pointers. Runs on the arrays' GPU, on the current stream.
-    TypeError for a dtype, ValueError for a shape that does not fit the entry.
+    arrays: what the entry has as In, InOut and Table, in this order; None for an optional one.
+    scalars: its numbers and variants by name, save those that are sizes of the arrays. T: its type,
+    where no array says it. also: arrays that it reaches through a table. Runs on the arrays' GPU,
+    on the current stream. TypeError for a dtype, ValueError for a shape that does not fit the entry.
     """
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
-    T, sizes = _bound(kernel, given, scalars)
+    T, sizes = _bound(kernel, given, T, scalars)
     first = next(x for x in given.values() if x is not None)
     xp = array_module(first)
     empty = xp.empty if xp is not np else _emulator().empty
@@ -134,7 +134,7 @@ def manifest():
 
 def _by_name(kernel, arrays):
     """{argument: array} of what is read or changed. TypeError for a wrong number of them."""
-    wanted = [a for a in kernel.arguments if a.role in ("in", "inout")]
+    wanted = [a for a in kernel.arguments if a.role not in ("out", "scalar")]
     if len(arrays) != len(wanted):
         names = ", ".join(a.name for a in wanted)
         raise TypeError(f"{kernel.name}: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
@@ -144,9 +144,9 @@ def _by_name(kernel, arrays):
     return {a.name: x for a, x in zip(wanted, arrays, strict=True)}
 
 
-def _bound(kernel, given, scalars):
+def _bound(kernel, given, T, scalars):
     """(T, {size, scalar or variant: value}), checked against every array."""
-    T, sizes = None, dict(scalars)
+    sizes = dict(scalars)
     for a in kernel.arguments:
         x = given.get(a.name)
         if x is None:
@@ -173,10 +173,8 @@ def _bound(kernel, given, scalars):
                 f"{kernel.name}: {a.name} is {x.dtype.name}, expected "
                 f"{dtype_of(a.dtype, T).name}; cast it first"
             )
-    known = {a.name for a in kernel.arguments} | kernel.variants.keys()
-    known |= {word for a in kernel.arguments for word in a.shape.split()}
     for name in scalars:
-        if name not in known:
+        if name not in words_of(kernel):
             raise TypeError(f"{kernel.name}: takes no {name}")
     for name, values in kernel.variants.items():
         if sizes.get(name) not in values:
@@ -185,6 +183,12 @@ def _bound(kernel, given, scalars):
                 f"{', '.join(map(str, values))}"
             )
     return T, sizes
+
+
+def words_of(kernel):
+    """Names of all that a kernel may be told: sizes, scalars and variants."""
+    shapes = {word for a in kernel.arguments for word in a.shape.split()}
+    return shapes | {a.name for a in kernel.arguments} | kernel.variants.keys()
 
 
 def _misfit(kernel, a, x, sizes):
@@ -198,6 +202,23 @@ def _misfit(kernel, a, x, sizes):
 def shape_of(a, sizes):
     """The shape of an argument, as a tuple of numbers."""
     return tuple(int(word) if word.isdigit() else sizes[word] for word in a.shape.split())
+
+
+def table_of(rows):
+    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are.
+
+    Kept by what they are: arrays that stay in their memory are asked for once.
+    """
+    return _table(tuple(tuple(map(_address, row)) for row in rows), device_of(rows[0][0]))
+
+
+@functools.lru_cache(256)
+def _table(addresses, device):
+    return to_device(np.array(addresses, np.uint64), device)
+
+
+def _address(x):
+    return x.__array_interface__["data"][0] if x.__class__ is ndarray else x.data.ptr
 
 
 @functools.cache

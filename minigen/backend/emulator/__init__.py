@@ -12,7 +12,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 CACHE = os.environ.get("MG_EMU_CACHE", os.path.join(tempfile.gettempdir(), "mg_emu_cache"))
 BASE = ["g++", "-std=c++17", "-fPIC", "-fno-exceptions", "-g1", "-gdwarf-4", "-O2", "-Wno-unknown-pragmas", "-Wno-psabi",
-        "-fvisibility=hidden", "-fno-gnu-unique"]  # two builds of one kernel must not share a __shared__ variable
+        "-fvisibility=hidden", "-fno-gnu-unique", "-ffp-contract=off"]  # two builds of one kernel must not share a __shared__ variable
 FAST = ["-march=native", "-fno-math-errno", "-fno-trapping-math"]
 CHECK = ["-fsanitize=thread", "-fsanitize=bounds,alignment,integer-divide-by-zero,shift,signed-integer-overflow",
          "-fsanitize-undefined-trap-on-error", "-ftrivial-auto-var-init=pattern"]
@@ -160,7 +160,7 @@ class Kernel:
                 regs.append((i, a, s[0] == "c"))
             else:
                 want = np.dtype(f"{s[0]}{s[1:]}")
-                if isinstance(a, float) or (isinstance(a, np.generic) and a.dtype != want):
+                if type(a) is float or (isinstance(a, np.generic) and a.dtype != want):
                     raise TypeError(f"{self.name} argument {i}: wants {want}, got {getattr(a, 'dtype', 'a Python float (CuPy would pass float64)')}")
                 vals.append(np.ctypeslib.as_ctypes(np.array(a).astype(want)))
         arr = (ctypes.c_void_p * max(1, len(vals)))(*[ctypes.addressof(v) for v in vals])
