@@ -48,9 +48,11 @@ def moved(x, device):
         return None if x is None else to_device(x.copy(), device)
     rows = []
     for r, row in enumerate(x):
-        shifts = [i % 2 and r == i // 2 % len(x) for i in range(len(row))]
-        bases = [np.concatenate([np.zeros(s, a.dtype), a]) for a, s in zip(row, shifts, strict=True)]
-        rows.append([to_device(b, device)[s:] for b, s in zip(bases, shifts, strict=True)])
+        rows.append([])
+        for i, array in enumerate(row):
+            shift = i % 2 if r == i // 2 % len(x) else 0
+            base = np.concatenate([np.zeros(shift, array.dtype), array])
+            rows[-1].append(to_device(base, device)[shift:])
     return rows
 
 

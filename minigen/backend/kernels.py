@@ -94,7 +94,8 @@ def launch(name, *arrays, T=None, also=(), **scalars):
     arrays: what the entry has as In, InOut and Table, in this order; None for an optional one.
     scalars: its numbers and variants by name, save those that are sizes of the arrays. T: its type,
     where no array says it. also: arrays that it reaches through a table. Runs on the arrays' GPU,
-    on the current stream. TypeError for a dtype, ValueError for a shape that does not fit the entry.
+    on the current stream. TypeError for a dtype, ValueError for a shape that the entry does not
+    have.
     """
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
@@ -209,7 +210,7 @@ def table_of(rows):
 
     Kept by what they are: arrays that stay in their memory are asked for once.
     """
-    return _table(tuple(tuple(map(_address, row)) for row in rows), device_of(rows[0][0]))
+    return _table(tuple(tuple(map(address_of, row)) for row in rows), device_of(rows[0][0]))
 
 
 @functools.lru_cache(256)
@@ -217,7 +218,8 @@ def _table(addresses, device):
     return to_device(np.array(addresses, np.uint64), device)
 
 
-def _address(x):
+def address_of(x):
+    """Where an array's first element lies in memory."""
     return x.__array_interface__["data"][0] if x.__class__ is ndarray else x.data.ptr
 
 
