@@ -5,6 +5,6 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import random, softmax
+from minigen.kernels import optimizer, random, softmax
 
-KERNELS = (*random.KERNELS, *softmax.KERNELS)
+KERNELS = (*optimizer.KERNELS, *random.KERNELS, *softmax.KERNELS)
