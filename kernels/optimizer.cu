@@ -81,9 +81,9 @@ __global__ void sgd_tick(long long* steps, int tensors) {
 
 // Rows: parameters, gradients.
 template <typename T>
-__global__ void __launch_bounds__(256)
-sgd_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
-         const int2* __restrict__ chunks, const double* __restrict__ settings, int tensors) {
+__global__ void sgd_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                         const int2* __restrict__ chunks, const double* __restrict__ settings,
+                         int tensors) {
     const T lr = T(settings[0]), decay = T(settings[1]);
     for_chunk<2, 1, 2>(table, sizes, chunks, tensors,
                        [=](T(&v)[2]) { v[0] -= lr * (v[1] + decay * v[0]); });
@@ -91,10 +91,9 @@ sgd_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
 
 // Rows: parameters, momenta, gradients. The first step has b = g.
 template <typename T>
-__global__ void __launch_bounds__(256)
-momentum_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
-              const int2* __restrict__ chunks, const long long* __restrict__ steps,
-              const double* __restrict__ settings, int tensors) {
+__global__ void momentum_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                              const int2* __restrict__ chunks, const long long* __restrict__ steps,
+                              const double* __restrict__ settings, int tensors) {
     const T lr = T(settings[0]), decay = T(settings[1]), momentum = T(settings[2]);
     const T share = steps[chunks[blockIdx.x].x] == 1 ? T(1) : T(1 - settings[3]);
     const bool nesterov = settings[4] != 0;
@@ -119,10 +118,9 @@ __global__ void adam_tick(long long* __restrict__ steps, const double* __restric
 
 // Rows: parameters, averages of gradients, of their squares, gradients.
 template <typename T>
-__global__ void __launch_bounds__(256)
-adam_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
-          const int2* __restrict__ chunks, const double* __restrict__ corrections,
-          const double* __restrict__ settings, int tensors) {
+__global__ void adam_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                          const int2* __restrict__ chunks, const double* __restrict__ corrections,
+                          const double* __restrict__ settings, int tensors) {
     const int tensor = chunks[blockIdx.x].x;
     const T rate = T(corrections[2 * tensor]), floor = T(corrections[2 * tensor + 1]);
     const T fresh = T(1 - settings[1]), kept = T(settings[2]), fresh_square = T(1 - settings[2]);
@@ -138,9 +136,9 @@ adam_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
 // ---- an average that follows the parameters.   settings: decay; rows: averages, parameters
 
 template <typename T>
-__global__ void __launch_bounds__(256)
-average_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
-             const int2* __restrict__ chunks, const double* __restrict__ settings, int tensors) {
+__global__ void average_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                             const int2* __restrict__ chunks, const double* __restrict__ settings,
+                             int tensors) {
     const T fresh = T(1 - settings[0]);
     for_chunk<2, 1, 2>(table, sizes, chunks, tensors,
                        [=](T(&v)[2]) { v[0] += fresh * (v[1] - v[0]); });
@@ -149,9 +147,9 @@ average_step(T* const* __restrict__ table, const long long* __restrict__ sizes,
 // ---- the norm of all gradients as one vector: of a chunk, then of all.   rows: gradients
 
 template <typename T>
-__global__ void __launch_bounds__(256)
-gradient_squares(T* const* __restrict__ table, const long long* __restrict__ sizes,
-                 const int2* __restrict__ chunks, double* __restrict__ squares, int tensors) {
+__global__ void gradient_squares(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                                 const int2* __restrict__ chunks, double* __restrict__ squares,
+                                 int tensors) {
     double sum = 0;
     for_chunk<1, 0, 1>(table, sizes, chunks, tensors,
                        [&](T(&v)[1]) { sum += double(v[0]) * double(v[0]); });
@@ -169,10 +167,9 @@ __global__ void gradient_norm(const double* __restrict__ squares, float* __restr
 
 // Rows: clipped gradients, gradients. A norm that is nan makes all of them nan.
 template <typename T>
-__global__ void __launch_bounds__(256)
-gradient_clip(T* const* __restrict__ table, const long long* __restrict__ sizes,
-              const int2* __restrict__ chunks, const float* __restrict__ norm, T largest,
-              int tensors) {
+__global__ void gradient_clip(T* const* __restrict__ table, const long long* __restrict__ sizes,
+                              const int2* __restrict__ chunks, const float* __restrict__ norm,
+                              T largest, int tensors) {
     const T ratio = largest / (norm[0] + T(1e-6)), scale = ratio > 1 ? T(1) : ratio;
     for_chunk<2, 1, 1>(table, sizes, chunks, tensors, [=](T(&v)[2]) { v[0] = v[1] * scale; });
 }

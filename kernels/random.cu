@@ -24,11 +24,16 @@
 template <typename T, int N>
 constexpr int WIDTH = MG_WIDE<T> < N ? MG_WIDE<T> : N;
 
+template <int N>
+__device__ __forceinline__ bool is_whole(long long first, long long count) {
+    return first + N <= count;
+}
+
 template <int N, typename T>
 __device__ __forceinline__ void load_group(const T* x, long long first, long long count,
                                            mg_acc<T> (&values)[N]) {
     constexpr int V = WIDTH<T, N>;
-    if (first + N <= count) {
+    if (is_whole<N>(first, count)) {
 #pragma unroll
         for (int i = 0; i < N; i += V) {
             const auto pack = *reinterpret_cast<const mg_pack<T, V>*>(x + first + i);
@@ -45,7 +50,7 @@ template <int N, typename T>
 __device__ __forceinline__ void store_group(T* y, long long first, long long count,
                                             const mg_acc<T> (&values)[N]) {
     constexpr int V = WIDTH<T, N>;
-    if (first + N <= count) {
+    if (is_whole<N>(first, count)) {
 #pragma unroll
         for (int i = 0; i < N; i += V) {
             mg_pack<T, V> pack;

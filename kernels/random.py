@@ -192,7 +192,7 @@ KERNELS = (
         (In("x", "T", "count"), _DRAW, Out("y", "T", "count"), Scalar("count", "int64"),
          Scalar("p", "float32"), Scalar("scale", "A")),
         dropout,
-        {"p": 0.3, "scale": 1 / 0.7},
+        {"p": unit_uniform(DRAW, 1)[0], "scale": 1.7},  # the first number is kept: u >= p
         bytes=lambda s: 2 * s.count * s.itemsize,
     ),
 )  # fmt: skip
