@@ -1,9 +1,9 @@
-// mg_philox.cuh — random numbers out of a counter: Philox4x32-10, and what its bits are made into.
+// mg_philox.cuh — random numbers out of a counter: Philox4x32-10, and floats of its bits.
 //
 // Idea: nothing is carried from number to number. Ten rounds of multiplications scramble a counter
-// of 128 bits, under a key of 64, into four words that look random; another counter, other words. So
-// every thread makes its own, in any order, and can make them again: a dropout's backward recomputes
-// the mask instead of reading it.
+// of 128 bits, under a key of 64, into four words that look random; another counter, other words.
+// So every thread makes its own, in any order, and can make them again: the backward of dropout
+// makes its mask a second time instead of reading it.
 //
 //     key = seed      counter = (block, call)      64 bits each
 //
@@ -11,11 +11,11 @@
 // gives. Seed and call stand side by side in device memory, `draw`: no launch contains them.
 //
 // Everything here is bitwise equal to NumPy in float32 (random.py), on every GPU: operations that
-// IEEE rounds exactly and that no compiler may contract (__fmul_rn ...), and polynomials in place of
-// logf and sincosf, of which each library has its own. They are Taylor's, whose coefficients anyone
-// can check; a minimax fit would spare two of ten multiplications. Against float64 over all inputs:
-// log off by at most 2.1e-7 of itself, sine and cosine by 1.2e-7, a normal number by 8e-7 (measured
-// in tests/test_device_random.py).
+// IEEE rounds exactly and that no compiler may contract (__fmul_rn ...), and polynomials for logf
+// and sincosf, of which each library has its own. They are Taylor's, whose coefficients anyone can
+// check; a minimax fit would spare two of ten multiplications. Against float64: the logarithm is
+// off by at most 2.1e-7 of itself, sine and cosine by 1.2e-7, a normal number by 8e-7
+// (tests/test_device_random.py).
 // Source: Salmon et al., Parallel Random Numbers: As Easy as 1, 2, 3, SC 2011; Box & Muller, 1958.
 // Read next: random.cu.
 #pragma once
@@ -36,7 +36,8 @@ __device__ __forceinline__ uint4 mg_philox(uint4 counter, uint2 key) {
 // Four words of a draw.
 __device__ __forceinline__ uint4 mg_random_bits(const unsigned long long* draw, long long block) {
     const unsigned long long seed = draw[0], call = draw[1];
-    return mg_philox(make_uint4(block, block >> 32, call, call >> 32), make_uint2(seed, seed >> 32));
+    const uint2 key = make_uint2(seed, seed >> 32);
+    return mg_philox(make_uint4(block, block >> 32, call, call >> 32), key);
 }
 
 // Two words as one.

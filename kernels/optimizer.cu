@@ -1,4 +1,4 @@
-// optimizer.cu — steps of SGD, Adam and a moving average, the gradients' norm, and clipping by it:
+// optimizer.cu — steps of SGD, Adam and a moving average, the norm of gradients and clipping by it:
 // of all parameters in one launch.
 //
 //     SGD       b ← μ·b + share·g   x ← x - lr·b  (Nesterov: lr·(g + μ·b))     g += decay·x first
@@ -10,17 +10,16 @@
 // Memory: parameters lie anywhere, so a table has their addresses, (rows, tensors): a row of the
 // parameters, one of each array that is kept with them, one of the gradients. Those that a kernel
 // writes come first, those that it reads last. A block takes one chunk of one tensor, as a list of
-// (tensor, chunk) says: a model of a thousand small tensors is as many blocks, not as many launches.
+// (tensor, chunk) says: a thousand small tensors are as many blocks, not as many launches.
 // A thread moves 16 bytes at a time where all arrays of the tensor allow it, else one number.
 //
-// Step counts, and the settings that schedules change, stand in device memory, where a kernel of one
-// thread for each tensor counts them on. So a captured step can be replayed, and its clipping asks
-// no host for the norm. The norm's squares are added in double, and in a fixed order: by thread, by
-// block, then over blocks in a second launch.
+// Step counts, and the settings that schedules change, stand in device memory, and a kernel with
+// one thread a tensor counts on. So a captured step can be replayed, and clipping asks no host for
+// the norm. The squares of the norm are added in double, and in a fixed order: by thread, by block,
+// then over blocks in a second launch.
 //
-// Tried: a list of chunks against a search in the tensors' sizes, which reads less, but lets every
-// block wait for several dependent reads before its first own. One function goes over the chunk
-// for all of the kernels.
+// Considered: no list, but a search in the tensors' sizes. It reads less, but every block would
+// wait for several reads, one after the other, before its first own.
 // Sources: Sutskever et al., ICML 2013; Kingma & Ba, ICLR 2015; Loshchilov & Hutter, ICLR 2019.
 // Reference: optimizer.py.   Read next: mg_reduce.cuh.
 #include "mg_reduce.cuh"

@@ -4,18 +4,17 @@
 //     randint   y = low + ⌊width·r / 2⁶⁴⌋   dropout   y = x·scale where u ≥ p, else x·0
 //
 // z, u and the 64-bit words r are those of mg_philox.cuh. Memory: y and x are flat. Thread i makes
-// the numbers 4i to 4i + 3 of the block i of the draw (2i and 2i + 1 where a number takes two words),
-// and writes them at once: 16 bytes for float. x and y start at a multiple of their access, as all
-// memory from the launcher and from a GPU's pool does; who holds a part of some array copies it.
+// the numbers 4i to 4i + 3 of the block i of the draw (2i and 2i + 1 where each takes two words),
+// and writes them at once: 16 bytes for float. x and y start at a multiple of that, as all memory
+// from the launcher and from a GPU's pool does; who holds a part of some array copies it.
 //
 // draw: (seed, call) in device memory, which philox_take put there, and moved the generator's own
-// state on. A captured step contains that launch, so that each replay draws other numbers. Dropout's
-// gradient is dropout of the gradient, of the same draw: no mask is ever stored.
+// state on. A captured step contains that launch, so that each replay draws other numbers. The
+// gradient of dropout is dropout of the gradient, by the same draw: no mask is ever stored.
 //
-// Tried: drawing in double what is double. Normal numbers are float's, exactly, also for double: a
-// double logarithm of our own would be as long as this file, for digits that noise does not need.
-// Considered: four numbers 256 apart for each thread, which needs no alignment, but takes four times
-// as many accesses, in kernels whose instructions weigh as much as their memory.
+// Considered: a normal double of its own. Its logarithm would be as long as this file, for digits
+// that noise does not need: it is the float's number. Four numbers 256 apart for each thread: needs
+// no alignment, but four times as many accesses, in kernels that have few instructions to spare.
 // Reference: random.py.   Read next: mg_philox.cuh.
 #include "mg_philox.cuh"
 

@@ -25,6 +25,12 @@ OPTIMIZERS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def by_numpy(monkeypatch):
+    """Kernels run where a test emulates them, and nowhere else, whatever the environment says."""
+    monkeypatch.setattr(kernels, "_emulation", None)
+
+
 @pytest.fixture
 def launches(monkeypatch):
     """The names of the kernels that were launched."""
