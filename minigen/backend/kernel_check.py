@@ -31,7 +31,10 @@ def drawn(kernel, T, sample, seed=0):
         shape = kernels.shape_of(a, sample)
         x = rng.standard_normal(shape) if a.draw is None else a.draw(rng, sizes)
         arrays[a.name] = np.asarray(x).astype(kernels.dtype_of(a.dtype, T)).reshape(shape)
-    return arrays, {name: value for name, value in sample.items() if name not in arrays}
+    words = {word for a in kernel.arguments for word in a.shape.split()}
+    takes = words | kernel.variants.keys() | {a.name for a in kernel.arguments} - arrays.keys()
+    # what else is in a sample is for `draw` and the reference
+    return arrays, {name: value for name, value in sample.items() if name in takes}
 
 
 def expected(kernel, arrays, sample):

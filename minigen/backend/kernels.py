@@ -52,6 +52,11 @@ def active(*arrays):
     return all(x is None or x.dtype.kind in "fV" for x in arrays)
 
 
+def on_device(x):
+    """Whether x is where kernels run: on a GPU, or on the CPU while they are emulated."""
+    return _emulation is not None or x.__class__ is not ndarray
+
+
 @contextlib.contextmanager
 def emulated_kernels(check=False, order="ascending", seed=0):
     """Context: ops on CPU arrays run the CUDA source of their kernels, on the emulator.
