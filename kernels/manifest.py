@@ -5,9 +5,10 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import pool, softmax
+from minigen.kernels import pool, resample, softmax
 
 KERNELS = (
     *pool.KERNELS,
+    *resample.KERNELS,
     *softmax.KERNELS,
 )
