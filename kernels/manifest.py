@@ -5,9 +5,10 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import pool, resample, softmax
+from minigen.kernels import blend, pool, resample, softmax
 
 KERNELS = (
+    *blend.KERNELS,
     *pool.KERNELS,
     *resample.KERNELS,
     *softmax.KERNELS,
