@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent
 PACKAGES = [
     "minigen",
     "minigen.backend",
+    "minigen.backend.emulator",
     "minigen.cli",
     "minigen.data",
     "minigen.demos",
