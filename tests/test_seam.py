@@ -6,8 +6,8 @@ training runs, and the mistakes that users make with devices.
 
 What this proves: nothing above minigen/backend/ names NumPy where an array may be a GPU's, nothing
 mixes arrays of two devices, everything is computed, and left, where its inputs are.
-What it cannot prove: CuPy's own behaviour. Its kernels, their rounding, memory and speed, cuBLAS,
-what it does with an index out of range: that is for `pytest -m gpu` on a GPU.
+What it cannot prove: CuPy's own behaviour. Its kernels, their rounding, memory and speed, cuBLAS:
+that is for `pytest -m gpu` on a GPU.
 Read next: fake_cupy.py, test_gpu.py.
 """
 
@@ -19,6 +19,7 @@ import fake_cupy
 import numpy as np
 import pytest
 import test_gpu
+import test_gpu_edges
 import test_nn
 import test_ops
 import test_optim
@@ -65,7 +66,7 @@ def on_the_stand_in(test):
     return copy
 
 
-for _module in (test_gpu, test_nn, test_ops, test_optim):
+for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, test_optim):
     for _name, _test in list(vars(_module).items()):
         _marks = [*getattr(_test, "pytestmark", ()), getattr(_module, "pytestmark", None)]
         if _name.startswith("test_") and "gpu" in [getattr(mark, "name", "") for mark in _marks]:
