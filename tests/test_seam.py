@@ -13,7 +13,10 @@ Read next: fake_cupy.py, test_gpu.py.
 
 import functools
 import inspect
+import os
 import signal
+import subprocess
+import sys
 
 import fake_cupy
 import numpy as np
@@ -225,6 +228,32 @@ def test_memory_of_a_gpu_has_addresses_too():
     x = mg.zeros(4, 3, device="gpu").data
     low, high = byte_range(x)
     assert high - low == x.nbytes and byte_range(x[1:, ::-1]) == (low + 12, high)
+
+
+# ---- without a GPU
+
+
+def test_nothing_on_the_cpu_imports_cupy(tmp_path):
+    """A CuPy that is broken, or takes its time, is nobody's problem who did not ask for a GPU."""
+    for name in ("cupy", "cupyx"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it was imported')")
+    code = (
+        "import sys, minigen as mg\n"
+        "from minigen import data, draw, metrics, models, nn, ops, optim, train\n"
+        "net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(32, 3))\n"
+        "x, target = mg.Generator(0).normal((4, 1, 6, 6)), mg.tensor([0, 1, 2, 2])\n"
+        "loss = ops.cross_entropy(net(x), target) + ops.embedding(target, mg.ones(3, 2)).sum()\n"
+        "loss.backward()\n"
+        "optim.Adam(net.parameters()).step()\n"
+        "x.to('cpu')[target].tolist(), train.device.device_name('cpu')\n"
+        "try: mg.ones(2).log(1, 2)\n"
+        "except TypeError: pass\n"
+        "assert not {'cupy', 'cupyx', 'minigen.backend.cupy'} & set(sys.modules)"
+    )
+    where = os.pathsep.join([str(tmp_path), *sys.path])
+    command, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": where}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 # ---- getting in and out

@@ -20,19 +20,20 @@ FIX = (
 def explained(function, error, cupy):
     """A MemoryError for CuPy's own, raised in a function on the current GPU."""
     gpu = cupy.cuda.Device()
+    device = f"gpu:{gpu.id}" if gpu.id else "gpu"
     found = re.search(r"allocating ([\d,]+) bytes", str(error))
     asked = f"{size(int(found[1].replace(',', '')))} more" if found else "more"
     free, total = gpu.mem_info
     pool = cupy.get_default_memory_pool()
     used, kept, limit = pool.used_bytes(), pool.free_bytes(), pool.get_limit()
     words = (
-        f"{function}: out of memory on gpu:{gpu.id}, which has {size(total)} and {size(free)} free;"
+        f"{function}: out of memory on {device}, which has {size(total)} and {size(free)} free;"
         f" arrays take {size(used)}, CuPy keeps {size(kept)} in pieces too small for {asked}"
     )
     if limit:
         words += f" and may have {size(limit)} in all (set_limit, or CUPY_GPU_MEMORY_LIMIT)"
     blocks = largest_blocks(gpu.id, cupy.ndarray)
-    lines = [f"{size(n):>10}  {x.shape} {x.dtype} on gpu:{gpu.id}" for n, x in blocks]
+    lines = [f"{size(n):>10}  {x.shape} {x.dtype} on {device}" for n, x in blocks]
     title = f"the {len(lines)} largest arrays alive:"
     return MemoryError("\n  ".join([f"{words}. {FIX}", *([title, *lines] if lines else ())]))
 
