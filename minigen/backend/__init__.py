@@ -10,6 +10,7 @@ Read next: numpy.py (threads on the CPU), cupy.py (the only file that imports Cu
 """
 
 import contextlib
+import functools
 import math
 import re
 import sys
@@ -108,7 +109,7 @@ def to_numpy(x):
 
 
 def watch_index(index, low, high, words):
-    """IndexError(words) unless all of index is in [low, high): now, or late, see bounds.py."""
+    """IndexError unless all of an index is in [low, high): now, or late, see bounds.py."""
     follow(index)
     bounds.watch(index, low, high, words)
 
@@ -118,14 +119,19 @@ def watch_key(function, key, x):
     if not _is_cupy(x):
         return
     for dim, index in bounds.indexed(key, x.ndim):
-        n = x.shape[dim]
-        words = f"{function}: index {{}} is out of bounds for dim {dim} with size {n}"
-        watch_index(index, -n, n, words)
+        size = x.shape[dim]
+        watch_index(index, -size, size, functools.partial(bounds.words, function, dim, size))
 
 
 def out_of_memory(function, error):
-    """The MemoryError to raise for one in a function: if a GPU's, with the arrays it holds."""
-    return _gpu().out_of_memory(function, error) if "cupy" in sys.modules else error
+    """The MemoryError to raise for NumPy's or CuPy's in a function; itself if it was told already.
+
+    A GPU's names the arrays that it holds.
+    """
+    if type(error) is MemoryError:
+        return error
+    told = _gpu().out_of_memory(function, error) if "cupy" in sys.modules else None
+    return told or MemoryError(f"{function}: {error}")
 
 
 def module_on(device):

@@ -5,7 +5,7 @@ wait for it, while it could have had more work queued. So the least and the grea
 computed on the GPU and looked at when somebody waits anyway: when values come to the CPU (item,
 print, .to("cpu")). The error is the CPU's, raised late; anomaly mode looks after every op.
 
-    watch(index, low, high, words)   IndexError(words) unless low <= index < high, now or later
+    watch(index, low, high, words)   IndexError unless low <= index < high, now or later
     look()                           now, for all that is still to be looked at
 
 Invariants: an index on the CPU is looked at in `watch`, so it is never late. What was computed in
@@ -17,7 +17,7 @@ import numpy as np
 
 MOST = 64  # indices not looked at: one more, and somebody has to wait
 
-_watched = []  # (least, greatest, low, high, words): 0-d arrays of a GPU, numbers, text with {}
+_watched = []  # (least, greatest, low, high, words): 0-d arrays of a GPU, numbers, a function
 
 LATE = (
     " (seen late: the index is on a GPU and was looked at when values came to the CPU; inside "
@@ -26,9 +26,9 @@ LATE = (
 
 
 def watch(index, low, high, words):
-    """IndexError(words) unless all of an integer array is in [low, high); of a GPU's: at `look`.
+    """IndexError unless all of an integer array is in [low, high); of a GPU's: at `look`.
 
-    words may have {}, where the number goes.
+    words(number) -> what the error says of the number; it must not hold on to arrays.
     """
     if not index.size:
         return
@@ -46,13 +46,18 @@ def look():
     if _watched:
         watched, _watched[:] = _watched[:], ()
         for least, greatest, low, high, words in watched:
-            _check(least, greatest, low, high, words + LATE)
+            _check(least, greatest, low, high, words, LATE)
 
 
-def _check(least, greatest, low, high, words):
+def _check(least, greatest, low, high, words, late=""):
     least, greatest = int(least), int(greatest)
     if least < low or greatest >= high:
-        raise IndexError(words.format(least if least < low else greatest))
+        raise IndexError(words(least if least < low else greatest) + late)
+
+
+def words(function, dim, size, number):
+    """NumPy's words on an index, in our terms."""
+    return f"{function}: index {number} is out of bounds for dim {dim} with size {size}"
 
 
 def indexed(key, ndim):

@@ -3,7 +3,7 @@
 Idea: asking for a GPU that is not there is an error that says what to do, never a fall-back. What
 CuPy 14 does otherwise than NumPy is answered here or in the file named, for all code above:
 
-    0-d results      reductions give 0-d arrays, never scalars       as_array, item
+    0-d results      reductions give 0-d arrays, never scalars       as_array
     adding up        at repeated indices: few dtypes only            scatter_add
     index bounds     out of range: wrapped around, in silence        bounds.py
     clip             without a limit: floats and integers only       clip
@@ -12,6 +12,7 @@ CuPy 14 does otherwise than NumPy is answered here or in the file named, for all
     random numbers   drawn by NumPy and copied: every device gets    ../ops/random.py
                      the same (curand would draw others)
     out of memory    an error of its own kind                        memory.py
+    streams          work goes to the current one; we make none      nothing: CuPy does it
     the current GPU  computes, whatever GPU the arrays are on        array_module, follow
     nan, inf, 1e20   as integers: what the hardware makes of them    nothing: C leaves it open
 
@@ -24,6 +25,7 @@ import functools
 
 import numpy
 
+from minigen import backend
 from minigen.backend import memory
 
 
@@ -63,7 +65,7 @@ def on(number):
         try:
             yield
         except MemoryError as error:
-            raise out_of_memory("a new tensor", error) from error
+            raise backend.out_of_memory("a new tensor", error) from error
 
 
 def to_gpu(x, number):
@@ -72,15 +74,16 @@ def to_gpu(x, number):
     try:
         return module().asarray(x)
     except MemoryError as error:
-        raise out_of_memory("to", error) from error
+        raise backend.out_of_memory("to", error) from error
 
 
 def out_of_memory(function, error):
-    """The MemoryError to raise for one that came up in a function: CuPy's with what a GPU holds."""
-    cupy = module()
-    if not isinstance(error, cupy.cuda.memory.OutOfMemoryError):
-        return error
-    return memory.explained(function, error, cupy)
+    """The MemoryError to raise for CuPy's, with what the GPU holds; None for one of the CPU."""
+    import cupy
+
+    if isinstance(error, cupy.cuda.memory.OutOfMemoryError):
+        return memory.explained(function, error, cupy)
+    return None
 
 
 # CuPy adds at repeated indices to these and, with sums in 16 bits, to float16; to no others

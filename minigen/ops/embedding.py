@@ -5,6 +5,7 @@ adjoints of each other; the row of padding is looked up, but never added to.
 Read next: index.py, ../nn/embedding.py (the layer), ../backend/scatter.py (the fast sum).
 """
 
+from functools import partial
 from numbers import Integral
 
 from minigen import backend
@@ -36,6 +37,13 @@ def _add_rows(g, ids, padding_idx, shape):
     return y
 
 
+def _no_row(shape, table, id):
+    return (
+        f"embedding: x {tuple(shape)} holds id {id}; weight {tuple(table)} has rows 0 to "
+        f"{table[0] - 1}"
+    )
+
+
 @composite
 def embedding(x, weight, padding_idx=None):
     """The row of weight for each id in x.   y[...] = weight[x[...]]
@@ -59,7 +67,5 @@ def embedding(x, weight, padding_idx=None):
                 f"embedding: padding_idx {padding_idx} is no row of weight {tuple(weight.shape)}"
             )
         padding_idx %= count
-    shape = tuple(weight.shape)
-    words = f"embedding: x {ids.shape} holds id {{}}; weight {shape} has rows 0 to {count - 1}"
-    backend.watch_index(ids, 0, count, words)
+    backend.watch_index(ids, 0, count, partial(_no_row, ids.shape, weight.shape))
     return _rows(weight, ids, padding_idx)

@@ -7,6 +7,7 @@ Read next: index.py, embedding.py (rows of a table).
 
 import contextlib
 import math
+from functools import partial
 from numbers import Integral
 
 import numpy
@@ -92,16 +93,16 @@ def _in_range(function, x, dim, index):
     """NumPy's word on an index too large, in our terms; on a GPU ours, which may come late."""
     n = x.shape[dim]
     if not isinstance(getattr(x, "_data", x), ndarray):
-        watch_index(index, -n, n, _range_words(function, x, dim))
+        watch_index(index, -n, n, partial(_range, function, x.shape, dim))
     try:
         yield
     except IndexError as error:
-        raise IndexError(_range_words(function, x, dim)) from error
+        raise IndexError(_range(function, x.shape, dim)) from error
 
 
-def _range_words(function, x, dim):
-    n, shape = x.shape[dim], tuple(x.shape)
-    return f"{function}: the index must lie in [{-n}, {n}): dim {dim} of {shape}"
+def _range(function, shape, dim, number=None):
+    n = shape[dim]
+    return f"{function}: the index must lie in [{-n}, {n}): dim {dim} of {tuple(shape)}"
 
 
 @composite

@@ -68,6 +68,7 @@ def index(x, key):
     What NumPy accepts, with its result shapes. IndexError out of range (of an index on a GPU: when
     values next come to the CPU, see backend/bounds.py) or for floats.
     """
-    key = _array_key("index", key)
-    backend.watch_key("index", key, getattr(x, "_data", x))
+    key, data = _array_key("index", key), getattr(x, "_data", x)
+    if data.__class__ is not ndarray:
+        backend.watch_key("index", key, data)
     return _index(x, key)
