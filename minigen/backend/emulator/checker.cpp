@@ -211,16 +211,16 @@ void emu_access(const volatile void* place, unsigned bytes, int kind, void* site
 #define SITE reinterpret_cast<Address>(__builtin_return_address(0))
 #define ADDRESS reinterpret_cast<Address>(place)
 #define ACCESS_OF(bytes)                                                                           \
-    extern "C" void __tsan_read##bytes(void* place) {                                              \
+    EMU_PUBLIC void __tsan_read##bytes(void* place) {                                              \
         check_aligned(ADDRESS, bytes, EMU_READ, SITE);                                             \
     }                                                                                              \
-    extern "C" void __tsan_write##bytes(void* place) {                                             \
+    EMU_PUBLIC void __tsan_write##bytes(void* place) {                                             \
         check_aligned(ADDRESS, bytes, EMU_WRITE, SITE);                                            \
     }                                                                                              \
-    extern "C" void __tsan_unaligned_read##bytes(void* place) {                                    \
+    EMU_PUBLIC void __tsan_unaligned_read##bytes(void* place) {                                    \
         check_access(ADDRESS, bytes, EMU_READ, SITE);                                              \
     }                                                                                              \
-    extern "C" void __tsan_unaligned_write##bytes(void* place) {                                   \
+    EMU_PUBLIC void __tsan_unaligned_write##bytes(void* place) {                                   \
         check_access(ADDRESS, bytes, EMU_WRITE, SITE);                                             \
     }
 ACCESS_OF(1)
@@ -229,12 +229,12 @@ ACCESS_OF(4)
 ACCESS_OF(8)
 ACCESS_OF(16)
 
-extern "C" void __tsan_read_range(void* place, size_t bytes) {
+EMU_PUBLIC void __tsan_read_range(void* place, size_t bytes) {
     check_access(ADDRESS, unsigned(bytes), EMU_READ, SITE);
 }
-extern "C" void __tsan_write_range(void* place, size_t bytes) {
+EMU_PUBLIC void __tsan_write_range(void* place, size_t bytes) {
     check_access(ADDRESS, unsigned(bytes), EMU_WRITE, SITE);
 }
-extern "C" void __tsan_func_entry(void*) {}
-extern "C" void __tsan_func_exit() {}
-extern "C" void __tsan_init() {}
+EMU_PUBLIC void __tsan_func_entry(void*) {}
+EMU_PUBLIC void __tsan_func_exit() {}
+EMU_PUBLIC void __tsan_init() {}

@@ -39,13 +39,21 @@ FLAGS = [
     "-fPIC",
     "-ffp-contract=off",  # a*b + c rounds twice, on every CPU
     "-fno-math-errno",
+    "-fno-semantic-interposition",
     "-U_FORTIFY_SOURCE",  # it takes a jump between fibers for an attack
     "-fvisibility=hidden",
     "-fno-gnu-unique",  # else two builds of one kernel would share their __shared__ variables
     "-g1",  # source lines
     "-gdwarf-4",  # of the version that every addr2line reads
 ]
-KERNEL_FLAGS = ["-fno-exceptions", "-Wno-unknown-pragmas", "-Wno-psabi", "-include", "cuda.h"]
+KERNEL_FLAGS = [
+    "-include",
+    "cuda.h",
+    "-fno-exceptions",
+    "-fstack-clash-protection",  # local variables too large meet the guard of a fiber's stack
+    "-Wno-unknown-pragmas",
+    "-Wno-psabi",
+]
 CHECK_FLAGS = [
     "-fsanitize=thread",  # a call before every access: ours, see checker.cpp
     "-fno-tree-sra",  # the load of a float4 stays one access

@@ -75,6 +75,12 @@ void make_stacks() {
         mprotect(stacks + i * STACK_BYTES, GUARD_BYTES, PROT_NONE);
 }
 
+// Tops at equal distances of a power of two would all want the same few lines of the CPU's cache:
+// hence the odd number of pages, and this staggering within a page.
+static char* stack_top(int number) {
+    return stacks + (number + 1) * STACK_BYTES - 64 - number % 16 * 256;
+}
+
 Address stacks_begin() {
     return reinterpret_cast<Address>(stacks);
 }
@@ -152,7 +158,7 @@ void start_block() {
         thread.number = i;
         thread.warp_epoch = 0;
         // as if it had called switch_stack from the first instruction of thread_main
-        void** top = reinterpret_cast<void**>(stacks + (i + 1) * STACK_BYTES - 64);
+        void** top = reinterpret_cast<void**>(stack_top(i));
         top[0] = reinterpret_cast<void*>(thread_main);
         std::fill(top - 6, top, nullptr);
         thread.stack_pointer = top - 6;
@@ -217,7 +223,8 @@ static void release_barrier() {
     const Thread& first = threads[numbers[0]];
     for (int i = 1; i < count; i++) {
         const Thread& other = threads[numbers[i]];
-        if (first.line == other.line && std::strcmp(first.file, other.file) == 0)
+        const bool same_file = first.file == other.file || !std::strcmp(first.file, other.file);
+        if (same_file && first.line == other.line)
             continue;
         report("DIVERGENT-BARRIER", thread_name(first.number) + " waits at " +
                                         place(first.file, first.line) + ", " +

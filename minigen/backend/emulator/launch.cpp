@@ -60,7 +60,7 @@ static std::string describe_fault(int signal, Address address) {
     if (signal == SIGFPE)
         return "division by zero";
     if (address >= stacks_begin() && address < stacks_end())
-        return "local variables need more than " + std::to_string(STACK_BYTES >> 10) + " KiB";
+        return "local variables need more than " + std::to_string((STACK_BYTES - GUARD_BYTES) >> 10) + " KiB";
     return "access " + describe_outside(address);
 }
 
@@ -168,7 +168,7 @@ static Progress run_blocks() {
     return FINISHED;
 }
 
-extern "C" void emu_begin(void (*entry)(void**), void** arguments, const unsigned* sizes,
+EMU_PUBLIC void emu_begin(void (*entry)(void**), void** arguments, const unsigned* sizes,
                           unsigned shared_bytes, int order, unsigned seed, int checked,
                           int profiled, double seconds) {
     launch = {};
@@ -194,7 +194,7 @@ extern "C" void emu_begin(void (*entry)(void**), void** arguments, const unsigne
 }
 
 // Run on; whether to call again: 0 if the launch is over.
-extern "C" int emu_run() {
+EMU_PUBLIC int emu_run() {
     tick = 0;
     take_signals();
     Progress progress = STOPPED;
