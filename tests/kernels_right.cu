@@ -100,7 +100,7 @@ __global__ void roundings(const float* a, const float* b, const float* c, float*
     out[6 * count + i] = float(__float2int_rz(a[i] * 1e20f));
     out[7 * count + i] = __int_as_float(__float_as_int(a[i]) ^ int(0x80000000));
     out[8 * count + i] = float(max(__popc(__float_as_uint(a[i])), 3));
-    out[9 * count + i] = __half2float(__float2half(a[i])) + __bfloat162float(__float2bfloat16(b[i]));
+    out[9 * count + i] = float(__float2half(a[i])) + __bfloat162float(__float2bfloat16(b[i]));
     out[10 * count + i] = float(__half(a[i]) + __half(b[i]));
     out[11 * count + i] = float(__umulhi(__float_as_uint(a[i]), 0xD2511F53u));
 }

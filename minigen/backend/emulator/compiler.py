@@ -8,6 +8,7 @@ Invariant: a library is loaded only if the digest at its end is that of its byte
 under another name and renamed, so several processes may compile the same one at the same time.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -158,12 +159,13 @@ def _intact(library):
         return False
     if len(content) < 1000 or hashlib.sha256(content[:-32]).digest() != content[-32:]:
         return False
-    os.utime(library)  # used now: the oldest are removed first
+    with contextlib.suppress(OSError):  # a cache that others own can be read
+        os.utime(library)  # used now: the oldest are removed first
     return True
 
 
 def _compile(text, flags, folders, library):
-    library.parent.mkdir(parents=True, exist_ok=True)
+    _make(library.parent)
     search = [part for folder in [*folders, HERE] for part in ("-I", str(folder))]
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as place:
         built = f"{place}/{library.name}"
@@ -175,6 +177,18 @@ def _compile(text, flags, folders, library):
             file.write(digest)  # behind what the loader reads
         os.replace(built, library)
     _prune(library.parent)
+
+
+def _make(folder):
+    """Make the cache's folder; EmulatorError if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise EmulatorError(
+            f"{folder}, where compiled kernels are kept, cannot be written ({error.strerror}): "
+            "export MINIGEN_CACHE=/another/folder"
+        ) from None
 
 
 def _run(command, text=None):

@@ -167,7 +167,20 @@ void start_block() {
     make_ready(numbers, thread_count);
 }
 
+// Whether the thread waits for a lane of its warp that has returned.
+static bool waits_in_vain(const Thread& thread) {
+    if (thread.state != AT_WARP_OPERATION)
+        return false;
+    const int first = thread.number - thread.lane();
+    for (int i = 0; i < WARP && first + i < thread_count; i++) {
+        if (threads[first + i].state == EXITED && (thread.request.mask >> i & 1))
+            return true;
+    }
+    return false;
+}
+
 static void report_deadlock() {
+    const char* finding = "DEADLOCK";
     int at_barrier = 0;
     int at_warp_operation = 0;
     std::string waiting;
@@ -177,13 +190,15 @@ static void report_deadlock() {
         if (thread.state == EXITED)
             continue;
         (thread.state == AT_BARRIER ? at_barrier : at_warp_operation)++;
+        if (waits_in_vain(thread))
+            finding = "WARP-EXITED";
         const bool alike = last && last->state == thread.state && last->line == thread.line;
         if (!alike && waiting.size() < 300)
             waiting += "; " + thread_name(i) + " waits at " + place(thread.file, thread.line);
         last = &thread;
     }
     emu_running = nullptr;
-    report("DEADLOCK", count_of(at_barrier, "thread") + " at a barrier, " +
+    report(finding, count_of(at_barrier, "thread") + " at a barrier, " +
                            std::to_string(at_warp_operation) + " at a warp operation, " +
                            std::to_string(exited) + " returned" + waiting);
 }
