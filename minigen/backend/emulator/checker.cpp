@@ -36,7 +36,7 @@ static bool same_warp(int a, int b) {
 }
 
 static std::string cell_name(const Access& access, size_t unit) {
-    return access.region.name + "+" + std::to_string(unit << access.region.shift);
+    return "byte " + std::to_string(unit << access.region.shift) + " of " + access.region.name;
 }
 
 static std::string by(const char* verb, int thread, unsigned site, bool other_block) {
@@ -194,9 +194,10 @@ void check_access(Address address, unsigned bytes, int kind, Address site) {
 static void check_aligned(Address address, unsigned bytes, int kind, Address site) {
     if (address % bytes) {
         const Region* region = launch.checked ? region_of(address, bytes, site) : nullptr;
-        const std::string where =
-            region ? region->name + "+" + std::to_string(address - region->begin) : "memory";
-        report("MISALIGNED", verb_of(kind) + count_of(bytes, "byte") + " at " + where, site);
+        std::string where;
+        if (region)
+            where = " at byte " + std::to_string(address - region->begin) + " of " + region->name;
+        report("MISALIGNED", verb_of(kind) + count_of(bytes, "byte") + where, site);
         stop_launch();
     }
     check_access(address, bytes, kind, site);

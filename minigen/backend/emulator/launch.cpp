@@ -63,7 +63,9 @@ static std::string describe_fault(int signal, Address address) {
         const size_t room = (STACK_BYTES - GUARD_BYTES) >> 10;
         return "local variables need more than " + std::to_string(room) + " KiB";
     }
-    return "access " + describe_outside(address);
+    if (launch.checked || is_null(address))
+        return describe_outside(address);
+    return "an address where nothing is: a checked build says more";
 }
 
 static void on_fault(int signal, siginfo_t* information, void* context) {

@@ -109,7 +109,7 @@ Region* region_of(Address address, unsigned bytes, Address site) {
 }
 
 std::string describe_outside(Address address) {
-    if (address < Address(1) << 32) {  // where no system maps anything
+    if (is_null(address)) {
         std::string names;
         for (const std::string& name : null_arguments)
             names += (names.empty() ? "" : ", ") + name;

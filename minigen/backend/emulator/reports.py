@@ -30,9 +30,10 @@ def _chains(library, sites):
             chains.append([])
             continue
         path, _, number = line.split(" ")[0].rpartition(":")
-        place = (os.path.basename(path), int(number) if number.isdigit() else 0)
-        if not place[0].startswith("cuda_") and place not in chains[-1]:
-            chains[-1].append(place)
+        name = os.path.basename(path)
+        known = number.isdigit() and int(number)  # code of several lines may belong to none
+        if known and not name.startswith("cuda_") and (name, int(number)) not in chains[-1]:
+            chains[-1].append((name, int(number)))
     return dict(zip(sites, chains, strict=True))
 
 
@@ -42,7 +43,9 @@ def with_places(text, library, source):
     chains = _chains(library, sites)
 
     def place(found):
-        chain = chains[found[1]] or [("?", 0)]
+        chain = chains[found[1]]
+        if not chain:
+            return source
         name, line = chain[0]
         caller = next((p for p in chain if p[0] == source), chain[0])
         return f"{name}:{line}" + (f" (from {source}:{caller[1]})" if caller != chain[0] else "")
@@ -73,7 +76,7 @@ def profile(module, launch):
     chains = _chains(module.library, sorted(set(SITE.findall(text))))
     for line in text.splitlines():
         site, space, kind, *counts = line.split()
-        chain = chains[site.strip("@")] or [("?", 0)]
+        chain = chains[site.strip("@")] or [(module.source_name, 0)]
         name, number = next((p for p in chain if p[0] == module.source_name), chain[0])
         key = (f"{name}:{number}", space, kind)
         old = rows.get(key, (0, 0, 0, 0))

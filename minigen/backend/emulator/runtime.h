@@ -141,6 +141,9 @@ void poison_shared();   // for the block that begins
 Region* region_of(Address address, unsigned bytes, Address site);
 void refine(Region& region, int shift);  // to smaller units
 std::string describe_outside(Address address);
+inline bool is_null(Address address) {
+    return address < Address(1) << 32;  // where no system maps anything
+}
 
 // ---- checker.cpp, profile.cpp -------------------------------------------------------------------
 
