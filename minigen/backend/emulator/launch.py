@@ -120,7 +120,7 @@ class Kernel:
             library.emu_shared_variable(offset, size, name.encode())
         module.loaded.emu_touch_shared()
         table = (ctypes.c_void_p * max(1, len(values)))(*map(ctypes.addressof, values))
-        flags = int(module.check), int(module.profiled)
+        flags = int(module.check), int(reports.is_profiled(module.library))
         library.emu_begin(self.entry, table, sizes, *options, *flags, _seconds.get())
         while library.emu_run():
             pass  # here Python hears Ctrl-C

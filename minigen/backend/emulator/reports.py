@@ -15,6 +15,12 @@ import threading
 SITE = re.compile(r"@([0-9a-f]+)@")
 
 _profiling = threading.Lock()
+_profiled = []  # the library whose launches are counted, while they are
+
+
+def is_profiled(library):
+    """Whether launches of this library are counted now."""
+    return library in _profiled
 
 
 def _chains(library, sites):
@@ -56,21 +62,22 @@ def with_places(text, library, source):
 def profile(module, launch):
     """Run launch() and count how the module's accesses fit a GPU's memory, by source line.
 
-    The module must be a checked one. Returns {(place, space, kind): (requests, transactions,
-    fewest, bytes)}, with place such as "softmax.cu:12" (in the kernel's file, also for a header's
-    helper), space "global" or "shared", kind "read", "write" or "atomic". A request is one of a
-    warp; it takes transactions (32-byte sectors of global memory, turns of shared memory), and
-    could take the fewest if the same bytes lay together.
+    The module must be a checked one; launches of another Module of the same library count, too.
+    Returns {(place, space, kind): (requests, transactions, fewest, bytes)}, with place such as
+    "softmax.cu:12" (in the kernel's file, also for a header's helper), space "global" or "shared",
+    kind "read", "write" or "atomic". A request is one of a warp; it takes transactions (32-byte
+    sectors of global memory, turns of shared memory), and could take the fewest if the same bytes
+    lay together.
     """
     if not module.check:
         raise ValueError("profile wants a module compiled with check=True: others do not count")
     with _profiling:
         module.runtime.emu_profile()  # forgets what came before
-        module.profiled = True
+        _profiled.append(module.library)
         try:
             launch()
         finally:
-            module.profiled = False
+            _profiled.clear()
             text = module.runtime.emu_profile().decode()
     rows = {}
     chains = _chains(module.library, sorted(set(SITE.findall(text))))
