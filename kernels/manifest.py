@@ -5,6 +5,6 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import gemm, softmax
+from minigen.kernels import embedding, gemm, softmax
 
-KERNELS = (*gemm.KERNELS, *softmax.KERNELS)
+KERNELS = (*embedding.KERNELS, *gemm.KERNELS, *softmax.KERNELS)
