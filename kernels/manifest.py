@@ -5,6 +5,13 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import embedding, gemm, softmax
+from minigen.kernels import blend, embedding, gemm, pool, resample, softmax
 
-KERNELS = (*embedding.KERNELS, *gemm.KERNELS, *softmax.KERNELS)
+KERNELS = (
+    *blend.KERNELS,
+    *embedding.KERNELS,
+    *gemm.KERNELS,
+    *pool.KERNELS,
+    *resample.KERNELS,
+    *softmax.KERNELS,
+)
