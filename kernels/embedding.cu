@@ -21,10 +21,10 @@ constexpr int EMBEDDING_CHUNK = 64;
 template <typename T>
 struct embedding_thread {
     static constexpr int FEW = MG_FEW<T>;
+    mg_acc<T> sum[FEW];
     const int width;
     int row, column;
     bool wide;  // packs of g and of the output are whole and aligned
-    mg_pack<mg_acc<T>, FEW> sum;
 
     __device__ embedding_thread(const T* g, int width) : width(width) {
         const int across = (width - 1) / FEW + 1;
@@ -34,7 +34,7 @@ struct embedding_thread {
         wide = width % FEW == 0 && mg_aligned<FEW>(g);
 #pragma unroll
         for (int i = 0; i < FEW; i++)
-            sum.at[i] = 0;
+            sum[i] = 0;
     }
 
     // Adds rows[order[p]] for first ≤ p < last; rows[p] if there is no order.
@@ -47,7 +47,7 @@ struct embedding_thread {
             const auto found = mg_load_few<FEW>(at, width - column, wide);
 #pragma unroll
             for (int i = 0; i < FEW; i++)
-                sum.at[i] += mg_load(found.at, i);
+                sum[i] += mg_load(found.at, i);
         }
     }
 
@@ -56,7 +56,7 @@ struct embedding_thread {
         mg_pack<S, FEW> made;
 #pragma unroll
         for (int i = 0; i < FEW; i++)
-            mg_store(made.at, i, sum.at[i]);
+            mg_store(made.at, i, sum[i]);
         mg_store_few<FEW>(rows + (long long)row * width + column, made, width - column, wide);
     }
 };

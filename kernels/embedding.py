@@ -35,10 +35,15 @@ def _gradient(g, ids, order, sums, rows):
 
 
 def _ids(rng, s):
-    """Sorted ids of the table's rows (of 5, where no table is meant), half of them the same."""
+    """Sorted ids of the table's rows (of 5, where no table is meant).
+
+    One fills the second chunk but for its first place, the third, and the fourth but for its last.
+    """
     rows = getattr(s, "rows", 5)
-    often = rng.random(s.places) < 0.5
-    return np.sort(np.where(often, rows // 2, rng.integers(0, rows, s.places)))
+    often = rows // 2
+    before = np.sort(rng.integers(0, max(often, 1), CHUNK + 1))
+    after = np.sort(rng.integers(min(often + 1, rows - 1), rows, s.places))
+    return np.concatenate([before, np.full(3 * CHUNK - 2, often), after])[: s.places]
 
 
 _LOOKUPS = (
@@ -79,7 +84,7 @@ KERNELS = (
         reference=_gradient,
         samples=(
             {"places": 0, "chunks": 0, "rows": 3, "width": 2},
-            {"places": 64, "chunks": 1, "rows": 1, "width": 1},
+            {"places": 192, "chunks": 3, "rows": 1, "width": 1},
             {"places": 63, "chunks": 0, "rows": 70, "width": 3},
             {"places": 331, "chunks": 5, "rows": 9, "width": 7},
             {"places": 640, "chunks": 10, "rows": 6, "width": 132},
