@@ -5,6 +5,12 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import cross_entropy, softmax
+from minigen.kernels import blend, cross_entropy, pool, resample, softmax
 
-KERNELS = (*softmax.KERNELS, *cross_entropy.KERNELS)
+KERNELS = (
+    *blend.KERNELS,
+    *cross_entropy.KERNELS,
+    *pool.KERNELS,
+    *resample.KERNELS,
+    *softmax.KERNELS,
+)

@@ -112,6 +112,16 @@ def on(device):
     return contextlib.nullcontext() if number is None else _gpu().use(number)
 
 
+def gpu_properties(device):
+    """{"name": ..., "float32" and "float64": operations per second at its clock} of a GPU."""
+    return _gpu().properties(parse_device(device) or 0)
+
+
+def synchronize():
+    """Wait until the current GPU has done all that it was asked for."""
+    _gpu().module().cuda.Device().synchronize()
+
+
 def spread(x, shape):
     """x broadcast to a shape: a read-only view, or a copy where that is faster (few elements)."""
     if type(x) is ndarray and math.prod(shape) <= 1024:
