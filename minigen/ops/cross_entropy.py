@@ -12,7 +12,7 @@ import math
 from minigen.backend import array_module, follow, quiet
 from minigen.backend import cross_entropy as kernel
 from minigen.backend.device import cross_entropy as device
-from minigen.backend.kernels import active
+from minigen.backend.kernels import active, on_device
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, float_dtypes, fused
 from minigen.ops.elementwise import cast, where
@@ -32,7 +32,7 @@ def _counted(target, weight, ignore_index):
     """
     xp = array_module(target)
     ignored = target == ignore_index
-    if not bool(ignored.any()):
+    if not on_device(target) and not ignored.any():  # a GPU's host would have to wait for that
         ignored = None
     classes = target if ignored is None else xp.where(ignored, 0, target)
     if weight is not None:
@@ -105,13 +105,20 @@ def _check_classes(function, what, x, target, ignore_index, hint=""):
         )
     numbers, classes = getattr(target, "_data", target), shape[1 if x.ndim > 1 else 0]
     follow(numbers)
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
+    looked_at = numbers
+    if on_device(numbers):  # one look, at all that count: the host waits for each
+        looked_at = array_module(numbers).where(numbers == ignore_index, 0, numbers)
+    if not _in_range(looked_at, classes):
         numbers = numbers[numbers != ignore_index]
-        if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
+        if not _in_range(numbers, classes):
             raise IndexError(
                 f"{function}: targets run from {int(numbers.min())} to {int(numbers.max())}, but "
                 f"there are {classes} classes, numbered from 0"
             )
+
+
+def _in_range(numbers, classes):
+    return not numbers.size or bool((numbers.min() >= 0) & (numbers.max() < classes))
 
 
 def _check_probabilities(x, target, ignore_index):
