@@ -102,7 +102,7 @@ __global__ void cross_entropy_forward(const T* __restrict__ x, const long long* 
         const row_weights<T> weights =
             weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
         if (mg_fits<Team>(columns, x))
-            result = forward<T, DENSE, Team, mg_width<Team, T>>(row, weights, columns, inner);
+            result = forward<T, DENSE, Team, mg_row_width<Team, T>>(row, weights, columns, inner);
         else
             result = forward<T, DENSE, Team, 1>(row, weights, columns, inner);
     }
@@ -159,7 +159,7 @@ __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
     const row_weights<T> weights =
         weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
     if (mg_fits<Team>(columns, x, dx))
-        backward<T, DENSE, Team, mg_width<Team, T>>(x + start, dx + start, weights, columns, inner,
+        backward<T, DENSE, Team, mg_row_width<Team, T>>(x + start, dx + start, weights, columns, inner,
                                                     top[r], scale[r], of_row);
     else
         backward<T, DENSE, Team, 1>(x + start, dx + start, weights, columns, inner, top[r], scale[r],

@@ -5,9 +5,10 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import blend, cross_entropy, pool, resample, softmax
+from minigen.kernels import bias_activation, blend, cross_entropy, pool, resample, softmax
 
 KERNELS = (
+    *bias_activation.KERNELS,
     *blend.KERNELS,
     *cross_entropy.KERNELS,
     *pool.KERNELS,

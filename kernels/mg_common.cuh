@@ -71,3 +71,19 @@ struct __align__(sizeof(T) * V) mg_pack {
 // The widest pack of T: 16 bytes.
 template <typename T>
 constexpr int MG_WIDE = 16 / sizeof(T);
+
+template <int V, typename T>
+__device__ __forceinline__ mg_pack<T, V> mg_load_pack(const T* p) {
+    return *reinterpret_cast<const mg_pack<T, V>*>(p);
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_pack(T* p, mg_pack<T, V> pack) {
+    *reinterpret_cast<mg_pack<T, V>*>(p) = pack;
+}
+
+// Whether all of these addresses are multiples of 16 bytes, as wide packs want; null is, too.
+template <typename... Pointers>
+__device__ __forceinline__ bool mg_are_aligned(const Pointers*... pointers) {
+    return (reinterpret_cast<size_t>(pointers) | ...) % 16 == 0;
+}

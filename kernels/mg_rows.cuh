@@ -17,29 +17,18 @@
 
 constexpr int MG_HELD = 32;  // elements of a row that a lane of a warp holds
 
-// ---- packs
-
-template <int V, typename T>
-__device__ __forceinline__ mg_pack<T, V> mg_load_pack(const T* p) {
-    return *reinterpret_cast<const mg_pack<T, V>*>(p);
-}
-
-template <int V, typename T>
-__device__ __forceinline__ void mg_store_pack(T* p, mg_pack<T, V> pack) {
-    *reinterpret_cast<mg_pack<T, V>*>(p) = pack;
-}
+// ---- width
 
 // Elements of a wide pack. Not so for double, which is for checks: it would cost half of all the time
 // that compiling takes.
 template <typename Team, typename T>
-constexpr int mg_width = Team::side_by_side && sizeof(T) < 8 ? MG_WIDE<T> : 1;
+constexpr int mg_row_width = Team::side_by_side && sizeof(T) < 8 ? MG_WIDE<T> : 1;
 
 // Whether rows of that many columns can be read in wide packs from all of these arrays.
 template <typename Team, typename T, typename... Arrays>
 __device__ __forceinline__ bool mg_fits(int columns, const T* first, const Arrays*... more) {
-    constexpr int V = mg_width<Team, T>;
-    const auto bits = (reinterpret_cast<size_t>(first) | ... | reinterpret_cast<size_t>(more));
-    return V > 1 && columns % V == 0 && bits % 16 == 0;
+    constexpr int V = mg_row_width<Team, T>;
+    return V > 1 && columns % V == 0 && mg_are_aligned(first, more...);
 }
 
 // ---- teams

@@ -42,7 +42,7 @@ __global__ void softmax_forward(const T* __restrict__ x, T* __restrict__ y, int 
     if (Team::row() >= (long long)outer * inner) return;
     const long long start = mg_row_start<Team>(columns, inner);
     if (mg_fits<Team>(columns, x, y))
-        forward<T, LOG, Team, mg_width<Team, T>>(x + start, y + start, columns, inner);
+        forward<T, LOG, Team, mg_row_width<Team, T>>(x + start, y + start, columns, inner);
     else
         forward<T, LOG, Team, 1>(x + start, y + start, columns, inner);
 }
@@ -66,7 +66,7 @@ __global__ void logsumexp(const T* __restrict__ x, T* __restrict__ y, int outer,
     if (Team::row() >= (long long)outer * inner) return;
     const T* row = x + mg_row_start<Team>(columns, inner);
     if (mg_fits<Team>(columns, x))
-        logsumexp_of<T, Team, mg_width<Team, T>>(row, y, columns, inner);
+        logsumexp_of<T, Team, mg_row_width<Team, T>>(row, y, columns, inner);
     else
         logsumexp_of<T, Team, 1>(row, y, columns, inner);
 }
@@ -100,7 +100,7 @@ __global__ void softmax_backward(const T* __restrict__ g, const T* __restrict__ 
     if (Team::row() >= (long long)outer * inner) return;
     const long long at = mg_row_start<Team>(columns, inner);
     if (mg_fits<Team>(columns, g, y, dx))
-        backward<T, LOG, Team, mg_width<Team, T>>(g + at, y + at, dx + at, columns, inner);
+        backward<T, LOG, Team, mg_row_width<Team, T>>(g + at, y + at, dx + at, columns, inner);
     else
         backward<T, LOG, Team, 1>(g + at, y + at, dx + at, columns, inner);
 }
