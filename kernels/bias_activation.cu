@@ -24,6 +24,7 @@ template <int V, typename F>
 __device__ __forceinline__ void each_pack(long long first, long long last, F f) {
     const long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     const long long step = (long long)gridDim.x * blockDim.x * V;
+#pragma unroll 1  // a thread has one pack only, if packs fit
     for (long long i = first + thread * V; i < last; i += step)
         f(i);
 }
