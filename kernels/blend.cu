@@ -1,17 +1,19 @@
-// blend.cu — rows of a table read at given places and added up with given weights; grid_sample's core.
+// blend.cu — rows of a table read at given places and added up with given weights; grid_sample's
+// core.
 //
 //     blend         y[p, c] = Σ_k weight[p, k] · x[index[p, k], c]
 //     adjoint       x[r, c] = Σ over (p, k) with index[p, k] = r of  weight[p, k] · g[p, c]
 //     weight_grad   w[p, k] = Σ_c g[p, c] · x[index[p, k], c]
 //
-// x (rows, channels) is a picture with its channels last, p a pixel of the result, k one of its (1 to 8)
-// neighbours. A weight of 0 reads nothing: what lies there may be nan.
+// x (rows, channels) is a picture with its channels last, p a pixel of the result, k one of its (1
+// to 8) neighbours. A weight of 0 reads nothing: what lies there may be nan.
 //
-// blend: one thread per element of y. weight_grad: one warp per (p, k), its lanes over the channels.
-// adjoint: several p may read one row, so adding to x would need atomics, in an order that changes.
-// Instead the pairs (p, k), sorted by row, say who has read each row: one thread per element of x adds
-// those up, in their order. Rows that are read very often make their threads slow; pictures are not
-// read so. Reference: blend.py.   Read next: embedding.cu (the same with all weights 1).
+// blend: one thread per element of y. weight_grad: one warp per (p, k), its lanes over the
+// channels. adjoint: several p may read one row, so adding to x would need atomics, in an order
+// that changes. Instead the pairs (p, k), sorted by row, say who has read each row: one thread per
+// element of x adds those up, in their order. Rows that are read very often make their threads
+// slow; pictures are not read so. Reference: blend.py.   Read next: embedding.cu (the same with all
+// weights 1).
 #include "mg_reduce.cuh"
 
 template <typename T>
@@ -30,8 +32,8 @@ __global__ void blend_forward(const T* __restrict__ x, const T* __restrict__ wei
     mg_store(y, i, sum);
 }
 
-// pairs: all p · neighbours + k, in the order of the rows that they read; those of row r are the ones
-// from start[r] to start[r + 1].
+// pairs: all p · neighbours + k, in the order of the rows that they read; those of row r are the
+// ones from start[r] to start[r + 1].
 template <typename T>
 __global__ void blend_adjoint(const T* __restrict__ g, const T* __restrict__ weight,
                               const long long* __restrict__ start,

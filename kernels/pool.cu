@@ -6,9 +6,9 @@
 // t runs over the taps of the kernel; those in the padding are left out. Memory: x (planes, depth,
 // height, width), y (planes, windows ...), where a plane is one channel of one sample; 1-d and 2-d
 // pooling have depth (and height) 1. One thread per element of the result, neighbours in a row side
-// by side, so that a warp reads and writes neighbours. The gradients are computed from the other end:
-// one thread per element of dx collects from the windows that have read it, in a fixed order, so that
-// nothing is added by two threads and no atomics are needed.
+// by side, so that a warp reads and writes neighbours. The gradients are computed from the other
+// end: one thread per element of dx collects from the windows that have read it, in a fixed order,
+// so that nothing is added by two threads and no atomics are needed.
 // Tried: nothing else yet. Reference: pool.py.   Read next: resample.cu.
 #include "mg_common.cuh"
 

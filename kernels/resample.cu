@@ -2,20 +2,21 @@
 //
 //     y[p, i, j] = Σ_a Σ_b  u[a] · v[b] · x[p, row[a], column[b]]
 //
-// where a runs over the entries of row i of one sparse matrix (for the height), b over those of row j
-// of another (for the width). Nearest has one entry in each row, linear two, cubic four, area what a
-// pixel covers. The gradient is the same sum with both matrices transposed: the same kernel.
+// where a runs over the entries of row i of one sparse matrix (for the height), b over those of row
+// j of another (for the width). Nearest has one entry in each row, linear two, cubic four, area
+// what a pixel covers. The gradient is the same sum with both matrices transposed: the same kernel.
 //
 // A matrix is three arrays: the entries of row i are those from start[i] to start[i + 1], each with
-// the column that it reads and its weight. x and y (planes, height, width); a plane is one channel of
-// one sample. One thread per element of y, neighbours in a row side by side: their reads overlap, and
-// come from the caches. Considered: one pass for each dimension, which moves the data once more.
-// Reference: resample.py.   Read next: blend.cu (places that a grid names).
+// the column that it reads and its weight. x and y (planes, height, width); a plane is one channel
+// of one sample. One thread per element of y, neighbours in a row side by side: their reads
+// overlap, and come from the caches. Considered: one pass for each dimension, which moves the data
+// once more. Reference: resample.py.   Read next: blend.cu (places that a grid names).
 #include "mg_common.cuh"
 
 template <typename T>
 __global__ void resample_plane(const T* __restrict__ x, const int* __restrict__ row_start,
-                               const int* __restrict__ row, const mg_acc<T>* __restrict__ row_weight,
+                               const int* __restrict__ row,
+                               const mg_acc<T>* __restrict__ row_weight,
                                const int* __restrict__ column_start,
                                const int* __restrict__ column,
                                const mg_acc<T>* __restrict__ column_weight, T* __restrict__ y,

@@ -4,7 +4,6 @@ Read next: resample.cu, entry.py.
 """
 
 import numpy as np
-
 from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
 
 THREADS = 256
@@ -53,16 +52,19 @@ def _sample(planes, height, width, out_height, out_width, row_entries, column_en
     }
 
 
+_ROWS = _start("out_height", "row_entries")
+_COLUMNS = _start("out_width", "column_entries")
+
 KERNELS = (
     Kernel(
         "resample_plane",
         "resample.cu",
         (
             In("x", "T", "planes height width"),
-            In("row_start", "int32", "row_starts", draw=_start("out_height", "row_entries")),
+            In("row_start", "int32", "row_starts", draw=_ROWS),
             In("row", "int32", "row_entries", draw=_places("height", "row_entries")),
             In("row_weight", "A", "row_entries"),
-            In("column_start", "int32", "column_starts", draw=_start("out_width", "column_entries")),
+            In("column_start", "int32", "column_starts", draw=_COLUMNS),
             In("column", "int32", "column_entries", draw=_places("width", "column_entries")),
             In("column_weight", "A", "column_entries"),
             Out("y", "T", "planes out_height out_width"),

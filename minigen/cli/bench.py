@@ -66,10 +66,8 @@ def run(args):
     if not chosen:
         print(f"no case has {args.only!r} in its name")
         return 2
-    for path in filter(None, (args.json, args.table)):
-        if not Path(path).parent.is_dir():
-            print(f"{path}: there is no folder {Path(path).parent}")
-            return 2
+    if not all(map(bench_report.can_write, filter(None, (args.json, args.table)))):
+        return 2
     workers = {side: _Worker(side, threads, args.device) for side in sides}
     try:
         versions = {side: worker.ask("version") for side, worker in workers.items()}

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from minigen.backend import gpu_properties, kernel_check, kernels, module_on, on, to_device
-from minigen.cli.bench_report import write
+from minigen.cli.bench_report import can_write, write
 from minigen.cli.bench_torch import TORCH
 from minigen.kernels.entry import ITEM_SIZES, sizes_of
 
@@ -33,8 +33,7 @@ def run(args):
     if not chosen:
         print(f"no kernel has {args.only!r} in its name; see minigen kernels list")
         return 2
-    if args.json and not Path(args.json).parent.is_dir():
-        print(f"{args.json}: there is no folder {Path(args.json).parent}")
+    if args.json and not can_write(args.json):
         return 2
     try:
         xp, machine = module_on(device), gpu_properties(device)

@@ -106,3 +106,11 @@ def write(path, text):
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
     print(f"written: {path}")
+
+
+def can_write(path):
+    """Whether the folder of a report is there; else says so."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        print(f"{path}: there is no folder {folder}")
+    return folder.is_dir()

@@ -11,8 +11,11 @@ from minigen.backend.kernels import launch
 
 
 def _geometry(x, axes, size):
-    """Three rows of (size, windows, kernel, stride, dilation, low), the first for what is missing."""
-    rows = [(n, a.windows, a.kernel, a.stride, a.dilation, a.low) for n, a in zip(size, axes, strict=True)]
+    """Three rows of (size, windows, kernel, stride, dilation, low); the first if there are less."""
+    rows = [
+        (n, axis.windows, axis.kernel, axis.stride, axis.dilation, axis.low)
+        for n, axis in zip(size, axes, strict=True)
+    ]
     return constant(x, ((1, 1, 1, 1, 1, 0),) * (3 - len(rows)) + tuple(rows))
 
 
@@ -71,7 +74,8 @@ def avg_pool_adjoint(g, axes, count_include_pad, divisor, size):
     """pool.avg_pool_adjoint."""
     shape = *g.shape[:2], *size
     options = _named("x", size) | _options(count_include_pad, divisor, shape)
-    return launch("avg_pool_backward", _planes(g), _geometry(g, axes, size), **options).reshape(shape)
+    dx = launch("avg_pool_backward", _planes(g), _geometry(g, axes, size), **options)
+    return dx.reshape(shape)
 
 
 def _options(count_include_pad, divisor, shape):
