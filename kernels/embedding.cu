@@ -31,7 +31,7 @@ struct embedding_thread {
         const long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x;
         row = int(thread / across);
         column = int(thread % across) * FEW;
-        wide = width % FEW == 0 && mg_aligned<FEW>(g);
+        wide = width % FEW == 0 && mg_are_aligned(g);
 #pragma unroll
         for (int i = 0; i < FEW; i++)
             sum[i] = 0;

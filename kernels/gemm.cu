@@ -27,7 +27,7 @@ struct gemm_factor {
 
     __device__ gemm_factor(const T* matrix, int first, int sides, int depth, bool along_depth)
         : data(matrix), first(first), sides(sides), depth(depth), along_depth(along_depth),
-          wide((along_depth ? depth : sides) % MG_FEW<T> == 0 && mg_aligned<MG_FEW<T>>(matrix)) {}
+          wide((along_depth ? depth : sides) % MG_FEW<T> == 0 && mg_are_aligned(matrix)) {}
 
     // Neighbours from (side of the tile, k) on.
     __device__ __forceinline__ mg_pack<T, MG_FEW<T>> operator()(int side, int k) const {

@@ -6,7 +6,6 @@ Read next: pool.cu, entry.py.
 from itertools import product
 
 import numpy as np
-
 from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
 
 THREADS = 256

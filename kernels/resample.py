@@ -4,7 +4,6 @@ Read next: resample.cu, entry.py.
 """
 
 import numpy as np
-
 from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
 
 THREADS = 256

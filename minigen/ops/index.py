@@ -66,6 +66,10 @@ def _array_key(function, key):
 def index(x, key):
     """x[key]: numbers, slices, None, ..., integer arrays (copies, repeats allowed), boolean masks.
 
-    What NumPy accepts, with its result shapes. IndexError out of range or for floats.
+    What NumPy accepts, with its result shapes. IndexError out of range (of an index on a GPU: when
+    values next come to the CPU, see backend/bounds.py) or for floats.
     """
-    return _index(x, _array_key("index", key))
+    key, data = _array_key("index", key), getattr(x, "_data", x)
+    if data.__class__ is not ndarray:
+        backend.watch_key("index", key, data)
+    return _index(x, key)

@@ -11,7 +11,7 @@ Read next: sgd.py, adam.py.
 """
 
 from minigen.autograd import writing
-from minigen.backend import array_module, device_of, quiet, to_device
+from minigen.backend import array_module, device_of, out_of_memory, quiet, to_device
 from minigen.backend.numpy import scratch
 from minigen.errors import unknown_argument
 from minigen.tensor import Tensor
@@ -107,7 +107,10 @@ class Optimizer:
         with quiet():  # an overflow shows as inf in the parameters, not as a warning
             for group, p in self._parameters():
                 if p.grad is not None:
-                    self._update(group, p)
+                    try:
+                        self._update(group, p)
+                    except MemoryError as error:
+                        raise out_of_memory(f"{self._name}.step", error) from error
 
     def _update(self, group, p):
         g = p.grad.data

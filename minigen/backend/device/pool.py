@@ -11,7 +11,7 @@ from minigen.backend.kernels import launch
 
 
 def _geometry(x, axes, size):
-    """Three rows of (size, windows, kernel, stride, dilation, low), of which the last may be ours."""
+    """Three rows of (size, windows, kernel, stride, dilation, low); the first if there are less."""
     rows = [
         (n, axis.windows, axis.kernel, axis.stride, axis.dilation, axis.low)
         for n, axis in zip(size, axes, strict=True)
