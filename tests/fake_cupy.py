@@ -402,13 +402,11 @@ def _cupy():
     names["fft"] = SimpleNamespace(**_table(numpy.fft, FFT))
     described = {"name": b"stand-in"}
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
-    names["cuda"] = SimpleNamespace(Device=Device, is_available=lambda: True, runtime=runtime)
-    stream = SimpleNamespace(is_capturing=lambda: False)
-    names["cuda"].get_current_stream = lambda: stream
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
-        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime
-    )
+        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
+        get_current_stream=lambda: SimpleNamespace(is_capturing=lambda: False),
+    )  # fmt: skip
     return _module("cupy", **names)
 
 

@@ -36,12 +36,12 @@ def matmul(a, b, bias=None):
     s = sizes_of(
         batch=math.prod(batch), rows=rows, columns=b.shape[1 if b_turned else 2], depth=depth
     )
-    turned = {"a_turned": int(a_turned), "b_turned": int(b_turned)}
+    more = {"a_turned": int(a_turned), "b_turned": int(b_turned), "activation": 0, "slope": 0.0}
     if a.dtype != np.float64 and blocks(s, LARGE) >= ENOUGH:
-        y = launch("gemm_large", a, b, bias, **vars(s), **turned)
+        y = launch("gemm_large", a, b, bias, **vars(s), **more)
     else:
         R = 4 if blocks(s, 4) >= ENOUGH else 2
-        y = launch("gemm", a, b, bias, **vars(s), **turned, R=R)
+        y = launch("gemm", a, b, bias, **vars(s), **more, R=R)
     return y.reshape(*batch, s.rows, s.columns)
 
 
