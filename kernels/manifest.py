@@ -5,10 +5,23 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import blend, pool, resample, softmax
+from minigen.kernels import (
+    bias_activation,
+    blend,
+    cross_entropy,
+    embedding,
+    gemm,
+    pool,
+    resample,
+    softmax,
+)
 
 KERNELS = (
+    *bias_activation.KERNELS,
     *blend.KERNELS,
+    *cross_entropy.KERNELS,
+    *embedding.KERNELS,
+    *gemm.KERNELS,
     *pool.KERNELS,
     *resample.KERNELS,
     *softmax.KERNELS,

@@ -72,3 +72,43 @@ struct __align__(sizeof(T) * V) mg_pack {
 // The widest pack of T: 16 bytes.
 template <typename T>
 constexpr int MG_WIDE = 16 / sizeof(T);
+
+template <int V, typename T>
+__device__ __forceinline__ mg_pack<T, V> mg_load_pack(const T* p) {
+    return *reinterpret_cast<const mg_pack<T, V>*>(p);
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_pack(T* p, mg_pack<T, V> pack) {
+    *reinterpret_cast<mg_pack<T, V>*>(p) = pack;
+}
+
+// Whether all of these addresses are multiples of 16 bytes, as wide packs want; null is, too.
+template <typename... Pointers>
+__device__ __forceinline__ bool mg_are_aligned(const Pointers*... pointers) {
+    return (reinterpret_cast<size_t>(pointers) | ...) % 16 == 0;
+}
+
+// Up to 4 neighbours, as many as one access of 16 bytes can take: what a thread handles at a time.
+template <typename T>
+constexpr int MG_FEW = sizeof(T) == 8 ? 2 : 4;
+
+// V neighbours from p on, or the first `left` of them and zeros. wide: p is aligned, all V are there.
+template <int V, typename T>
+__device__ __forceinline__ mg_pack<T, V> mg_load_few(const T* p, int left, bool wide) {
+    if (wide) return mg_load_pack<V>(p);
+    mg_pack<T, V> found;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        found.at[i] = i < left ? p[i] : T(0.0f);
+    return found;
+}
+
+// A pack to p, or the first `left` of it. wide: p is aligned, there is room for all V.
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_few(T* p, const mg_pack<T, V>& v, int left, bool wide) {
+    if (wide) return mg_store_pack(p, v);
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        if (i < left) p[i] = v.at[i];
+}

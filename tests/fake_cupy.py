@@ -404,8 +404,9 @@ def _cupy():
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
-        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime
-    )
+        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
+        get_current_stream=lambda: SimpleNamespace(is_capturing=lambda: False),
+    )  # fmt: skip
     return _module("cupy", **names)
 
 
