@@ -5,6 +5,28 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import optimizer, random, softmax
+from minigen.kernels import (
+    bias_activation,
+    blend,
+    cross_entropy,
+    embedding,
+    gemm,
+    optimizer,
+    pool,
+    random,
+    resample,
+    softmax,
+)
 
-KERNELS = (*optimizer.KERNELS, *random.KERNELS, *softmax.KERNELS)
+KERNELS = (
+    *bias_activation.KERNELS,
+    *blend.KERNELS,
+    *cross_entropy.KERNELS,
+    *embedding.KERNELS,
+    *gemm.KERNELS,
+    *optimizer.KERNELS,
+    *pool.KERNELS,
+    *random.KERNELS,
+    *resample.KERNELS,
+    *softmax.KERNELS,
+)

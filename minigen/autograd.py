@@ -297,6 +297,8 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
             for leaf, g in pending.items():
                 if targets is None or leaf in targets:
                     found[leaf] = _settled(_through_hooks(leaf, g), taken)
+    except MemoryError as error:
+        raise backend.out_of_memory("backward", error) from error
     finally:
         mode.reset(token)
     return found
@@ -304,9 +306,8 @@ def _walk(seeds, targets, retain_graph, create_graph, through=True):
 
 def _is_last(node, needed, targets):
     """Whether nothing below the node is asked for: it stays as it is, not even freed."""
-    if node.edges is None:
-        return not _may_hide_one(node, targets)
-    return not any(edge in needed for edge in node.edges)
+    below = node.edges
+    return not (_may_hide_one(node, targets) if below is None else any(e in needed for e in below))
 
 
 def _may_hide_one(freed, targets):

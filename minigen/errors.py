@@ -13,12 +13,14 @@ from numpy import floating, generic
 from numpy.exceptions import AxisError
 from numpy.linalg import LinAlgError
 
-from minigen.backend import device_of, is_array
+from minigen.backend import device_of, is_array, out_of_memory
 from minigen.tensor import Tensor
 
 
 def explain(name, args, error):
     """The exception to raise for `error`, which NumPy or CuPy raised in the op called `name`."""
+    if isinstance(error, MemoryError):
+        return out_of_memory(name, error)
     flat = [b for a in args for b in (a if isinstance(a, tuple) else (a,))]  # an index is a tuple
     tensors = [a for a in flat if isinstance(a, Tensor) or is_array(a)]
     devices = list(dict.fromkeys(device_of(getattr(a, "_data", a)) for a in tensors))

@@ -365,7 +365,9 @@ def _op(op):
     return call
 
 
-_TRANSLATED = (ValueError, TypeError, IndexError, AttributeError, OverflowError)  # see errors.py
+_TRANSLATED = (  # see errors.py
+    ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError,
+)  # fmt: skip
 
 
 def _no_tensor(args):

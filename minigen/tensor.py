@@ -165,11 +165,11 @@ class Tensor(Methods):
         """The only element, as a Python number. ValueError if there are more."""
         if self._data.size != 1:
             raise ValueError(f"item(): a tensor of shape {self.shape} is not a single number")
-        return self._data.item()
+        return to_numpy(self._data).item()
 
     def tolist(self):
         """The values as (nested) Python lists."""
-        return self._data.tolist()
+        return to_numpy(self._data).tolist()
 
     def __float__(self):
         return float(self.item())
@@ -183,7 +183,7 @@ class Tensor(Methods):
                 f"the truth of a tensor of shape {self.shape} is ambiguous; use (x == "
                 "y).numpy().all()"
             )
-        return bool(self._data.item())
+        return bool(self.item())
 
     def __index__(self):
         if self._data.dtype.kind not in "iub":

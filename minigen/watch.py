@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from minigen.autograd import mode
-from minigen.backend import array_module, is_array, quiet
+from minigen.backend import array_module, bounds, is_array, quiet
 from minigen.tensor import Tensor
 
 _HERE = str(Path(__file__).parent) + os.sep
@@ -58,13 +58,15 @@ def anomaly():
     """Context in which the first nan or inf raises FloatingPointError.
 
     The message names the op, the source line that called it and the ranges of its inputs; for a
-    gradient, the line that made the op whose VJP it was.
+    gradient, the line that made the op whose VJP it was. An index on a GPU that is out of range
+    raises its IndexError here at once, too.
     """
     return watching(_Anomaly())
 
 
 class _Anomaly(Watcher):
     def forward(self, op, args, y, seconds):
+        bounds.look()
         line, y_array = _user_line(), _array(y)
         if isinstance(y, Tensor) and y.node is not None:
             y.node.where = line

@@ -7,9 +7,10 @@ is what CuPy lacks. test_fake_cupy.py compares them with CuPy's own where that i
 
 Stricter than CuPy: an array of another GPU than the current one is refused (where the hardware
 allows it, CuPy computes, and leaves the result on the wrong GPU), what broadcasting repeats is
-read-only, and ufuncs have no methods (a few of CuPy's have `at` and `reduce`). Looser: an index out
-of range is an error, where CuPy reads another element.
-Read next: test_seam.py.
+read-only, clip wants both limits, and ufuncs have no methods (a few of CuPy's have `at` and
+`reduce`). As careless as CuPy: an index out of range reads another element, and an integer to a
+negative power is 0.
+Read next: fake_index.py, fake_memory.py, test_seam.py.
 """
 
 import contextlib
@@ -19,7 +20,10 @@ import sys
 import threading
 from types import ModuleType, SimpleNamespace
 
+import fake_index
+import fake_memory
 import numpy
+from fake_kernels import RawModule
 from scipy import special
 
 from minigen.ops import random
@@ -57,6 +61,11 @@ class Device:
     def __exit__(self, *exception):
         _thread.gpu = self._before.pop()
 
+    @property
+    def mem_info(self):
+        with self:
+            return fake_memory.TOTAL - pool.used_bytes(), fake_memory.TOTAL
+
     def __eq__(self, other):
         return isinstance(other, Device) and self.id == other.id
 
@@ -91,7 +100,7 @@ def _outside(value, sources=()):
     for source in sources:
         if isinstance(source, ndarray) and made._array.base is _owner(source._array):
             made.base = _owner(source)
-    return made
+    return made if made.base is not None else pool.made(made)
 
 
 def _owner(array):
@@ -146,7 +155,7 @@ class ndarray:
     __array_priority__ = 100
     __hash__ = None
 
-    data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
+    data = property(lambda self: fake_memory.pointer(_owner(self._array), self._array))
     device = property(lambda self: Device(self._gpu))
     T = property(lambda self: self.transpose())
 
@@ -209,8 +218,10 @@ def _key(array, key):
     _inside(array)
     parts = key if isinstance(key, tuple) else (key,)
     # lists and NumPy's arrays are fine as indices: CuPy copies them to the GPU
-    parts = [p if isinstance(p, (list, numpy.ndarray)) else _inside(p) for p in parts]
-    return (*parts, *[Ellipsis] * all(p is not Ellipsis for p in parts))
+    parts = [p if isinstance(p, numpy.ndarray) else _inside(p) for p in parts]
+    parts = [numpy.array(p, None if p else "int32") if type(p) is list else p for p in parts]
+    parts += [Ellipsis] * all(p is not Ellipsis for p in parts)
+    return tuple(fake_index.wrapped(parts, array.shape))
 
 
 ATTRIBUTES = ("dtype", "itemsize", "nbytes", "ndim", "shape", "size", "strides")
@@ -229,13 +240,14 @@ METHODS = {
     "repeat": "repeats axis",
     "squeeze": "axis",
     "swapaxes": "axis1 axis2",
-    "take": "indices axis out",
     "view": "dtype type",
 }
 for _names, _parameters in METHODS.items():
     for _name in _names.split():
         _method = getattr(numpy.ndarray, _name)
         setattr(ndarray, _name, _like(_name, f"self* {_parameters}", _method))
+_take = functools.partial(numpy.ndarray.take, mode="wrap")
+ndarray.take = _like("take", "self* indices axis out", _take)
 
 # ---- the module
 
@@ -253,7 +265,6 @@ FUNCTIONS = {
     "ascontiguousarray": "a* dtype",
     "bincount": "x* weights minlength",
     "broadcast_to": "array* shape",
-    "clip": "a* a_min a_max out",
     "concatenate stack": "tup axis out dtype casting",
     "copyto": "dst* src casting where",
     "cumprod cumsum": "a* axis dtype out",
@@ -306,6 +317,19 @@ def _asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     if isinstance(a, ndarray) and a._gpu == _thread.gpu and dtype in (None, a.dtype):
         return a
     return _outside(numpy.array(a._array if isinstance(a, ndarray) else a, dtype))
+
+
+def _clip(a, a_min, a_max, out=None):
+    if a_min is None or a_max is None:
+        raise TypeError("Unsupported type <class 'NoneType'>")  # CuPy: of bfloat16 and booleans
+    return numpy.clip(a, a_min, a_max, out)
+
+
+def _power(a, b, **kwargs):
+    """numpy.power, but of integers to a negative power 0, and 1 and -1 of these."""
+    if numpy.result_type(a, b).kind in "iu" and numpy.any(numpy.less(b, 0)):
+        return numpy.trunc(numpy.power(numpy.asarray(a, "float64"), b)).astype("int64")
+    return numpy.power(a, b, **kwargs)
 
 
 def _scatter_add(a, slices, value):
@@ -370,13 +394,21 @@ def _cupy():
         names |= {name: _like(name, parameters, getattr(numpy, name)) for name in same.split()}
     names |= {"abs": names["absolute"], "asarray": _asarray, "ndarray": ndarray, "ogrid": _Grid()}
     names["einsum"] = functools.partial(_run, numpy.einsum)
+    names["clip"] = _like("clip", "a* a_min a_max out", _clip)
+    names["power"] = _Ufunc(functools.update_wrapper(_power, numpy.power, ("__name__",), ()))
+    names["get_default_memory_pool"] = lambda: pool
     strided = _like("as_strided", "x* shape strides", numpy.lib.stride_tricks.as_strided)
     names["lib"] = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=strided))
+    names["RawModule"] = RawModule
     names["linalg"] = SimpleNamespace(**_table(numpy.linalg, LINALG, _looked_at))
     names["fft"] = SimpleNamespace(**_table(numpy.fft, FFT))
     described = {"name": b"stand-in"}
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
-    names["cuda"] = SimpleNamespace(Device=Device, is_available=lambda: True, runtime=runtime)
+    memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
+    names["cuda"] = SimpleNamespace(
+        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
+        get_current_stream=lambda: SimpleNamespace(is_capturing=lambda: False),
+    )  # fmt: skip
     return _module("cupy", **names)
 
 
@@ -391,6 +423,7 @@ def _operator(function, turned=False, in_place=False):
     return method
 
 
+pool = fake_memory.Pool(ndarray, lambda: _thread.gpu)
 cupy = _cupy()
 for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
     _function = getattr(cupy, _function)

@@ -82,6 +82,7 @@ ELEMENTWISE = [
      "sign: is not defined for bool; use .float() or .long() first"),
     (lambda: T([1], dtype="uint8") + 300, ValueError,
      "add: Python integer 300 out of bounds for uint8 (shapes (1,))"),
+    (lambda: one(1).expand(1 << 50).exp(), MemoryError, "exp: Unable to allocate 4.00 PiB for an"),
     (lambda: ops.cast(one(2), None), TypeError, "cast: give a dtype, not None"),
     (lambda: ops.hardtanh(one(2), min=0), TypeError,
      "hardtanh: no argument min (it takes x, min_val, max_val); did you mean min_val?"),

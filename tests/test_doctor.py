@@ -11,43 +11,44 @@ import pytest
 
 import minigen
 from minigen.backend.numpy import BlasThreads
-from minigen.cli import doctor, main
+from minigen.cli import doctor, doctor_gpu, findings, main
 
 ROOT = Path(__file__).resolve().parents[1]
-H200 = doctor.Driver("580.65.06", ("NVIDIA H200",))
 
 
 @pytest.fixture
 def clone(monkeypatch):
     """Fixes as one reads them in an activated environment, standing in the clone."""
-    monkeypatch.setattr(doctor, "pip", lambda: "pip")
-    monkeypatch.setattr(doctor, "clone_root", lambda: ROOT)
-    monkeypatch.chdir(ROOT)
+    spelled(monkeypatch, ROOT)
 
 
 @pytest.fixture
 def wheel(monkeypatch):
     """Fixes as one reads them where a wheel was installed."""
-    monkeypatch.setattr(doctor, "pip", lambda: "pip")
-    monkeypatch.setattr(doctor, "clone_root", lambda: None)
+    spelled(monkeypatch, None)
 
 
-def never():
-    raise AssertionError("CuPy must not be imported to find this out")
+def spelled(monkeypatch, root):
+    """Fixes speak of plain pip and of a clone at root, in which we stand; None: of a wheel."""
+    for module in (findings, doctor, doctor_gpu):
+        monkeypatch.setattr(module, "pip", lambda: "pip")
+    monkeypatch.setattr(findings, "clone_root", lambda: root)
+    if root is not None:
+        monkeypatch.chdir(root)
 
 
 # How a fix is spelled
 
 
 def test_fix_in_a_clone_names_the_clone_only_from_elsewhere(clone, monkeypatch, tmp_path):
-    assert doctor.install("gpu13") == 'pip install -e ".[gpu13]"'
-    assert doctor.install() == 'pip install -e "."'
+    assert findings.install("gpu13") == 'pip install -e ".[gpu13]"'
+    assert findings.install() == 'pip install -e "."'
     monkeypatch.chdir(tmp_path)
-    assert doctor.install("gpu13") == f'cd "{ROOT}" && pip install -e ".[gpu13]"'
+    assert findings.install("gpu13") == f'cd "{ROOT}" && pip install -e ".[gpu13]"'
 
 
 def test_fix_for_a_wheel_names_our_distribution(wheel):
-    assert doctor.install("gpu12") == 'pip install --upgrade "minigen-dl[gpu12]"'
+    assert findings.install("gpu12") == 'pip install --upgrade "minigen-dl[gpu12]"'
 
 
 def test_pip_is_this_interpreters(monkeypatch, tmp_path):
@@ -58,13 +59,13 @@ def test_pip_is_this_interpreters(monkeypatch, tmp_path):
         (folder / "pip.exe").touch(mode=0o755)
     monkeypatch.setattr(sys, "executable", str(mine / "python"))
     monkeypatch.setenv("PATH", str(mine))
-    assert doctor.pip() == "pip"
+    assert findings.pip() == "pip"
     monkeypatch.setenv("PATH", os.pathsep.join([str(other), str(mine)]))
-    assert doctor.pip() == f'"{mine / "python"}" -m pip'
+    assert findings.pip() == f'"{mine / "python"}" -m pip'
 
 
 def test_clone_root_is_this_clone():
-    assert doctor.clone_root() == Path(minigen.__file__).resolve().parents[1]
+    assert findings.clone_root() == Path(minigen.__file__).resolve().parents[1]
 
 
 # Python and its packages
@@ -148,135 +149,9 @@ def test_fonts():
     assert doctor.check_fonts(lost).status == "problem"
 
 
-# The GPU
-
-
-@pytest.mark.parametrize(
-    ("driver", "extra"),
-    [("580.65.06", "gpu13"), ("610.1", "gpu13"), ("535.183.01", "gpu12"), ("470.256.02", "")],
-)
-def test_driver_chooses_the_extra(driver, extra):
-    assert doctor.Driver(driver).extra() == extra
-
-
-def test_driver():
-    assert doctor.check_driver(None).status == "ok"
-    assert doctor.check_driver(H200).detail == "580.65.06, NVIDIA H200"
-    old = doctor.check_driver(doctor.Driver("470.256.02"))
-    assert (old.status, old.fix) == ("note", doctor.NEW_DRIVER)
-    broken = doctor.check_driver(doctor.Driver(trouble="Driver/library version mismatch"))
-    assert broken.status == "note"
-    assert "Driver/library version mismatch" in broken.detail
-
-
-@pytest.mark.skipif(os.name == "nt", reason="a shell script plays nvidia-smi")
-@pytest.mark.parametrize(
-    ("script", "driver"),
-    [
-        ("echo '580.65.06, NVIDIA H200'; echo '580.65.06, NVIDIA H200'", ("NVIDIA H200",) * 2),
-        ("echo 'NVIDIA-SMI has failed'; exit 9", "NVIDIA-SMI has failed"),
-        ("exit 9", "it ended with code 9"),
-        ("exit 0", "it lists no GPU"),
-    ],
-)
-def test_what_nvidia_smi_says(monkeypatch, tmp_path, script, driver):
-    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
-    (tmp_path / "nvidia-smi").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    found = doctor.nvidia_driver()
-    assert (found.gpus if found.version else found.trouble) == driver
-
-
 def test_ask_a_program_that_hangs():
     hang = "import time; time.sleep(60)"
-    assert doctor.ask(sys.executable, "-c", hang, seconds=0.2) == ("", "no answer in 0 s")
-
-
-def test_no_cupy_and_no_gpu_is_fine():
-    assert doctor.check_cupy({}, None, never).status == "ok"
-
-
-def test_no_cupy_though_there_is_a_gpu(clone):
-    finding = doctor.check_cupy({}, H200, never)
-    assert (finding.status, finding.fix) == ("note", 'pip install -e ".[gpu13]"')
-    finding = doctor.check_cupy({}, doctor.Driver("535.54.03"), never)
-    assert (finding.status, finding.fix) == ("note", 'pip install -e ".[gpu12]"')
-
-
-def test_two_cupys(clone):
-    both = {"cupy": "13.6.0", "cupy-cuda13x": "14.2.0", "cupy-chol": "0.1.5"}
-    finding = doctor.check_cupy(both, H200, never)
-    assert finding.status == "problem"
-    assert "cupy and cupy-cuda13x" in finding.detail
-    assert finding.fix == 'pip uninstall -y cupy cupy-cuda13x && pip install -e ".[gpu13]"'
-
-
-CUPY13 = {"cupy-cuda13x": "14.2.0"}
-
-
-@pytest.mark.parametrize(
-    ("driver", "answer", "status", "says"),
-    [
-        (H200, (["NVIDIA H200 (140 GiB, sm_90)"], ""), "ok", "on NVIDIA H200 (140 GiB, sm_90)"),
-        (H200, ([], "ImportError: libnvrtc.so.13"), "problem", "libnvrtc.so.13"),
-        (H200, ([], ""), "problem", "sees no GPU, though driver 580.65.06 is loaded"),
-        (None, ([], ""), "note", "no usable NVIDIA driver"),
-        (None, ([], "ImportError: numpy"), "problem", "does not work: ImportError: numpy"),
-    ],
-)
-def test_one_cupy(clone, driver, answer, status, says):
-    finding = doctor.check_cupy(CUPY13, driver, lambda: answer)
-    assert finding.status == status
-    assert says in finding.detail
-    again = 'pip uninstall -y cupy-cuda13x && pip install -e ".[gpu13]"'
-    assert finding.fix == (again if status == "problem" else "")
-
-
-def test_cupy_of_a_newer_cuda_than_the_driver(clone):
-    finding = doctor.check_cupy(CUPY13, doctor.Driver("535.54.03"), lambda: ([], ""))
-    assert finding.status == "problem"
-    assert finding.fix == 'pip uninstall -y cupy-cuda13x && pip install -e ".[gpu12]"'
-
-
-@pytest.mark.parametrize(
-    ("source", "answer"),
-    [
-        ("raise ImportError('built for NumPy 1')", ([], "ImportError: built for NumPy 1")),
-        ("import os; os._exit(139)", ([], "it ended with code 139")),
-    ],
-)
-def test_probe_survives_a_broken_cupy(monkeypatch, tmp_path, source, answer):
-    (tmp_path / "cupy.py").write_text(source)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert doctor.probe_cupy() == answer
-
-
-# Kernel checks without a GPU
-
-
-@pytest.mark.parametrize(
-    ("version", "machine", "status"),
-    [
-        ("12.2.0", "x86_64", "ok"),
-        ("9.4.0", "x86_64", "note"),
-        (None, "x86_64", "note"),
-        (None, "aarch64", "ok"),
-    ],
-)
-def test_compiler(monkeypatch, version, machine, status):
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: name == "dnf" or None)
-    finding = doctor.check_compiler(version, "Linux", machine)
-    assert finding.status == status
-    assert finding.fix == ("sudo dnf install gcc-c++" if status == "note" else "")
-
-
-def test_nvrtc(clone):
-    finding = doctor.check_nvrtc({"nvidia-cuda-nvrtc": "13.5.37"})
-    assert (finding.status, finding.fix) == ("note", 'pip install -e ".[kernels]"')
-    assert finding.detail.startswith("nvidia-cuda-runtime absent")
-    for suffix in ("", "-cu12"):
-        found = {f"nvidia-cuda-nvrtc{suffix}": "12.9", f"nvidia-cuda-runtime{suffix}": "12.9"}
-        assert doctor.check_nvrtc(found).status == "ok"
+    assert findings.ask(sys.executable, "-c", hang, seconds=0.2) == ("", "no answer in 0 s")
 
 
 # Places on disk
@@ -319,11 +194,11 @@ def test_disk(tmp_path, free, status):
 
 
 def test_report_puts_the_fix_under_its_line():
-    findings = [
+    found = [
         doctor.Finding("Python", "ok", "3.11"),
         doctor.Finding("CuPy", "problem", "two", "pip uninstall -y cupy"),
     ]
-    assert doctor.report(findings) == (
+    assert doctor.report(found) == (
         "ok       Python  3.11\n"
         "problem  CuPy    two\n"
         "                 fix: pip uninstall -y cupy\n"
@@ -344,8 +219,8 @@ def test_exit_code_is_1_only_for_a_problem(monkeypatch, capsys, status, code):
 
 def test_every_check_runs_on_this_machine():
     names = [finding.name for finding in doctor.diagnose()]
-    assert {"Python", "numpy", "scipy", "CuPy", "NVIDIA driver", "g++", "NVRTC"} <= set(names)
-    assert {"Fonts", "Cache", "Disk"} <= set(names)
+    assert {"Python", "numpy", "scipy", "CuPy", "NVIDIA driver", "GPU", "NVRTC"} <= set(names)
+    assert {"bfloat16", "Kernel cache", "g++", "Fonts", "Cache", "Disk"} <= set(names)
     assert len(set(names)) == len(names)
 
 

@@ -4,9 +4,11 @@ Read next: fake_cupy.py, test_seam.py (what it is for).
 """
 
 import inspect
+import itertools
 import re
 
 import fake_cupy
+import fake_memory
 import numpy as np
 import pytest
 from fake_cupy import Device, cupy
@@ -39,6 +41,7 @@ HOST = np.ones((2, 2))
         lambda: X[0, 0].__index__(),
         lambda: cupy.errstate(),
         lambda: cupy.maximum.at(X, 0, 1),
+        lambda: cupy.clip(X, None, 1),
         lambda: X.flags.writeable,
         lambda: X.__setitem__(..., HOST),
         lambda: hash(X),
@@ -62,6 +65,30 @@ def test_what_comes_out():
     first = (X + 0)[0, 0]  # a view, where NumPy copies
     first += 7
     assert first.base[0, 0].item() == 8
+
+
+def test_what_cupy_is_careless_about():
+    rows = [X[key].tolist() for key in ([3], np.array([[-3]]), (..., [5, -4]), ([7], [2]))]
+    assert rows == [[[3, 4]], [[[3, 4]]], [[2, 1], [4, 3]], [3]]
+    assert X.take(cupy.asarray([5]), 0).tolist() == [[3, 4]] and X[X > 1, None].shape == (3, 1)
+    with pytest.raises(IndexError):
+        X[2]
+    whole = X.astype("int64")
+    assert (whole**-1).tolist() == [[1, 0], [0, 0]] and (whole**2).dtype == np.int64
+
+
+def test_memory_is_counted_and_runs_out():
+    pool = cupy.get_default_memory_pool()
+    with Device(1):
+        x = cupy.zeros(1000)
+        views = x[1:], x.reshape(10, 100), cupy.broadcast_to(x, (5, 1000))
+        assert pool.used_bytes() == 8000 and Device().mem_info[1] - Device().mem_info[0] == 8000
+        pool.set_limit(12000)
+        with pytest.raises(fake_memory.OutOfMemoryError, match=r"limit set to: 12,000 bytes\)"):
+            x + 1
+        del x, views
+        assert pool.used_bytes() == 0 and cupy.zeros(1000).size
+        pool.set_limit(0)
 
 
 def test_what_is_done_is_done_on_the_current_gpu():
@@ -94,8 +121,12 @@ def known(function):
     return set(re.findall(r"\w+", function.__doc__ if "*args" in text or "**" in text else text))
 
 
-def test_cupy_has_the_same_names_and_parameters():
-    real = pytest.importorskip("cupy", reason="CuPy is not installed (importing it needs no GPU)")
+@pytest.fixture
+def real():
+    return pytest.importorskip("cupy", reason="CuPy is not installed (importing it needs no GPU)")
+
+
+def test_cupy_has_the_same_names_and_parameters(real):
     for table, place in (
         (fake_cupy.METHODS, real.ndarray),
         (fake_cupy.FUNCTIONS, real),
@@ -108,3 +139,45 @@ def test_cupy_has_the_same_names_and_parameters():
     for name in (*vars(cupy), *fake_cupy.ATTRIBUTES):
         if not name.startswith("__"):
             assert hasattr(real.ndarray if name in fake_cupy.ATTRIBUTES else real, name), name
+
+
+def test_cupy_speaks_of_memory_in_the_same_words(real):
+    of = real.cuda.memory
+    for numbers in ((5, 6000), (5000, 6, 7)):
+        assert str(of.OutOfMemoryError(*numbers)) == str(fake_memory.OutOfMemoryError(*numbers))
+    for theirs, ours in (
+        (of.MemoryPool, fake_memory.Pool),
+        (real.cuda.Device, Device),
+        (of.MemoryPointer, X.data),
+        (of.PooledMemory, X.data.mem),
+    ):
+        public = {name for name in vars(ours) if not name.startswith("_")}
+        assert public - {"made"} <= {*dir(theirs)}
+    assert issubclass(of.OutOfMemoryError, MemoryError)
+    assert real.ndarray.__flags__ & 1 << 14  # the garbage collector knows every array
+
+
+DTYPES = ["bool", "int8", "uint8", "int16", "int32", "int64", "float16", "float32", "float64"]
+
+
+def promotions(count):
+    """(dtypes of arguments, which of them are Python numbers)"""
+    yield from ((dtypes, (False,) * count) for dtypes in itertools.product(DTYPES, repeat=count))
+    for dtype in DTYPES[1:] if count == 2 else ():
+        yield (dtype, "int64"), (False, int)
+        if dtype.startswith("float"):
+            yield (dtype, "float64"), (False, float)
+
+
+@pytest.mark.parametrize("name", fake_cupy.UFUNCS.split())
+def test_cupy_promotes_as_numpy_does(real, name):
+    """Which loop CuPy chooses, it says without a GPU; what NumPy refuses is left out."""
+    chooses, function = getattr(real, name)._ops, getattr(np, name)
+    for dtypes, weak in promotions(function.nin):
+        values = [w(1) if w else np.ones(1, d) for d, w in zip(dtypes, weak, strict=True)]
+        try:
+            expected = function(*values).dtype
+        except TypeError:
+            continue
+        chosen = chooses._guess_routine_from_in_types(tuple(map(np.dtype, dtypes)), weak)
+        assert chosen is not None and chosen.out_types[0] == expected, (dtypes, weak)

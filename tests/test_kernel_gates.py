@@ -6,21 +6,16 @@ command, which asks whether the other tests would notice a mistake, is tried on 
 Read next: ../minigen/backend/nvrtc.py, ../minigen/backend/kernel_mutation.py, test_kernels.py.
 """
 
-import os
 
 import pytest
+from needs import needs
 
 from minigen.backend import emulator, kernel_mutation, nvrtc
 from minigen.backend.kernels import FOLDER, manifest
 from minigen.cli import main
 
-IN_CI = bool(os.environ.get("CI"))  # where nothing may be missing
-compiles = pytest.mark.skipif(
-    bool(nvrtc.unavailable()) and not IN_CI, reason=nvrtc.unavailable() or "-"
-)
-runs = pytest.mark.skipif(
-    bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
-)
+compiles = needs(nvrtc)
+runs = needs(emulator)
 SOURCES = sorted({kernel.source for kernel in manifest().values()})
 
 

@@ -6,35 +6,43 @@ training runs, and the mistakes that users make with devices.
 
 What this proves: nothing above minigen/backend/ names NumPy where an array may be a GPU's, nothing
 mixes arrays of two devices, everything is computed, and left, where its inputs are.
-What it cannot prove: CuPy's own behaviour. Its kernels, their rounding, memory and speed, cuBLAS,
-what it does with an index out of range: that is for `pytest -m gpu` on a GPU.
+What it cannot prove: CuPy's own behaviour. Its kernels, their rounding, memory and speed, cuBLAS:
+that is for `pytest -m gpu` on a GPU.
 Read next: fake_cupy.py, test_gpu.py.
 """
 
 import functools
 import inspect
+import os
 import signal
+import subprocess
+import sys
 
 import fake_cupy
 import numpy as np
 import pytest
 import test_gpu
+import test_gpu_edges
 import test_nn
 import test_ops
 import test_optim
 from cases import CASES, CREATION, RANDOM
 from minigen.demos.autoencoders import autoencoder, conv_autoencoder
+from needs import needs
 
 import minigen as mg
 from minigen import nn, ops, optim
 from minigen.autograd import writing
-from minigen.backend import byte_range, cupy, follow, to_device
+from minigen.backend import byte_range, cupy, emulator, follow, to_device
 from minigen.gradcheck import upstream_like
 from minigen.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigen.tensor import Tensor
 from minigen.train import Demo, Run, checkpoint
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log(0), 1/0 on the CPU's side
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # log(0), 1/0 on the CPU's side
+    needs(emulator),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +73,7 @@ def on_the_stand_in(test):
     return copy
 
 
-for _module in (test_gpu, test_nn, test_ops, test_optim):
+for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, test_optim):
     for _name, _test in list(vars(_module).items()):
         _marks = [*getattr(_test, "pytestmark", ()), getattr(_module, "pytestmark", None)]
         if _name.startswith("test_") and "gpu" in [getattr(mark, "name", "") for mark in _marks]:
@@ -223,6 +231,32 @@ def test_memory_of_a_gpu_has_addresses_too():
     x = mg.zeros(4, 3, device="gpu").data
     low, high = byte_range(x)
     assert high - low == x.nbytes and byte_range(x[1:, ::-1]) == (low + 12, high)
+
+
+# ---- without a GPU
+
+
+def test_nothing_on_the_cpu_imports_cupy(tmp_path):
+    """A CuPy that is broken, or takes its time, is nobody's problem who did not ask for a GPU."""
+    for name in ("cupy", "cupyx"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it was imported')")
+    code = (
+        "import sys, minigen as mg\n"
+        "from minigen import data, draw, metrics, models, nn, ops, optim, train\n"
+        "net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.GELU(), nn.Flatten(), nn.Linear(32, 3))\n"
+        "x, target = mg.Generator(0).normal((4, 1, 6, 6)), mg.tensor([0, 1, 2, 2])\n"
+        "loss = ops.cross_entropy(net(x), target) + ops.embedding(target, mg.ones(3, 2)).sum()\n"
+        "loss.backward()\n"
+        "optim.Adam(net.parameters()).step()\n"
+        "x.to('cpu')[target].tolist(), train.device.device_name('cpu')\n"
+        "try: mg.ones(2).log(1, 2)\n"
+        "except TypeError: pass\n"
+        "assert not {'cupy', 'cupyx', 'minigen.backend.cupy'} & set(sys.modules)"
+    )
+    where = os.pathsep.join([str(tmp_path), *sys.path])
+    command, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": where}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 # ---- getting in and out

@@ -10,13 +10,14 @@ Read next: numpy.py (threads on the CPU), cupy.py (the only file that imports Cu
 """
 
 import contextlib
+import functools
 import math
 import re
 import sys
 
 import numpy as np  # not "numpy": the submodule numpy.py takes that name here
 
-from minigen.backend import scatter
+from minigen.backend import bounds
 
 ndarray = np.ndarray
 
@@ -97,8 +98,40 @@ def to_device(x, device):
 
 
 def to_numpy(x):
-    """The array in the CPU's memory: itself, or a copy of a GPU's."""
-    return x.get() if _is_cupy(x) else np.asarray(x)
+    """The array in the CPU's memory: itself, or a copy of a GPU's.
+
+    IndexError if an index on a GPU was out of range before: see bounds.py.
+    """
+    if not _is_cupy(x):
+        return np.asarray(x)
+    bounds.look()
+    return x.get()
+
+
+def watch_index(index, low, high, words):
+    """IndexError unless all of an index is in [low, high): now, or late, see bounds.py."""
+    follow(index)
+    bounds.watch(index, low, high, words)
+
+
+def watch_key(function, key, x):
+    """The same for the integer arrays of a key of x[key], where nobody else looks: on a GPU."""
+    if not _is_cupy(x):
+        return
+    for dim, index in bounds.indexed(key, x.ndim):
+        size = x.shape[dim]
+        watch_index(index, -size, size, functools.partial(bounds.words, function, dim, size))
+
+
+def out_of_memory(function, error):
+    """The MemoryError to raise for NumPy's or CuPy's in a function; itself if it was told already.
+
+    A GPU's names the arrays that it holds.
+    """
+    if type(error) is MemoryError:
+        return error
+    told = _gpu().out_of_memory(function, error) if "cupy" in sys.modules else None
+    return told or MemoryError(f"{function}: {error}")
 
 
 def module_on(device):
@@ -109,7 +142,17 @@ def module_on(device):
 def on(device):
     """Context: new arrays of `module_on(device)` are made on that device."""
     number = parse_device(device)
-    return contextlib.nullcontext() if number is None else _gpu().use(number)
+    return contextlib.nullcontext() if number is None else _gpu().on(number)
+
+
+def gpu_properties(device):
+    """{"name": ..., "float32" and "float64": operations per second at its clock} of a GPU."""
+    return _gpu().properties(parse_device(device) or 0)
+
+
+def synchronize():
+    """Wait until the current GPU has done all that it was asked for."""
+    _gpu().module().cuda.Device().synchronize()
 
 
 def spread(x, shape):
@@ -136,13 +179,14 @@ def scatter_add(target, index, values):
         np.add.at(target, index, values)
 
 
-def scattered(values, index, shape):
-    """Zeros of a shape with values added at an index: the adjoint of reading there."""
-    if _is_cupy(values):
-        out = array_module(values).zeros(shape, values.dtype)
-        _gpu().scatter_add(out, index, values)
-        return out
-    return scatter.scattered(values, index, shape)
+def power(a, b):
+    """a to the power b."""
+    return _gpu().power(a, b) if _is_cupy(a) else a**b
+
+
+def clip(x, low, high):
+    """x limited to [low, high]; either may be None. high wins over low."""
+    return _gpu().clip(x, low, high) if _is_cupy(x) else np.clip(x, low, high)
 
 
 def erf(x):

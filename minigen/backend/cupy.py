@@ -1,10 +1,32 @@
 """The GPU side of the backend: the only file that imports CuPy, on first use.
 
-Idea: asking for a GPU that is not there is an error that says what to do, never a fall-back.
+Idea: asking for a GPU that is not there is an error that says what to do, never a fall-back. What
+CuPy 14 does otherwise than NumPy is answered here or in the file named, for all code above:
+
+    0-d results      reductions give 0-d arrays, never scalars       as_array
+    adding up        at repeated indices: few dtypes only            scatter_add
+    index bounds     out of range: wrapped around, in silence        bounds.py
+    clip             without a limit: floats and integers only       clip
+    powers           of integers to -1: 0, no error                  power
+    warnings         none, ever; linalg fails in silence             quiet, linalg_raises
+    random numbers   drawn by NumPy and copied: every device gets    ../ops/random.py
+                     the same (curand would draw others)
+    out of memory    an error of its own kind                        memory.py
+    streams          work goes to the current one; we make none      nothing: CuPy does it
+    the current GPU  computes, whatever GPU the arrays are on        array_module, follow
+    nan, inf, 1e20   as integers: what the hardware makes of them    nothing: C leaves it open
+
+What does not differ: which dtype comes out of which (tests/test_fake_cupy.py asks CuPy itself).
 Read next: ../../kernels/README.md once kernels exist.
 """
 
+import contextlib
 import functools
+
+import numpy
+
+from minigen import backend
+from minigen.backend import memory
 
 
 @functools.cache
@@ -36,19 +58,68 @@ def use(number):
     return cupy.cuda.Device(number)
 
 
+@contextlib.contextmanager
+def on(number):
+    """Context: GPU `number` is current, and says what it holds when new arrays do not fit."""
+    with use(number):
+        try:
+            yield
+        except MemoryError as error:
+            raise backend.out_of_memory("a new tensor", error) from error
+
+
 def to_gpu(x, number):
     """The array on GPU `number`, which is then current; copied unless it is there."""
     use(number).use()
-    return module().asarray(x)
+    try:
+        return module().asarray(x)
+    except MemoryError as error:
+        raise backend.out_of_memory("to", error) from error
+
+
+def out_of_memory(function, error):
+    """The MemoryError to raise for CuPy's, with what the GPU holds; None for one of the CPU."""
+    import cupy
+
+    if isinstance(error, cupy.cuda.memory.OutOfMemoryError):
+        return memory.explained(function, error, cupy)
+    return None
+
+
+# CuPy adds at repeated indices to these and, with sums in 16 bits, to float16; to no others
+_ATOMIC = {"int32", "uint32", "uint64", "float32", "float64"}
 
 
 def scatter_add(target, index, values):
-    """target[index] += values with repeats added, in place."""
+    """target[index] += values with repeats added, in place; sums in 32 bits at least."""
     import cupyx
 
     if target.dtype == "int64":  # CUDA adds to unsigned ones only; in two's complement it is one
-        target, values = target.view("uint64"), values.view("uint64")
-    cupyx.scatter_add(target, index, values)
+        target, values = target.view("uint64"), values.astype("int64", copy=False).view("uint64")
+    if target.dtype.name in _ATOMIC:
+        cupyx.scatter_add(target, index, values)
+        return
+    wide = target.astype("int32" if target.dtype.kind in "iub" else "float32")
+    cupyx.scatter_add(wide, index, values.astype(wide.dtype))
+    target[...] = wide.astype(target.dtype)
+
+
+def clip(x, low, high):
+    """x limited to [low, high]; either may be None (CuPy's own fails then for other dtypes)."""
+    cupy = module()
+    if high is None:
+        return cupy.maximum(x, low)
+    return cupy.minimum(x, high) if low is None else cupy.clip(x, low, high)
+
+
+def power(a, b):
+    """a to the power b. ValueError for integers to a negative number, as NumPy says.
+
+    Of exponents in an array nobody looks at the sign: 2 to -1 is 0 then (PyTorch: the same).
+    """
+    if isinstance(b, (int, numpy.integer)) and b < 0 and a.dtype.kind in "iub":
+        raise ValueError("Integers to negative integer powers are not allowed.")
+    return a**b
 
 
 def erf(x):
@@ -58,11 +129,18 @@ def erf(x):
     return erf(x)
 
 
+def is_capturing():
+    """Whether the current stream records a graph: then CuPy refuses cuBLAS and its like."""
+    return module().cuda.get_current_stream().is_capturing()
+
+
 def linalg_raises():
     """Context: a linear algebra function that fails raises LinAlgError (and waits for the GPU)."""
     import cupyx
 
     return cupyx.errstate(linalg="raise")
+
+
 def erfc(x):
     """1 - erf(x), elementwise."""
     from cupyx.scipy.special import erfc
@@ -100,3 +178,15 @@ def _compiled(path, expression, gpu, shared):
     if shared > 48 << 10:  # what a kernel gets without asking
         kernel.max_dynamic_shared_size_bytes = shared
     return kernel
+
+
+def properties(number):
+    """A GPU's name, and its peak rates without tensor cores, in operations per second."""
+    with use(number) as gpu:
+        about, attributes = module().cuda.runtime.getDeviceProperties(number), gpu.attributes
+    clock = attributes["ClockRate"] * 1e3  # kHz
+    capability = about["major"], about["minor"]
+    lanes = 64 if capability == (8, 0) else 128  # float32 multiply-adds per cycle and processor
+    peak = 2.0 * lanes * about["multiProcessorCount"] * clock
+    of_double = 1 / 2 if capability in ((8, 0), (9, 0)) else 1 / 64  # data centre, or not
+    return {"name": about["name"].decode(), "float32": peak, "float64": peak * of_double}

@@ -19,6 +19,8 @@ import numpy as np
 
 from minigen import backend
 from minigen.backend import array_module, quiet
+from minigen.backend.device import bias_activation as device
+from minigen.backend.kernels import active
 from minigen.backend.numpy import scratch
 
 BLOCK = 1 << 17  # elements, half a megabyte of float32: twice as fast as the whole from 8 M on
@@ -330,6 +332,8 @@ def logaddexp(a, b):
 
 def relu_gradient(g, y):
     """g where y > 0 or nan, else 0, for any g; y is max(x, 0)."""
+    if active(g, y) and g.dtype == y.dtype:
+        return device.activation_backward("relu", g, y)
     if type(g) is not np.ndarray:
         return where(y == 0, 0.0, g)
     if g.size <= FEW:
@@ -344,6 +348,8 @@ def relu_gradient(g, y):
 
 def leaky(x, slope):
     """x above 0, slope·x below; slope: a number."""
+    if active(x):  # relu where 0·inf would be nan
+        return device.activation("leaky_relu" if slope else "relu", x, slope)
     return visit(_leaky, x, False, 0, slope)[0]
 
 
@@ -400,6 +406,8 @@ def _into(x, function, other):
 
 def leaky_gradient(g, x, slope):
     """g where x > 0, else slope·g; slope: a number."""
+    if active(g, x) and g.dtype == x.dtype:
+        return device.activation_backward("leaky_relu", g, x, slope)
     xp = array_module(g, x)
     factors = where(x > 0, xp.asarray(1, g.dtype), xp.asarray(slope, g.dtype))
     factors *= g

@@ -21,6 +21,7 @@ from minigen.backend import emulator, kernel_check, kernels
 from minigen.kernels.entry import FLOATS
 
 TIMEOUT = 240  # seconds for one mutant: compiling, and running all samples several times
+LIMIT = 20  # of them, for one launch: a mistake may make it endless
 
 
 class Mutant(NamedTuple):
@@ -163,7 +164,8 @@ def _try(pipe, mutant, folder):
     for path in sources():
         shutil.copy(path, folder)
     (folder / mutant.path.name).write_text(mutant.source, encoding="utf-8")
-    pipe.send(next(_complaints(mutant, folder), ""))
+    with emulator.time_limit(LIMIT):
+        pipe.send(next(_complaints(mutant, folder), ""))
 
 
 def _complaints(mutant, folder):

@@ -52,6 +52,11 @@ def active(*arrays):
     return all(x is None or x.dtype.kind in "fV" for x in arrays)
 
 
+def on_device(x):
+    """Whether x is where kernels run: on a GPU, or on the CPU while they are emulated."""
+    return _emulation is not None or x.__class__ is not ndarray
+
+
 @contextlib.contextmanager
 def emulated_kernels(check=False, order="ascending", seed=0):
     """Context: ops on CPU arrays run the CUDA source of their kernels, on the emulator.
@@ -97,32 +102,44 @@ def launch(name, *arrays, T=None, also=(), **scalars):
     on the current stream. TypeError for a dtype, ValueError for a shape that the entry does not
     have.
     """
+    call, made = prepared(name, *arrays, T=T, also=also, **scalars)
+    call()
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+def prepared(name, *arrays, T=None, also=(), **scalars):
+    """(function that launches, the arrays that it will write): launch in two steps."""
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
     T, sizes = _bound(kernel, given, T, scalars)
-    first = next(x for x in given.values() if x is not None)
-    xp = array_module(first)
+    xp = array_module(next(x for x in given.values() if x is not None))
+    values, made = _values(kernel, given, T, sizes, xp)
+    view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
+    grid = tuple(int(n) for n in kernel.grid(view))
+    if 0 in grid:
+        return (lambda: None), made
+    chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
+    block, shared = kernel.block_of(view), int(kernel.shared(view))
+    run = _emulated if xp is np else _on_gpu
+    return (lambda: run(kernel, chosen, grid, block, values, shared, also)), made
+
+
+def _values(kernel, given, T, sizes, xp):
+    """What the C++ function is called with, and the new arrays among it."""
     empty = xp.empty if xp is not np else _emulator().empty
     values, made = [], []
     for a in kernel.arguments:
         if a.role == "scalar":
             values.append(_number(kernel, a, T, sizes))
         elif a.role == "out":
-            out = empty(shape_of(a, sizes), dtype_of(a.dtype, T))
-            made.append(out)
-            values.append(out)
+            made.append(empty(shape_of(a, sizes), dtype_of(a.dtype, T)))
+            values.append(made[-1])
         else:
             x = given[a.name]
             if x is not None and not x.flags.c_contiguous:
                 x = _contiguous(kernel, a, x, xp)
             values.append(x)
-    view = entry.sizes_of(**sizes, T=T, itemsize=np.dtype(T or "float32").itemsize)
-    grid = tuple(int(n) for n in kernel.grid(view))
-    if 0 not in grid:
-        chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
-        run = _emulated if xp is np else _on_gpu
-        run(kernel, chosen, grid, kernel.block_of(view), values, int(kernel.shared(view)), also)
-    return made[0] if len(made) == 1 else tuple(made)
+    return values, made
 
 
 @functools.cache

@@ -159,6 +159,8 @@ def softmax(x, axis):
 
 def log_softmax(x, axis):
     """x - log Σ exp(x) along axis, a number, tuple or None."""
+    if active(x):
+        return device.softmax(x, axis, log=True)
     if _is_known(x) and 0 < x.size <= SMALL and x.ndim:
         y = x - _max(x, axis, None, None, True)
         y -= np.log(_sum(np.exp(y), axis, None, None, True))
@@ -178,6 +180,8 @@ def log_softmax(x, axis):
 
 def logsumexp(x, axis):
     """log Σ exp(x) along axis, which stays, of size 1; x is not empty there."""
+    if active(x):
+        return device.logsumexp(x, axis)
     rows = _as_rows(x, axis)
     if rows is None:
         return _plain_logsumexp(x, axis)
@@ -208,7 +212,7 @@ def _shifted(x, axis):
 
 def softmax_backward(g, p, axis):
     """p·(g - Σ g·p) along axis: the gradient of x, for p = softmax(x)."""
-    if active(p):
+    if active(p) and g.dtype == p.dtype:
         return device.softmax_backward(g, p, axis)
     if _is_known(g) and p.size <= SMALL and p.ndim:
         d = g - _sum(g * p, axis, None, None, True)
@@ -230,6 +234,8 @@ def softmax_backward(g, p, axis):
 
 def log_softmax_backward(g, log_p, axis):
     """g - p·Σ g along axis: the gradient of x, for log p = log_softmax(x)."""
+    if active(log_p) and g.dtype == log_p.dtype:
+        return device.softmax_backward(g, log_p, axis, log=True)
     if _is_known(g) and log_p.size <= SMALL and log_p.ndim:
         d = np.exp(log_p)
         d *= _sum(g, axis, None, None, True)

@@ -10,6 +10,8 @@ import numbers
 
 from minigen.backend import array_module
 from minigen.backend import elementwise as arrays
+from minigen.backend.device import bias_activation as device
+from minigen.backend.kernels import active
 from minigen.errors import check_dim
 from minigen.ops._define import composite, fused, primitive
 from minigen.ops.elementwise import clamp, logical_or, where
@@ -28,6 +30,8 @@ def _relu_gradient(g, rectified):
 @primitive(lambda g, y: _relu_gradient(g, y))
 def relu(x):
     """max(x, 0).   Derivative 0 at 0."""
+    if active(x):
+        return device.activation("relu", x)
     xp = array_module(x)
     return arrays.at_least(xp, x, 0) if x.dtype.kind == "f" else xp.maximum(x, 0)
 
@@ -182,6 +186,8 @@ def silu(x, *, needs):
 
     Source: Elfwing, Uchibe & Doya, 2018; Ramachandran, Zoph & Le, 2017.
     """
+    if active(x):
+        return device.activated("silu", x)
     y, d = arrays.silu(x, needs.x)
     return y, _times(d)
 
@@ -203,6 +209,8 @@ def gelu(x, approximate="none", *, needs):
     """
     if approximate not in ("none", "tanh"):
         raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
+    if active(x):
+        return device.activated("gelu_tanh" if approximate == "tanh" else "gelu", x)
     y, d = (arrays.gelu_tanh if approximate == "tanh" else arrays.gelu)(x, needs.x)
     return y, _times(d)
 

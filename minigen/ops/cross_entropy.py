@@ -9,8 +9,10 @@ Read next: ../backend/cross_entropy.py (the kernel), loss.py (other losses).
 
 import math
 
-from minigen.backend import array_module, follow
+from minigen.backend import array_module, follow, quiet
 from minigen.backend import cross_entropy as kernel
+from minigen.backend.device import cross_entropy as device
+from minigen.backend.kernels import active, on_device
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, float_dtypes, fused
 from minigen.ops.elementwise import cast, where
@@ -30,7 +32,7 @@ def _counted(target, weight, ignore_index):
     """
     xp = array_module(target)
     ignored = target == ignore_index
-    if not bool(ignored.any()):
+    if not on_device(target) and not ignored.any():  # a GPU's host would have to wait for that
         ignored = None
     classes = target if ignored is None else xp.where(ignored, 0, target)
     if weight is not None:
@@ -103,13 +105,20 @@ def _check_classes(function, what, x, target, ignore_index, hint=""):
         )
     numbers, classes = getattr(target, "_data", target), shape[1 if x.ndim > 1 else 0]
     follow(numbers)
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
+    looked_at = numbers
+    if on_device(numbers):  # one look, at all that count: the host waits for each
+        looked_at = array_module(numbers).where(numbers == ignore_index, 0, numbers)
+    if not _in_range(looked_at, classes):
         numbers = numbers[numbers != ignore_index]
-        if numbers.size and not (numbers.min() >= 0 and numbers.max() < classes):
+        if not _in_range(numbers, classes):
             raise IndexError(
                 f"{function}: targets run from {int(numbers.min())} to {int(numbers.max())}, but "
                 f"there are {classes} classes, numbered from 0"
             )
+
+
+def _in_range(numbers, classes):
+    return not numbers.size or bool((numbers.min() >= 0) & (numbers.max() < classes))
 
 
 def _check_probabilities(x, target, ignore_index):
@@ -209,6 +218,8 @@ def _weights(x, target, weight, ignore_index, reduction, label_smoothing):
 
 @fused("x", "target", reference=_reference)
 def _cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing, *, needs):
+    if active(x):
+        return _on_device(x, target, weight, ignore_index, reduction, label_smoothing)
     n, c = x.shape[:2]
     dtype, wide = float_dtypes(x, target, weight)
     logits = x.astype(wide, copy=False)
@@ -227,15 +238,46 @@ def _cross_entropy(x, target, weight, ignore_index, reduction, label_smoothing, 
 
     def backward(g, needs):
         g, dtarget = g if whole else array_module(g).expand_dims(g, 1), None
-        if needs.target:  # rare: not worth a place in the kernel
-            each = g * (label_smoothing - 1) / (max(total, 1) if reduction == "mean" else 1)
-            each = each if weight is None else each * _per_class(weight, x.ndim)
-            dtarget = log_softmax.op.forward(x, 1) * each
+        if needs.target:
+            each = g / max(total, 1) if reduction == "mean" else g
+            dtarget = _target_gradient(each, x, weight, label_smoothing)
         return pull(g) if needs.x else None, dtarget
 
     if not whole:
         return loss.reshape(x.shape[:1] + x.shape[2:]).astype(dtype, copy=False), backward
     loss = loss.sum() if total or reduction == "sum" else loss.sum() + math.nan
+    return loss.astype(dtype), backward
+
+
+def _target_gradient(g, x, weight, label_smoothing):
+    """Of probabilities; rare, and not worth a place in the kernel."""
+    each = g * (label_smoothing - 1)
+    each = each if weight is None else each * _per_class(weight, x.ndim)
+    return log_softmax.op.forward(x, 1) * each
+
+
+def _on_device(x, target, weight, ignore_index, reduction, label_smoothing):
+    """The forward for arrays of a device: what a mean divides by stays there, too."""
+    dtype, _ = float_dtypes(x, target, weight)
+    xp, logits = array_module(x), x.astype(dtype, copy=False)
+    goal = target.astype(dtype, copy=False) if target.dtype.kind in "fV" else target
+    losses, counted, pull = device.cross_entropy(
+        logits, goal, weight, ignore_index, label_smoothing
+    )
+    count = counted.sum().reshape(1) if reduction == "mean" else None
+
+    def backward(g, needs):
+        dx = pull(g.reshape(-1), count) if needs.x else None
+        if not needs.target:
+            return dx, None
+        each = g if reduction != "none" else xp.expand_dims(g, 1)
+        each = each if count is None else each / xp.maximum(count[0], 1)
+        return dx, _target_gradient(each, x, weight, label_smoothing)
+
+    if reduction == "none":
+        return losses.reshape(x.shape[:1] + x.shape[2:]).astype(dtype, copy=False), backward
+    with quiet():  # a mean of nothing is nan
+        loss = losses.sum() if count is None else losses.sum() / count[0]
     return loss.astype(dtype), backward
 
 

@@ -13,7 +13,7 @@ import numbers
 
 import numpy
 
-from minigen.backend import array_module, quiet
+from minigen.backend import array_module, clip, power, quiet
 from minigen.backend import elementwise as arrays
 from minigen.ops._define import primitive
 from minigen.ops.functions import log
@@ -64,8 +64,11 @@ def _pow_exponent(g, y, a, b):
 
 @primitive(_pow_base, _pow_exponent)
 def pow(a, b):
-    """a to the power b.   d/da = b·a^(b-1), 0 for b = 0;  d/db = a^b·log a, 0 for a = 0 <= b"""
-    return a**b
+    """a to the power b.   d/da = b·a^(b-1), 0 for b = 0;  d/db = a^b·log a, 0 for a = 0 <= b
+
+    ValueError for integers to a negative number.
+    """
+    return a**b if a.__class__ is numpy.ndarray else power(a, b)
 
 
 @primitive(lambda g: -g)
@@ -240,7 +243,7 @@ def clamp(x, min=None, max=None):
     """
     if min is None and max is None:
         raise ValueError("clamp: give min, max or both")
-    return array_module(x).clip(x, min, max)
+    return clip(x, min, max)
 
 
 _BOOL = numpy.dtype("bool")

@@ -5,12 +5,11 @@ adjoints of each other; the row of padding is looked up, but never added to.
 Read next: index.py, ../nn/embedding.py (the layer), ../backend/scatter.py (the fast sum).
 """
 
+from functools import partial
 from numbers import Integral
 
-import numpy
-
 from minigen import backend
-from minigen.backend import array_module
+from minigen.backend.scatter import scattered
 from minigen.ops._define import composite, primitive
 from minigen.ops.gather import masked_fill
 from minigen.tensor import Tensor
@@ -33,10 +32,17 @@ def _rows_but_padding(g, ids, padding_idx):
 @primitive(_rows_but_padding)
 def _add_rows(g, ids, padding_idx, shape):
     """Zeros of a shape with the rows of g (*ids.shape, D) added at ids, except those of padding."""
-    y = backend.scattered(g, ids, shape)
+    y = scattered(g, ids, shape)
     if padding_idx is not None:
         y[padding_idx] = 0
     return y
+
+
+def _no_row(shape, table, id):
+    return (
+        f"embedding: x {tuple(shape)} holds id {id}; weight {tuple(table)} has rows 0 to "
+        f"{table[0] - 1}"
+    )
 
 
 @composite
@@ -44,7 +50,8 @@ def embedding(x, weight, padding_idx=None):
     """The row of weight for each id in x.   y[...] = weight[x[...]]
 
     x (...) of integers in [0, V), weight (V, D) -> (..., D). The row padding_idx gets no gradient.
-    IndexError for an id out of range (on a GPU nobody checks), TypeError for ids that are floats.
+    IndexError for an id out of range (of ids on a GPU: when values next come to the CPU, see
+    backend/bounds.py), TypeError for ids that are floats.
     """
     ids = x._data if isinstance(x, Tensor) else x
     if getattr(getattr(ids, "dtype", None), "kind", "") not in ("i", "u"):
@@ -61,11 +68,5 @@ def embedding(x, weight, padding_idx=None):
                 f"embedding: padding_idx {padding_idx} is no row of weight {tuple(weight.shape)}"
             )
         padding_idx %= count
-    if array_module(ids) is numpy and ids.size:
-        low, high = int(ids.min()), int(ids.max())
-        if low < 0 or high >= count:
-            raise IndexError(
-                f"embedding: x {ids.shape} holds id {low if low < 0 else high}; weight "
-                f"{tuple(weight.shape)} has rows 0 to {count - 1}"
-            )
+    backend.watch_index(ids, 0, count, partial(_no_row, ids.shape, weight.shape))
     return _rows(weight, ids, padding_idx)

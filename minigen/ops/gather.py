@@ -7,11 +7,12 @@ Read next: index.py, embedding.py (rows of a table).
 
 import contextlib
 import math
+from functools import partial
 from numbers import Integral
 
 import numpy
 
-from minigen.backend import array_module, follow
+from minigen.backend import array_module, follow, ndarray, watch_index, watch_key
 from minigen.errors import check_dim, check_value
 from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import logical_not
@@ -43,11 +44,11 @@ def put(x, key, value, accumulate=False):
     value: number or tensor that broadcasts to x[key]. With an index that repeats, and without
     accumulate, which value wins is not defined, nor is its gradient.
     """
-    key = _array_key("put", key)
+    key, data = _array_key("put", key), getattr(x, "_data", x)
+    watch_key("put", key, data)
     if not accumulate:
         return _put(x, key, value)
     read = _index(x, key)
-    data = getattr(x, "_data", x)
     check_value("put", data, value)
     if not hasattr(value, "shape"):
         value = array_module(data).asarray(value, x.dtype)
@@ -88,15 +89,20 @@ def _check_gather(function, shape, dim, index):
 
 
 @contextlib.contextmanager
-def _in_range(function, shape, dim):
-    """NumPy's word on an index too large, in our terms (on a GPU nobody checks)."""
+def _in_range(function, x, dim, index):
+    """NumPy's word on an index too large, in our terms; on a GPU ours, which may come late."""
+    n = x.shape[dim]
+    if not isinstance(getattr(x, "_data", x), ndarray):
+        watch_index(index, -n, n, partial(_range, function, x.shape, dim))
     try:
         yield
     except IndexError as error:
-        raise IndexError(
-            f"{function}: the index must lie in [{-shape[dim]}, {shape[dim]}): dim {dim} of "
-            f"{tuple(shape)}"
-        ) from error
+        raise IndexError(_range(function, x.shape, dim)) from error
+
+
+def _range(function, shape, dim, number=None):
+    n = shape[dim]
+    return f"{function}: the index must lie in [{-n}, {n}): dim {dim} of {tuple(shape)}"
 
 
 @composite
@@ -109,7 +115,7 @@ def gather(x, dim, index):
     if not x.ndim and data.ndim < 2:  # a number is a vector of one
         return reshape(gather(reshape(x, (1,)), 0, data.reshape(-1)), data.shape)
     _check_gather("gather", x.shape, dim, data)
-    with _in_range("gather", x.shape, dim):
+    with _in_range("gather", x, dim, data):
         return _index(x, _key_along(data, dim, data.shape, x.shape))
 
 
@@ -128,7 +134,7 @@ def index_select(x, dim, index):
     data = data.reshape(-1)
     if not x.ndim:  # a number stays one, as in PyTorch
         return reshape(index_select(reshape(x, (1,)), 0, data), ())
-    with _in_range("index_select", x.shape, dim):
+    with _in_range("index_select", x, dim, data):
         return _index(x, ((slice(None),) * dim + (data,)) if dim else data)
 
 
@@ -155,7 +161,7 @@ def take_along_dim(x, indices, dim=None):
             f"take_along_dim: x {shapes[0]} and indices {shapes[1]} must have as many dimensions, "
             f"and sizes that agree or are 1 in all but dim {dim}"
         )
-    with _in_range("take_along_dim", x.shape, dim):
+    with _in_range("take_along_dim", x, dim, data):
         return _index(x, _key_along(data, dim, x.shape, x.shape))
 
 
@@ -183,7 +189,7 @@ def scatter_add(x, dim, index, src):
     _check_gather("scatter_add", src.shape, -1, data)
     check_value("scatter_add", x, src)
     src = _index(src, tuple(slice(s) for s in data.shape))
-    with _in_range("scatter_add", x.shape, dim):
+    with _in_range("scatter_add", x, dim, data):
         return x + _index_add(src, _key_along(data, dim, data.shape, x.shape), tuple(x.shape))
 
 

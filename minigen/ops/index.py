@@ -8,6 +8,7 @@ import numpy
 
 from minigen import backend
 from minigen.backend import ndarray
+from minigen.backend.scatter import scattered
 from minigen.ops._define import primitive
 from minigen.tensor import Tensor
 
@@ -30,7 +31,7 @@ def _index(x, key):
 def _index_add(g, key, shape):
     """Zeros of a shape with g added at key: the adjoint of reading at key."""
     if not _is_basic(key):
-        return backend.scattered(g, key, shape)
+        return scattered(g, key, shape)
     return backend.Part(g, key, shape).whole()
 
 
@@ -65,6 +66,10 @@ def _array_key(function, key):
 def index(x, key):
     """x[key]: numbers, slices, None, ..., integer arrays (copies, repeats allowed), boolean masks.
 
-    What NumPy accepts, with its result shapes. IndexError out of range or for floats.
+    What NumPy accepts, with its result shapes. IndexError out of range (of an index on a GPU: when
+    values next come to the CPU, see backend/bounds.py) or for floats.
     """
-    return _index(x, _array_key("index", key))
+    key, data = _array_key("index", key), getattr(x, "_data", x)
+    if data.__class__ is not ndarray:
+        backend.watch_key("index", key, data)
+    return _index(x, key)

@@ -14,7 +14,7 @@ Read next: sgd.py, adam.py.
 from contextlib import ExitStack
 
 from minigen.autograd import writing
-from minigen.backend import array_module, device_of, quiet, to_device
+from minigen.backend import array_module, device_of, out_of_memory, quiet, to_device
 from minigen.backend.device.optimizer import Batch, takes
 from minigen.backend.numpy import scratch
 from minigen.errors import unknown_argument
@@ -116,21 +116,26 @@ class Optimizer:
 
     def step(self):
         """Update every parameter that has a gradient, in place."""
-        batches = {}  # parameters that step together
         with quiet():  # an overflow shows as inf in the parameters, not as a warning
-            for number, group in enumerate(self.param_groups):
-                for p in group["params"]:
-                    if p.grad is None:
-                        continue
-                    x, g = p.data, p.grad.data
-                    fits = g.shape == x.shape
-                    self._require(fits, f"gradient {g.shape} of a parameter {p.shape}")
-                    if self.together and takes(x, g) and x.flags.c_contiguous:
-                        batches.setdefault((number, p.device, p.dtype), []).append(p)
-                    else:
-                        self._update(group, p)
-            for key, params in batches.items():
-                self._update_together(key, params)
+            try:
+                self._step()
+            except MemoryError as error:
+                raise out_of_memory(f"{self._name}.step", error) from error
+
+    def _step(self):
+        batches = {}  # parameters that step together
+        for number, group in enumerate(self.param_groups):
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                x, g = p.data, p.grad.data
+                self._require(g.shape == x.shape, f"gradient {g.shape} of a parameter {p.shape}")
+                if self.together and takes(x, g) and x.flags.c_contiguous:
+                    batches.setdefault((number, p.device, p.dtype), []).append(p)
+                else:
+                    self._update(group, p)
+        for key, params in batches.items():
+            self._update_together(key, params)
 
     def _kept(self, group, p):
         """The parameter's state, and its arrays, which are zeros at first."""

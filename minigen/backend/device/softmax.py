@@ -1,37 +1,59 @@
 """Softmax on a device; see ../rows.py for what the functions mean, and kernels/softmax.cu.
 
+Idea: the kernels know x as (outer, columns, inner). Any dimension, or several neighbours, of memory
+in C order is so without a copy.
 Read next: ../rows.py.
 """
 
-from minigen.backend import array_module
+import math
+
 from minigen.backend.kernels import launch
+from minigen.kernels.softmax import team_for
+
+_MANY = 1 << 14  # threads that fill a GPU
+_SHORT = 256  # columns up to which fewer threads do
 
 
-def rows_of(x, axis):
-    """(x as rows along axis, function that brings such rows back to the shape of x).
-
-    axis: a number, a tuple, or None for all. A copy, unless axis is last and x in C order.
-    """
-    xp = array_module(x)
+def _dims(x, axis):
+    """axis, a number, a tuple or None for all, as a sorted list; [] for a 0-d x."""
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(a % x.ndim for a in axes) if x.ndim else ()  # 0-d: one row of one
+    return sorted(a % x.ndim for a in axes) if x.ndim else []
+
+
+def _laid(x, axis):
+    """(x as (outer, columns, inner), team for a row, function that gives a result x's shape)."""
+    axes = _dims(x, axis)
+    first, last = (axes[0], axes[-1] + 1) if axes else (0, 0)
+    sizes = (math.prod(x.shape[:first]), math.prod(x.shape[first:last]), math.prod(x.shape[last:]))
+    outer, columns, inner = sizes
+    fills = inner == 1 or columns <= _SHORT or outer * inner >= _MANY
+    if fills and len(axes) == last - first:
+        return x.reshape(sizes), team_for(columns, inner), lambda y: y.reshape(x.shape)
     order = (*(a for a in range(x.ndim) if a not in axes), *axes)
     moved = x.transpose(order)
-    length = 1
-    for a in axes:
-        length *= x.shape[a]
+    columns = math.prod(x.shape[a] for a in axes)
     back = tuple(order.index(a) for a in range(x.ndim))
-    rows = xp.ascontiguousarray(moved).reshape(x.size // max(length, 1), length)
-    return rows, lambda y: y.reshape(moved.shape).transpose(back)
+    return (
+        moved.reshape(x.size // max(columns, 1), columns, 1),
+        team_for(columns, 1),
+        lambda y: y.reshape(moved.shape).transpose(back),
+    )
 
 
-def softmax(x, axis):
-    """rows.softmax."""
-    rows, back = rows_of(x, axis)
-    return back(launch("softmax_forward", rows))
+def softmax(x, axis, log=False):
+    """rows.softmax, or rows.log_softmax."""
+    rows, team, back = _laid(x, axis)
+    return back(launch("softmax_forward", rows, log=log, team=team))
 
 
-def softmax_backward(g, p, axis):
-    """rows.softmax_backward."""
-    rows, back = rows_of(p, axis)
-    return back(launch("softmax_backward", rows_of(g.astype(p.dtype, copy=False), axis)[0], rows))
+def logsumexp(x, axis):
+    """rows.logsumexp."""
+    rows, team, _ = _laid(x, axis)
+    y, axes = launch("logsumexp", rows, team=team), _dims(x, axis)
+    return y.reshape([1 if a in axes else n for a, n in enumerate(x.shape)])
+
+
+def softmax_backward(g, y, axis, log=False):
+    """rows.softmax_backward, or rows.log_softmax_backward; g and y of one dtype."""
+    rows, team, back = _laid(y, axis)
+    return back(launch("softmax_backward", _laid(g, axis)[0], rows, log=log, team=team))

@@ -1,0 +1,155 @@
+"""Entries of cross_entropy.cu.
+
+Read next: cross_entropy.cu, entry.py.
+"""
+
+import numpy as np
+from minigen.kernels.entry import In, Kernel, Out, Scalar
+from minigen.kernels.softmax import SIZES, TEAMS, team_block, team_grid
+
+# ---- references
+
+
+def _weights(x, targets, probabilities, of_class, ignore_index, smoothing):
+    """(q, what each row counts): q as x, all 0 in rows that are ignored."""
+    columns = x.shape[1]
+    w = np.ones(columns) if of_class is None else of_class
+    if targets is None:
+        here, counted = probabilities, np.ones((x.shape[0], x.shape[2]))
+    else:
+        kept = targets != ignore_index
+        classes = np.where(kept, targets, 0)
+        here, counted = np.eye(columns)[classes].swapaxes(1, 2), w[classes] * kept
+    q = w[:, None] * (here * (1 - smoothing) + smoothing / columns)
+    return q if targets is None else q * kept[:, None], counted
+
+
+def _forward(x, targets, probabilities, of_class, ignore_index, smoothing):
+    q, counted = _weights(x, targets, probabilities, of_class, ignore_index, smoothing)
+    kept = 1 if targets is None else targets != ignore_index
+    top = x.max(1)
+    total = np.exp(x - top[:, None]).sum(1)
+    log_p = x - top[:, None] - np.log(total)[:, None]
+    return -(q * log_p).sum(1), counted, top * kept, q.sum(1) / total
+
+
+def _backward(g, count, x, targets, probabilities, of_class, top, scale, ignore_index, smoothing):
+    q, _ = _weights(x, targets, probabilities, of_class, ignore_index, smoothing)
+    g = np.broadcast_to(g, x.shape[0] * x.shape[2]).reshape(x.shape[0], 1, x.shape[2])
+    g = g if count is None else g * 0 if count == 0 else g / count
+    d = g * (scale[:, None] * np.exp(x - top[:, None]) - q)
+    return d if targets is None else d * (targets != ignore_index)[:, None]
+
+
+# ---- entries
+
+
+def _drawn_targets(rng, s):
+    """Classes, the first and the last among them, and some that are ignored."""
+    targets = rng.integers(0, s.columns, (s.outer, s.inner))
+    targets.flat[0] = s.columns - 1
+    targets.flat[1::3] = s.ignore_index
+    return targets
+
+
+def _drawn_probabilities(rng, s):
+    q = rng.random((s.outer, s.columns, s.inner))
+    return q / q.sum(1, keepdims=True)
+
+
+def _drawn_logits(rng, s):
+    return rng.normal(0, 3, (s.outer, s.columns, s.inner))
+
+
+def _sample(outer, columns, inner, team, dense=False, smoothing=0.0, **absent):
+    """absent: optional arrays that are None; of targets and probabilities, one is."""
+    return {
+        "outer": outer, "columns": columns, "inner": inner, "team": team, "dense": dense,
+        "ignore_index": -100, "smoothing": smoothing, **absent,
+    }  # fmt: skip
+
+
+_CLASSES, _PROBABILITIES = {"probabilities": None}, {"targets": None}
+_SAMPLES = (
+    _sample(5, 1024, 1, "a_warp", **_CLASSES),
+    _sample(3, 65, 1, "a_warp", of_class=None, **_CLASSES),
+    _sample(3, 64, 1, "a_warp", True, 0.1, **_CLASSES),
+    _sample(3, 333, 1, "a_warp", True, **_PROBABILITIES),
+    _sample(3, 1027, 1, "a_block", **_CLASSES),
+    _sample(2, 2560, 1, "a_block", True, 0.1, of_class=None, **_CLASSES),
+    _sample(2, 1088, 1, "a_block", True, 0.2, **_PROBABILITIES),
+    _sample(2, 5, 67, "a_thread", **_CLASSES),
+    _sample(3, 10, 1, "a_thread", True, 0.3, of_class=None, **_PROBABILITIES),
+    _sample(2, 4, 33, "a_thread", True, 0.2, **_CLASSES),
+)
+_BENCH = _sample(8192, 50304, 1, "a_block", of_class=None, **_CLASSES)
+_ROW = "outer inner"
+_TARGETS = (
+    In("targets", "int64", _ROW, optional=True, draw=_drawn_targets),
+    In("probabilities", "T", "outer columns inner", optional=True, draw=_drawn_probabilities),
+    In("of_class", "A", "columns", optional=True, draw=lambda rng, s: rng.random(s.columns) + 0.5),
+)
+_OPTIONS = (Scalar("ignore_index", "int64"), Scalar("smoothing", "A"))
+_LOGITS = In("x", "T", "outer columns inner", draw=_drawn_logits)
+
+
+_BACK = tuple(
+    {**sample, "gradients": gradients, **count}
+    for sample in _SAMPLES
+    for gradients, count in (
+        (1, {}),
+        (sample["outer"] * sample["inner"], {"count": None}),
+    )
+)
+
+
+def _moved(s):
+    """Bytes of the logits, and of probabilities where they are the targets."""
+    dense = 1 + (not hasattr(s, "probabilities"))
+    return dense * s.outer * s.columns * s.inner * s.itemsize
+
+
+KERNELS = (
+    Kernel(
+        "cross_entropy_forward",
+        "cross_entropy.cu",
+        (_LOGITS, *_TARGETS, *(Out(n, "A", _ROW) for n in ("loss", "counted", "top", "scale")))
+        + (*SIZES, *_OPTIONS),
+        grid=team_grid,
+        block=team_block,
+        reference=_forward,
+        samples=_SAMPLES,
+        bench=_BENCH,
+        bytes=_moved,
+        flops=lambda s: 3 * s.outer * s.columns * s.inner,
+        registers=56,
+        variants={"dense": (False, True), "team": TEAMS},
+        template="{T}, {dense}, {team}",
+    ),
+    Kernel(
+        "cross_entropy_backward",
+        "cross_entropy.cu",
+        (
+            In("g", "A", "gradients"),
+            In("count", "A", "1", optional=True, draw=lambda rng, s: rng.random(1) + 2),
+            _LOGITS,
+            *_TARGETS,
+            In("top", "A", _ROW, draw=lambda rng, s: rng.normal(4, 1, (s.outer, s.inner))),
+            In("scale", "A", _ROW, draw=lambda rng, s: rng.random((s.outer, s.inner))),
+            Out("dx", "T", "outer columns inner"),
+            *SIZES,
+            Scalar("gradients"),
+            *_OPTIONS,
+        ),
+        grid=team_grid,
+        block=team_block,
+        reference=_backward,
+        samples=_BACK,
+        bench={**_BENCH, "gradients": 1},
+        bytes=lambda s: _moved(s) + s.outer * s.columns * s.inner * s.itemsize,
+        flops=lambda s: 4 * s.outer * s.columns * s.inner,
+        registers=72,
+        variants={"dense": (False, True), "team": TEAMS},
+        template="{T}, {dense}, {team}",
+    ),
+)
