@@ -25,8 +25,8 @@ def drawn(kernel, T, sample, seed=0):
     for a in kernel.arguments:
         if a.role not in ("in", "inout"):
             continue
-        if a.optional and a.name in sample:  # given as None: a null pointer
-            arrays[a.name] = None
+        if a.name in sample:  # given as an array; or as None, a null pointer
+            arrays[a.name] = sample[a.name]
             continue
         shape = kernels.shape_of(a, sample)
         x = rng.standard_normal(shape) if a.draw is None else a.draw(rng, sizes)
