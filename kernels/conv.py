@@ -1,8 +1,7 @@
 """Entries of conv.cu and conv_direct.cu, and the tables that both read.
 
 Idea: the options of a convolution become two tables here, of taps and of pieces; what they mean is
-said in mg_conv.cuh. The references read the same tables, as plain sums over the taps: that the
-tables are those of a convolution is tested where an op makes them (tests/test_backend_conv.py).
+said in mg_conv.cuh. The references know nothing of them: they are the formulas, tap by tap.
 Everything is three-dimensional; (depth, height, width) of images, kernels and options.
 Read next: mg_conv.cuh, conv.cu, entry.py.
 """
@@ -11,7 +10,7 @@ import math
 from itertools import product
 
 import numpy as np
-from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
+from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div, sizes_of
 
 SAMPLES, TAPS = 4, 9  # as in conv_direct.cu
 
@@ -62,57 +61,43 @@ def divisor(value):
 # ---- references
 
 
-def _read(x, tap, count, step):
-    """What a tap reads in `count` windows a dimension: (samples, inputs, *count), zero outside."""
-    for axis in range(3):
-        at = np.arange(count[axis]) * step[axis] + tap[axis]
-        inside = (at >= 0) & (at < x.shape[2 + axis])
-        x = x.take(at * inside, 2 + axis) * inside.reshape(-1, *[1] * (2 - axis))
-    return x
+def _inside(size, windows, stride, low, dilation, tap):
+    """(windows, positions) of those windows whose tap reads inside of size: three index arrays."""
+    there, read = [], []
+    for n, count, s, lo, d, i in zip(size, windows, stride, low, dilation, tap, strict=True):
+        at = np.arange(count) * s + i * d - lo
+        there.append(np.flatnonzero((at >= 0) & (at < n)))
+        read.append(at[there[-1]])
+    return np.ix_(*there), np.ix_(*read)
 
 
-def _count(piece):
-    """How many windows a row of the table has along each dimension."""
-    volume, height, width = piece[[4, 7, 10]]
-    return volume // (height * width), height, width
-
-
-def correlate(
-    x, weight, bias, tap_table, piece_table, outputs, groups, out_depth, out_height, out_width,
-    stride_z, stride_y, stride_x, transposed,
-):  # fmt: skip
-    """The sum over the taps of each piece, written where the piece lies; plus bias."""
-    stride, ones = (stride_z, stride_y, stride_x), (1, 1, 1)
-    read, write = (ones, stride) if transposed else (stride, ones)
+def correlate(x, weight, bias, outputs, groups, out, stride, low, dilation, kernel, transposed):
+    """Each tap: what it reads times its weights, or its adjoint; plus bias."""
+    y = np.zeros((groups, outputs // groups, len(x), *out))
     weight = weight.reshape(groups, -1, *weight.shape[1:])
-    if transposed:
-        weight = weight.swapaxes(1, 2)  # (groups, outputs, inputs, taps)
-    y = np.full((len(x), outputs, out_depth, out_height, out_width), np.nan)
-    for piece in piece_table:
-        count, first = _count(piece), piece[13:]
-        total = np.zeros((len(x), groups, outputs // groups, *count))
-        for *tap, which in tap_table[piece[3] : piece[3] + piece[0]]:
-            values = _read(x, tap, count, read).reshape(len(x), groups, -1, *count)
-            total += np.einsum("grc,ngczyx->ngrzyx", weight[..., which], values)
-        there = tuple(slice(f, None, w) for f, w in zip(first, write, strict=True))
-        y[(..., *there)] = total.reshape(len(x), outputs, *count)
+    x = x.swapaxes(0, 1).reshape(groups, -1, len(x), *x.shape[2:])
+    size, windows = (out, x.shape[3:]) if transposed else (x.shape[3:], out)
+    rule = "gcr,gcnzyx->grnzyx" if transposed else "grc,gcnzyx->grnzyx"
+    for i, tap in enumerate(np.ndindex(*kernel)):
+        there, read = _inside(size, windows, stride, low, dilation, tap)
+        there, read = (read, there) if transposed else (there, read)
+        y[(..., *there)] += np.einsum(rule, weight[..., i], x[(..., *read)])
+    y = y.reshape(outputs, *y.shape[2:]).swapaxes(0, 1)
     return y if bias is None else y + bias.reshape(-1, 1, 1, 1)
 
 
-def weight_grad(
-    x, g, tap_table, piece_table, groups, stride_z, stride_y, stride_x, slices, slice
-):  # fmt: skip
-    """What each tap reads times g, summed over the windows of all samples, slice by slice."""
-
-    def rows(v):  # (groups, channels of a group, windows of all samples)
-        return v.swapaxes(0, 1).reshape(groups, v.shape[1] // groups, -1)
-
-    count, up, grads = _count(piece_table[0]), rows(g), []
-    for *tap, _ in tap_table:
-        values = rows(_read(x, tap, count, (stride_z, stride_y, stride_x))).swapaxes(1, 2)
+def weight_grad(x, g, groups, stride, low, dilation, kernel, slices, slice):
+    """Each tap: what it reads times g, summed over the windows of all samples, slice by slice."""
+    grads = []
+    up = g.swapaxes(0, 1).reshape(groups, g.shape[1] // groups, -1)
+    for tap in np.ndindex(*kernel):
+        there, read = _inside(x.shape[2:], g.shape[2:], stride, low, dilation, tap)
+        values = np.zeros((x.shape[1], len(x), *g.shape[2:]))
+        values[(..., *there)] = x.swapaxes(0, 1)[(..., *read)]
+        values = values.reshape(groups, x.shape[1] // groups, -1).swapaxes(1, 2)
         cuts = [np.s_[i * slice : (i + 1) * slice] for i in range(slices)]
         grads.append([up[..., cut] @ values[:, cut] for cut in cuts])
-    return np.stack(grads, -1).reshape(slices, g.shape[1], -1, len(tap_table))
+    return np.stack(grads, -1).reshape(slices, g.shape[1], -1, len(grads))
 
 
 def _sum(partial):
@@ -122,16 +107,15 @@ def _sum(partial):
 # ---- samples
 
 
-def _told(
+def _sizes(
     samples, inputs, outputs, size, kernel, stride=(1, 1, 1), low=(0, 0, 0), high=(0, 0, 0),
     dilation=(1, 1, 1), groups=1, transposed=False, **more,
 ):  # fmt: skip
-    """What the kernels are told of a convolution of an input of this size, or of its transpose."""
+    """A convolution of an input of this size, or its transpose: what kernel and reference read."""
     options = zip(size, kernel, stride, low, high, dilation, strict=True)
     out = tuple((lo + n + hi - d * (k - 1) - 1) // s + 1 for n, k, s, lo, hi, d in options)
     if transposed:
         inputs, outputs, size, out = outputs, inputs, out, size
-    taps, pieces = tables(transposed, out, kernel, stride, low, dilation)
     return {
         "samples": samples,
         "inputs": inputs,
@@ -141,25 +125,38 @@ def _told(
         **dict(zip(("out_depth", "out_height", "out_width"), out, strict=True)),
         **dict(zip(("stride_z", "stride_y", "stride_x"), stride, strict=True)),
         "kernel_size": math.prod(kernel),
-        "tap_table": taps,
-        "piece_table": pieces,
+        "transposed": int(transposed),
+        **{"out": out, "kernel": kernel, "stride": stride, "low": low, "dilation": dilation},
         **more,
     }
 
 
+def _tables_of(s):
+    return tables(s.transposed, s.out, s.kernel, s.stride, s.low, s.dilation)
+
+
+def _tap_table(rng, s):
+    return _tables_of(s)[0]
+
+
+def _piece_table(rng, s):
+    return _tables_of(s)[1]
+
+
 def _correlation(transposed, *sizes, **options):
     """A sample of the forward, or of the input gradient: there g is what is read."""
-    told = _told(*sizes, transposed=transposed, **options)
-    inputs, outputs = told["inputs"], told["outputs"]
-    first, second = (inputs, outputs) if transposed else (outputs, inputs)
-    shape = {"weight_outputs": first, "weight_inputs": second // told["groups"]}
-    tables = {"taps": len(told["tap_table"]), "pieces": len(told["piece_table"])}
-    return {**told, **shape, **tables, "transposed": int(transposed)}
+    told = _sizes(*sizes, transposed=transposed, **options)
+    first, second = told["outputs"], told["inputs"]
+    if transposed:
+        first, second = second, first
+    taps, pieces = _tables_of(sizes_of(**told))
+    shapes = {"weight_outputs": first, "weight_inputs": second // told["groups"]}
+    return {**told, **shapes, "taps": len(taps), "pieces": len(pieces)}
 
 
 def _gradient(slices, slice, *sizes, **options):
     """A sample of the weight gradient."""
-    told = _told(*sizes, **options)
+    told = _sizes(*sizes, **options)
     channels = told["inputs"] // told["groups"]
     return {**told, "channels": channels, "slices": slices, "slice": slice}
 
@@ -212,8 +209,8 @@ _CORRELATE = (
     In("x", "T", "samples inputs depth height width"),
     In("weight", "T", "weight_outputs weight_inputs kernel_size"),
     In("bias", "T", "outputs", optional=True),
-    In("tap_table", "int32", "taps 4"),
-    In("piece_table", "int32", "pieces 16"),
+    In("tap_table", "int32", "taps 4", draw=_tap_table),
+    In("piece_table", "int32", "pieces 16", draw=_piece_table),
     Out("y", "T", "samples outputs out_depth out_height out_width"),
     *_IMAGE,
     *map(Scalar, ("out_depth", "out_height", "out_width", "kernel_size")),
@@ -223,8 +220,8 @@ _CORRELATE = (
 _WEIGHT_GRAD = (
     In("x", "T", "samples inputs depth height width"),
     In("g", "T", "samples outputs out_depth out_height out_width"),
-    In("tap_table", "int32", "kernel_size 4"),
-    In("piece_table", "int32", "1 16"),
+    In("tap_table", "int32", "kernel_size 4", draw=_tap_table),
+    In("piece_table", "int32", "1 16", draw=_piece_table),
     Out("partial", "A", "slices outputs channels kernel_size"),
     *_IMAGE,
     *_STRIDE,

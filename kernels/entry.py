@@ -13,6 +13,7 @@ Read next: softmax.py (entries), softmax.cu (their kernels), README.md.
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ CUDA_TYPES = {
     "int32": "int",
     "int64": "long long",
 }
+ITEM_SIZES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,16 @@ class Kernel:
     def block_of(self, sizes):
         """Threads of a block, for these sizes."""
         return self.block(sizes) if callable(self.block) else self.block
+
+    def threads(self, chosen):
+        """The largest block among the samples and the benchmark of these choices."""
+        most = 1
+        for values in (*self.samples, self.bench):
+            if all(values.get(name, value) == value for name, value in chosen.items()):
+                size = ITEM_SIZES.get(chosen.get("T"), 4)
+                block = self.block_of(sizes_of(**{**values, **chosen}, itemsize=size))
+                most = max(most, math.prod(block))
+        return most
 
 
 def _cuda(value):

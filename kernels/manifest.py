@@ -5,6 +5,14 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import conv, softmax
+from minigen.kernels import blend, conv, embedding, gemm, pool, resample, softmax
 
-KERNELS = (*conv.KERNELS, *softmax.KERNELS)
+KERNELS = (
+    *blend.KERNELS,
+    *conv.KERNELS,
+    *embedding.KERNELS,
+    *gemm.KERNELS,
+    *pool.KERNELS,
+    *resample.KERNELS,
+    *softmax.KERNELS,
+)

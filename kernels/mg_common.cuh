@@ -1,7 +1,8 @@
 // mg_common.cuh — what every kernel includes: types, conversions, wide loads.
 //
-// Idea: kernels are templates of T, the type in memory: float, double, __half or __nv_bfloat16. They
-// compute in mg_acc<T>, which is float for all but double: 16-bit numbers are for memory, not for sums.
+// Idea: kernels are templates of T, the type in memory: float, double, __half or __nv_bfloat16.
+// They compute in mg_acc<T>, which is float for all but double: 16-bit numbers are for memory, not
+// for sums.
 //
 // On the device this file brings CUDA's headers; on the CPU the emulator's header has been included
 // before it, and says MG_EMU. NVRTC has no standard library: no <math.h>, no <type_traits>.
@@ -71,3 +72,32 @@ struct __align__(sizeof(T) * V) mg_pack {
 // The widest pack of T: 16 bytes.
 template <typename T>
 constexpr int MG_WIDE = 16 / sizeof(T);
+
+// V neighbours from p on, or the first `left` of them and zeros. wide: p is aligned, all V are there.
+template <int V, typename T>
+__device__ __forceinline__ mg_pack<T, V> mg_load_few(const T* p, int left, bool wide) {
+    if (wide) return *reinterpret_cast<const mg_pack<T, V>*>(p);
+    mg_pack<T, V> found;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        found.at[i] = i < left ? p[i] : T(0.0f);
+    return found;
+}
+
+// A pack to p, or the first `left` of it. wide: p is aligned, there is room for all V.
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_few(T* p, const mg_pack<T, V>& v, int left, bool wide) {
+    if (wide) *reinterpret_cast<mg_pack<T, V>*>(p) = v;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        if (!wide && i < left) p[i] = v.at[i];
+}
+
+// Up to 4 neighbours, as many as one access of 16 bytes can take: what a thread handles at a time.
+template <typename T>
+constexpr int MG_FEW = sizeof(T) == 8 ? 2 : 4;
+
+template <int V, typename T>
+__device__ __forceinline__ bool mg_aligned(const T* p) {
+    return (unsigned long long)p % (V * sizeof(T)) == 0;
+}

@@ -112,7 +112,7 @@ __device__ __forceinline__ void mg_tile_sums(int depth_begin, int depth_end, Loa
         __syncthreads();  // the slice is there, and nobody still reads the one before the last
         a_slice.fetch(start + DEPTH);
         b_slice.fetch(start + DEPTH);
-#pragma unroll 8
+#pragma unroll (16 / R)
         for (int k = 0; k < DEPTH; k++) {
             mg_acc<T> a[R], b[R];
 #pragma unroll

@@ -1,14 +1,17 @@
-"""What is set when minigen loads: how NumPy's matrix products wait, and how memory is kept.
+"""The process's environment: what is set when minigen loads, and where files are kept.
 
-Idea: two settings of the libraries below NumPy cost much and change no result. Each is left alone
-where the user has set it. Import minigen before NumPy to have the effect of the first.
+Idea: two settings of the libraries below NumPy, how matrix products wait and how memory is kept,
+cost much and change no result. Each is left alone where the user has set it. Import minigen before
+NumPy to have the effect of the first. Files that can be made again lie in one cache folder.
 Read next: backend/numpy.py (threads).
 """
 
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 # mallopt's numbers, of glibc, and the variables with which a user sets the same
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _TOP_PAD = -3, -1, -2
@@ -45,3 +48,14 @@ def _keep_memory(mallopt):
     if mallopt(_MMAP_THRESHOLD, 1 << 28) or mallopt(_MMAP_THRESHOLD, 1 << 25):
         mallopt(_TRIM_THRESHOLD, 1 << 29)  # so much of it may lie free
         mallopt(_TOP_PAD, 1 << 26)  # it grows in steps of this
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ, system: str = sys.platform) -> Path:
+    """Where downloads and compiled kernels are kept: MINIGEN_CACHE, or the platform's place."""
+    if environ.get("MINIGEN_CACHE"):
+        return Path(environ["MINIGEN_CACHE"]).expanduser()
+    if system == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minigen/Cache"
+    if system == "darwin":
+        return Path.home() / "Library/Caches/minigen"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigen"

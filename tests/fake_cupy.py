@@ -375,6 +375,8 @@ def _cupy():
     described = {"name": b"stand-in"}
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
     names["cuda"] = SimpleNamespace(Device=Device, is_available=lambda: True, runtime=runtime)
+    stream = SimpleNamespace(is_capturing=lambda: False)
+    names["cuda"].get_current_stream = lambda: stream
     return _module("cupy", **names)
 
 

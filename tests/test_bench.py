@@ -25,7 +25,9 @@ def test_a_case_is_timed_and_reported(tmp_path, capsys):
     assert code == 0
     assert "| add_number |" in capsys.readouterr().out
     found = json.loads(report.read_text())
-    assert set(found) == {"hardware", "versions", "threads", "seed", "date", "rounds", "cases"}
+    assert set(found) == {
+        *("hardware", "versions", "device", "threads", "seed", "date", "rounds", "cases")
+    }
     assert found["hardware"]["cores"] >= 1 and found["versions"]["minigen"].startswith("numpy ")
     (case,) = found["cases"]
     assert case["name"] == "add_number" and 0 < case["seconds"]["minigen"] < 1

@@ -147,6 +147,7 @@ def test_one_number_or_one_for_each_dimension():
     assert whole.tolist() == x.tolist() and whole.data is not x.data
 
 
+@pytest.mark.numpy_only
 @pytest.mark.parametrize("layout", ["C", "channels last"])
 def test_memory_stays_in_the_order_of_the_input(layout):
     """A convolution after a pooling finds its channels where the one before left them."""
@@ -165,6 +166,7 @@ def test_memory_stays_in_the_order_of_the_input(layout):
             assert last.flags.c_contiguous
 
 
+@pytest.mark.numpy_only
 def test_max_pool_remembers_a_byte_for_each_window():
     x = np.random.default_rng(0).standard_normal((2, 3, 20, 20)).astype(np.float16)
     for kernel, dtype in (((16, 16), np.uint8), ((20, 20), np.uint16)):

@@ -16,8 +16,6 @@ import sys
 
 import numpy as np  # not "numpy": the submodule numpy.py takes that name here
 
-from minigen.backend import scatter
-
 ndarray = np.ndarray
 
 
@@ -112,6 +110,16 @@ def on(device):
     return contextlib.nullcontext() if number is None else _gpu().use(number)
 
 
+def gpu_properties(device):
+    """{"name": ..., "float32" and "float64": operations per second at its clock} of a GPU."""
+    return _gpu().properties(parse_device(device) or 0)
+
+
+def synchronize():
+    """Wait until the current GPU has done all that it was asked for."""
+    _gpu().module().cuda.Device().synchronize()
+
+
 def spread(x, shape):
     """x broadcast to a shape: a read-only view, or a copy where that is faster (few elements)."""
     if type(x) is ndarray and math.prod(shape) <= 1024:
@@ -134,15 +142,6 @@ def scatter_add(target, index, values):
         _gpu().scatter_add(target, index, values)
     else:
         np.add.at(target, index, values)
-
-
-def scattered(values, index, shape):
-    """Zeros of a shape with values added at an index: the adjoint of reading there."""
-    if _is_cupy(values):
-        out = array_module(values).zeros(shape, values.dtype)
-        _gpu().scatter_add(out, index, values)
-        return out
-    return scatter.scattered(values, index, shape)
 
 
 def erf(x):

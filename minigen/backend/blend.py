@@ -14,6 +14,8 @@ Read next: ../ops/grid_sample.py.
 import numpy
 
 from minigen.backend import array_module, scatter_add
+from minigen.backend.device import blend as device
+from minigen.backend.kernels import active
 from minigen.backend.work import computable
 
 
@@ -21,6 +23,8 @@ def blend(x, weight, index):
     """y[p] = Σ_k weight[p, k] · x[index[p, k]]   -> (P, C)"""
     xp = array_module(x)
     x, weight = computable(x, weight)
+    if active(x):
+        return device.blend(x, weight, index)
     if xp is numpy:
         return _sparse(weight, index, len(x)) @ x if x.size else x[:0].repeat(len(index), 0)
     y = xp.zeros((len(index), x.shape[1]), x.dtype)
@@ -33,6 +37,8 @@ def blend_adjoint(g, weight, index, rows):
     """x[index[p, k]] += weight[p, k] · g[p]   -> (rows, C)"""
     xp = array_module(g)
     g, weight = computable(g, weight)
+    if active(g):
+        return device.blend_adjoint(g, weight, index, rows)
     if xp is numpy:
         return _sparse(weight, index, rows).T @ g
     x = xp.zeros((rows, g.shape[1]), g.dtype)
@@ -45,6 +51,8 @@ def blend_weight_grad(g, x, index):
     """weight[p, k] = <g[p], x[index[p, k]]>   -> (P, K)"""
     xp = array_module(g)
     g, x = computable(g, x)
+    if active(g):
+        return device.blend_weight_grad(g, x, index)
     picks = [x.take(index[:, k], 0) for k in range(index.shape[1])]
     return xp.stack([xp.einsum("pc,pc->p", g, pick) for pick in picks], 1)
 

@@ -58,6 +58,11 @@ def erf(x):
     return erf(x)
 
 
+def is_capturing():
+    """Whether the current stream records a graph: then CuPy refuses cuBLAS and its like."""
+    return module().cuda.get_current_stream().is_capturing()
+
+
 def linalg_raises():
     """Context: a linear algebra function that fails raises LinAlgError (and waits for the GPU)."""
     import cupyx
@@ -100,3 +105,15 @@ def _compiled(path, expression, gpu, shared):
     if shared > 48 << 10:  # what a kernel gets without asking
         kernel.max_dynamic_shared_size_bytes = shared
     return kernel
+
+
+def properties(number):
+    """A GPU's name, and its peak rates without tensor cores, in operations per second."""
+    with use(number) as gpu:
+        about, attributes = module().cuda.runtime.getDeviceProperties(number), gpu.attributes
+    clock = attributes["ClockRate"] * 1e3  # kHz
+    capability = about["major"], about["minor"]
+    lanes = 64 if capability == (8, 0) else 128  # float32 multiply-adds per cycle and processor
+    peak = 2.0 * lanes * about["multiProcessorCount"] * clock
+    of_double = 1 / 2 if capability in ((8, 0), (9, 0)) else 1 / 64  # data centre, or not
+    return {"name": about["name"].decode(), "float32": peak, "float64": peak * of_double}

@@ -25,13 +25,16 @@ def drawn(kernel, T, sample, seed=0):
     for a in kernel.arguments:
         if a.role not in ("in", "inout"):
             continue
-        if a.name in sample:  # given as an array; or as None, a null pointer
-            arrays[a.name] = sample[a.name]
+        if a.optional and a.name in sample:  # given as None: a null pointer
+            arrays[a.name] = None
             continue
         shape = kernels.shape_of(a, sample)
         x = rng.standard_normal(shape) if a.draw is None else a.draw(rng, sizes)
         arrays[a.name] = np.asarray(x).astype(kernels.dtype_of(a.dtype, T)).reshape(shape)
-    return arrays, {name: value for name, value in sample.items() if name not in arrays}
+    words = {word for a in kernel.arguments for word in a.shape.split()}
+    takes = words | kernel.variants.keys() | {a.name for a in kernel.arguments} - arrays.keys()
+    # what else is in a sample is for `draw` and the reference
+    return arrays, {name: value for name, value in sample.items() if name in takes}
 
 
 def expected(kernel, arrays, sample):
@@ -78,3 +81,12 @@ def _error(got, want, tolerance):
         off = np.abs(got - want) / (1 + np.abs(want))
         off = np.where(same, 0.0, np.where(np.isfinite(off), off, np.inf))
         return float(np.nan_to_num(off / allowed, nan=0.0, posinf=np.inf).max(initial=0.0))
+
+
+def profile(kernel, T):
+    """How each line uses memory, of the first sample on the emulator: see emulator.profile."""
+    from minigen.backend import emulator
+
+    with kernels.emulation(check=True):
+        module = kernels.emulated_module(kernel.source, T if kernel.types else None, True)
+        return emulator.profile(module, lambda: error(kernel, T, kernel.samples[0]))

@@ -15,6 +15,7 @@ import contextlib
 import functools
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,12 +25,21 @@ from minigen.kernels import entry
 FOLDER = Path(entry.__file__).parent
 _ORDERS = {"ascending": 0, "descending": 1, "shuffled": 2}
 
+
+class Emulation(NamedTuple):
+    """How kernels are emulated."""
+
+    check: bool = False  # verify each access of memory
+    order: int = 0  # of threads: 0 ascending, 1 descending, 2 shuffled by seed
+    seed: int = 0
+    folder: Path = FOLDER  # of the sources
+    only: tuple = ()  # kernels to compile; () for all of a file
+
+
+_PLAIN = Emulation()
+
 # How CPU arrays' kernels are emulated, or None where their ops use NumPy; for the whole process.
-_emulation = (
-    {"check": False, "order": 0, "seed": 0}
-    if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0")
-    else None
-)
+_emulation = _PLAIN if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0") else None
 
 
 def active(*arrays):
@@ -42,6 +52,11 @@ def active(*arrays):
     return all(x is None or x.dtype.kind in "fV" for x in arrays)
 
 
+def on_device(x):
+    """Whether x is where kernels run: on a GPU, or on the CPU while they are emulated."""
+    return _emulation is not None or x.__class__ is not ndarray
+
+
 @contextlib.contextmanager
 def emulated_kernels(check=False, order="ascending", seed=0):
     """Context: ops on CPU arrays run the CUDA source of their kernels, on the emulator.
@@ -51,12 +66,18 @@ def emulated_kernels(check=False, order="ascending", seed=0):
     (by seed). Slow: for tests and for learning. RuntimeError where the emulator cannot run; for
     all threads of the process.
     """
-    global _emulation
     if order not in _ORDERS:
         raise ValueError(f"emulated_kernels: order {order!r} is not one of {', '.join(_ORDERS)}")
     _emulator()
-    before = _emulation
-    _emulation = {"check": check, "order": _ORDERS[order], "seed": seed}
+    with emulation(check=check, order=_ORDERS[order], seed=seed):
+        yield
+
+
+@contextlib.contextmanager
+def emulation(**how):
+    """Context: kernels are emulated as the fields of Emulation say."""
+    global _emulation
+    before, _emulation = _emulation, Emulation(**how)
     try:
         yield
     finally:
@@ -80,32 +101,44 @@ def launch(name, *arrays, also=(), **scalars):
     reaches through an array of pointers. Runs on the arrays' GPU, on the current stream.
     TypeError for a dtype, ValueError for a shape that does not fit the entry.
     """
+    call, made = prepared(name, *arrays, also=also, **scalars)
+    call()
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+def prepared(name, *arrays, also=(), **scalars):
+    """(function that launches, the arrays that it will write): launch in two steps."""
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
     T, sizes = _bound(kernel, given, scalars)
-    first = next(x for x in given.values() if x is not None)
-    xp = array_module(first)
+    xp = array_module(next(x for x in given.values() if x is not None))
+    values, made = _values(kernel, given, T, sizes, xp)
+    view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
+    grid = tuple(int(n) for n in kernel.grid(view))
+    if 0 in grid:
+        return (lambda: None), made
+    chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
+    block, shared = kernel.block_of(view), int(kernel.shared(view))
+    run = _emulated if xp is np else _on_gpu
+    return (lambda: run(kernel, chosen, grid, block, values, shared, also)), made
+
+
+def _values(kernel, given, T, sizes, xp):
+    """What the C++ function is called with, and the new arrays among it."""
     empty = xp.empty if xp is not np else _emulator().empty
     values, made = [], []
     for a in kernel.arguments:
         if a.role == "scalar":
             values.append(_number(kernel, a, T, sizes))
         elif a.role == "out":
-            out = empty(shape_of(a, sizes), dtype_of(a.dtype, T))
-            made.append(out)
-            values.append(out)
+            made.append(empty(shape_of(a, sizes), dtype_of(a.dtype, T)))
+            values.append(made[-1])
         else:
             x = given[a.name]
             if x is not None and not x.flags.c_contiguous:
                 x = _contiguous(kernel, a, x, xp)
             values.append(x)
-    view = entry.sizes_of(**sizes, T=T, itemsize=np.dtype(T or "float32").itemsize)
-    grid = tuple(int(n) for n in kernel.grid(view))
-    if 0 not in grid:
-        chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
-        run = _emulated if xp is np else _on_gpu
-        run(kernel, chosen, grid, kernel.block_of(view), values, int(kernel.shared(view)), also)
-    return made[0] if len(made) == 1 else tuple(made)
+    return values, made
 
 
 @functools.cache
@@ -218,23 +251,24 @@ def _contiguous(kernel, a, x, xp):
 
 
 def _emulated(kernel, chosen, grid, block, values, shared, also):
-    how = _emulation or {"check": False, "order": 0, "seed": 0}
-    module = emulated_module(kernel.source, chosen.get("T"), how["check"])
+    how = _emulation or _PLAIN
+    module = emulated_module(kernel.source, chosen.get("T"), how.check, how.folder, how.only)
     run = module[kernel.expression(**chosen)]
-    run(grid, block, values, shared_mem=shared, order=how["order"], seed=how["seed"], also=also)
+    run(grid, block, values, shared_mem=shared, order=how.order, seed=how.seed, also=also)
 
 
 @functools.cache
-def emulated_module(source, T, check):
+def emulated_module(source, T, check, folder=FOLDER, only=()):
     """The kernels of a file for one T, compiled for the CPU (seconds, once: they are cached)."""
-    return _emulator().Module(FOLDER / source, expressions(source, T), check=check)
+    return _emulator().Module(folder / source, expressions(source, T, only), check=check)
 
 
-def expressions(source, T):
-    """C++ names of everything that a file's entries have for one T; None: those without one."""
+def expressions(source, T, only=()):
+    """C++ names of what a file's entries have for one T, or without any; of some kernels only."""
     names = []
     for kernel in manifest().values():
-        if kernel.source == source and (T in kernel.types or (T is None and not kernel.types)):
+        has = T in kernel.types if T else not kernel.types
+        if kernel.source == source and has and (not only or kernel.name in only):
             names += kernel.instantiations(T)
     return names
 

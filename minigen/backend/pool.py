@@ -18,6 +18,8 @@ import math
 from itertools import product
 
 from minigen.backend import array_module
+from minigen.backend.device import pool as device
+from minigen.backend.kernels import active, on_device
 from minigen.backend.windows import Axis
 from minigen.backend.work import channels_first, channels_last, computable, share, tiles
 
@@ -58,6 +60,8 @@ def max_pool(x, axes, find=True):
     the taps in row-major order, the first one of equals. A NaN counts as the largest. `which` lies
     in memory as `planes` arranges it: it is for the two functions below.
     """
+    if active(x):
+        return device.max_pool(x, axes)
     xp, samples = array_module(x), len(x)
     x = planes(x)
     y = xp.empty((len(x), *(axis.windows for axis in axes), x.shape[-1]), x.dtype)
@@ -119,6 +123,8 @@ def max_pool_backward(g, which, axes, size):
 
     g (N, C, *windows), which from max_pool -> (N, C, *size)
     """
+    if active(g):
+        return device.max_pool_backward(g, which, axes, size)
     xp, dtype, samples = array_module(g), g.dtype, len(g)
     (g,) = computable(g)
     g = g.reshape(which.shape) if which.shape[0] != samples else channels_last(g)
@@ -152,6 +158,8 @@ def max_pool_index(which, axes, size, samples):
 
     Every window must read something.
     """
+    if on_device(which):
+        return which.astype("int64")
     xp = array_module(which)
     index = xp.zeros(which.shape, xp.int64)
     rest = which.astype(xp.int64)
@@ -174,12 +182,16 @@ def avg_pool(x, axes, count_include_pad, divisor):
 
     count_include_pad: count the zeros of the padding too.   x (N, C, *size) -> (N, C, *windows)
     """
+    if active(x):
+        return device.avg_pool(x, axes, count_include_pad, divisor)
     weight = _weight(x, axes, x.shape[2:], count_include_pad, divisor)
     return _moved(x, axes, tuple(axis.windows for axis in axes), weight, gather=True)
 
 
 def avg_pool_adjoint(g, axes, count_include_pad, divisor, size):
     """The adjoint of avg_pool, which is its backward.   g (N, C, *windows) -> (N, C, *size)"""
+    if active(g):
+        return device.avg_pool_adjoint(g, axes, count_include_pad, divisor, size)
     weight = _weight(g, axes, size, count_include_pad, divisor)
     return _moved(g, axes, size, weight, gather=False)
 

@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, quiet
+from minigen.backend.device import resample as device
+from minigen.backend.kernels import active
 from minigen.backend.numpy import scratch
 from minigen.backend.pool import move, planes, unplaned
 from minigen.backend.windows import Axis
@@ -159,6 +161,8 @@ def slices(map):
 
 def resample(x, maps):
     """x (N, C, *size), a Map for each dimension of size -> (N, C, *results)"""
+    if active(x):
+        return device.resample(x, maps, entries)
     xp, dtype, samples = array_module(x), x.dtype, len(x)
     x = planes(*computable(x))
     y = xp.empty((len(x), *(map.size for map in maps), x.shape[-1]), x.dtype)

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "show every demo: chapter, names, presets, recorded result",
     "bars": "measure presets over several seeds and record the results",
     "bench": "time ops and training steps, against PyTorch where it is installed",
+    "kernels": "list, compile, profile and mutate the CUDA kernels; no GPU needed",
     "doctor": "check this machine and environment, and say how to fix what is wrong",
 }
 

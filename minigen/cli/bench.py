@@ -18,25 +18,27 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 
-from minigen.cli import bench_cases, bench_report
+from minigen.cli import bench_cases, bench_kernels, bench_report
 from minigen.cli.bench_models import MODELS
 from minigen.cli.bench_ops import OPS
 
 HELP = """Time small ops (cost: what Python adds to an op of 10 elements), ops at the sizes of the
 course's models (ops), both forward and backward, and training steps (models), on minigen alone or
 against PyTorch on this machine. Prints a table; ratios are minigen's time over PyTorch's, below 1
-minigen is faster."""
+minigen is faster. kernels: each CUDA kernel on a GPU, beside what the hardware allows."""
 
 CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS}
+GROUPS = [*CASES, "kernels"]
 
 
 def add_arguments(parser):
     """Options of `minigen bench`."""
-    parser.add_argument("group", nargs="?", choices=list(CASES), help="only these cases")
+    parser.add_argument("group", nargs="?", choices=GROUPS, help="only these cases")
     parser.add_argument(
         "--only", metavar="TEXT", default="", help="only cases with TEXT in the name"
     )
     parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
+    parser.add_argument("--device", default="cpu", help="cpu (default), gpu or gpu:1")
     parser.add_argument("--rounds", type=_positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
     parser.add_argument("--table", metavar="FILE", help="write the table there, with the machine")
@@ -50,7 +52,9 @@ def _positive(text):
 
 
 def run(args):
-    """Time the chosen cases; 0, or 2 if no case fits, PyTorch or a report's folder is missing."""
+    """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
+    if args.group == "kernels":
+        return bench_kernels.run(args)
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [
@@ -62,11 +66,9 @@ def run(args):
     if not chosen:
         print(f"no case has {args.only!r} in its name")
         return 2
-    for path in filter(None, (args.json, args.table)):
-        if not Path(path).parent.is_dir():
-            print(f"{path}: there is no folder {Path(path).parent}")
-            return 2
-    workers = {side: _Worker(side, threads) for side in sides}
+    if not all(map(bench_report.can_write, filter(None, (args.json, args.table)))):
+        return 2
+    workers = {side: _Worker(side, threads, args.device) for side in sides}
     try:
         versions = {side: worker.ask("version") for side, worker in workers.items()}
         missing = [side for side, version in versions.items() if version is None]
@@ -74,24 +76,20 @@ def run(args):
             print(f"{missing[0]} is not installed here: pip install torch, or leave --against out")
             return 2
         rows = _measured(workers, chosen, args.rounds, threads)
+    except RuntimeError as error:  # a worker's words: a device that is not there
+        print(error)
+        return 2
     finally:
         for worker in workers.values():
             worker.close()
-    report = {"hardware": bench_report.hardware(), "versions": versions, "threads": threads}
+    report = {"hardware": bench_report.hardware(args.device), "versions": versions}
+    report |= {"device": args.device, "threads": threads}
     report |= {"seed": 0, "date": date.today().isoformat(), "rounds": args.rounds, "cases": rows}
     if args.json:
-        _write(Path(args.json), json.dumps(report, indent=2) + "\n")
+        bench_report.write(Path(args.json), json.dumps(report, indent=2) + "\n")
     if args.table:
-        _write(Path(args.table), bench_report.page(report))
+        bench_report.write(Path(args.table), bench_report.page(report))
     return 0
-
-
-def _write(path, text):
-    """All or nothing: a reader never sees half a file."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-    print(f"written: {path}")
 
 
 def _measured(workers, chosen, rounds, threads):
@@ -117,7 +115,8 @@ def _measure(workers, group, name, rounds, threads):
             _wait_for_quiet()
             times[side].append(worker.ask("time"))
     row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
-    if group != "cost" and Path("/proc/self/clear_refs").exists():
+    on_cpu = all(worker.device == "cpu" for worker in workers.values())
+    if group != "cost" and on_cpu and Path("/proc/self/clear_refs").exists():
         for side in workers:
             fresh = _Worker(side, threads)
             row["peak_bytes"][side] = fresh.ask("memory", group, name)
@@ -158,10 +157,12 @@ def _set(variable, value):
 class _Worker:
     """One side in a process of its own, answering questions over a pipe."""
 
-    def __init__(self, side, threads):
+    def __init__(self, side, threads, device="cpu"):
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, side, threads), daemon=True)
+        self.device = device
+        given = theirs, side, threads, device
+        self._process = context.Process(target=_work, args=given, daemon=True)
         # the other library keeps the C library's own ways with memory: see environment.py
         with nullcontext() if side == "minigen" else _set("MINIGEN_KEEP_MEMORY", "0"):
             self._process.start()
@@ -180,27 +181,29 @@ class _Worker:
         self._process.join(5)
 
 
-def _work(pipe, side, threads):
+def _work(pipe, side, threads, device):
     """The worker's loop."""
+    library = run = trouble = None
     try:
-        library = (
-            bench_cases.minigen_side() if side == "minigen" else bench_cases.torch_side(threads)
-        )
+        library = bench_cases.SIDES[side](threads, device)
     except ImportError:
-        library = None
-    run = None
+        pass
+    except Exception as error:  # told at the first question: the device is not there
+        trouble = error
     while True:
         command, *rest = pipe.recv()
         if command == "quit":
             return
         try:
+            if trouble:
+                raise trouble
             if command == "version":
                 answer = library and _version(side)
             elif command == "build":
                 run = CASES[rest[0]][rest[1]](library)
                 answer = None
             elif command == "time":
-                answer = _seconds(run)
+                answer = _seconds(run, library.wait)
             else:
                 answer = _peak(CASES[rest[0]][rest[1]], library)
         except Exception as error:  # told to the parent, which raises it
@@ -216,13 +219,15 @@ def _version(side):
     return f"{name} {importlib.metadata.version(name)}"
 
 
-def _seconds(run, at_least=0.2, most=200):
-    """Median time of a call, over a fifth of a second or two hundred calls."""
+def _seconds(run, wait, at_least=0.2, most=200):
+    """Median time of a call and its work, over a fifth of a second or two hundred calls."""
     run()
+    wait()
     times, end = [], time.perf_counter() + at_least
     while len(times) < 3 or (time.perf_counter() < end and len(times) < most):
         start = time.perf_counter()
         run()
+        wait()
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from minigen.backend import synchronize
+
 CHAIN = 50  # ops in one chain of the cost cases
 
 
@@ -18,7 +20,8 @@ class Side:
     """One library. F: functions · nn, optim: modules · tensor: makes one from an array.
 
     image: the same for feature maps (N, C, ...), in the order of memory that the library's own
-    convolutions leave them in. normal: Gaussian numbers of a shape.
+    convolutions leave them in. normal: Gaussian numbers of a shape. All are made on `device`, under
+    the library's own name for it; wait: until that has done all it was asked for.
     """
 
     name: str
@@ -28,31 +31,48 @@ class Side:
     tensor: Any
     image: Any
     normal: Any
+    device: str
+    wait: Any
 
     def leaf(self, array):
         """A tensor that requires grad."""
         return self.tensor(array).requires_grad_()
 
 
-def minigen_side():
-    """minigen, with every function under one name."""
+def minigen_side(threads=1, device="cpu"):
+    """minigen, with every function under one name. RuntimeError if the device is missing."""
     import scipy.sparse  # noqa: F401  lazy in minigen; its import is no memory of a case
 
     import minigen
     from minigen import nn, ops, optim
 
+    def tensor(array):
+        return minigen.tensor(array).to(device)
+
     def image(array):
         channels_last = np.ascontiguousarray(np.moveaxis(array, 1, -1))
         return minigen.from_numpy(np.moveaxis(channels_last, -1, 1))
 
-    return Side("minigen", ops, nn, optim, minigen.tensor, image, ops.normal)
+    def normal(shape):
+        return ops.normal(shape, device=device)
+
+    tensor(np.zeros(1))  # a device that is missing is said now
+    wait = synchronize if device != "cpu" else _nothing
+    image = image if device == "cpu" else tensor
+    return Side("minigen", ops, nn, optim, tensor, image, normal, device, wait)
 
 
-def torch_side(threads):
+def _nothing():
+    """The CPU has done its work when a call returns."""
+
+
+def torch_side(threads, device="cpu"):
     """PyTorch, where it is installed. ImportError where not."""
     import torch
 
     torch.set_num_threads(threads)
+    device = device.replace("gpu", "cuda")
+    torch.set_default_device(device)
 
     class F:
         """torch and torch.nn.functional as one."""
@@ -60,7 +80,11 @@ def torch_side(threads):
         def __getattr__(self, name):
             return getattr(torch.nn.functional, name, None) or getattr(torch, name)
 
-    return Side("torch", F(), torch.nn, torch.optim, torch.tensor, torch.tensor, torch.randn)
+    make, wait = torch.tensor, torch.cuda.synchronize if device != "cpu" else _nothing
+    return Side("torch", F(), torch.nn, torch.optim, make, make, torch.randn, device, wait)
+
+
+SIDES = {"minigen": minigen_side, "torch": torch_side}
 
 
 def numbers(*shape, seed=0):

@@ -45,7 +45,7 @@ def _reconstruction(architecture, batch):
     network, shape = architecture
 
     def build(side, batch=batch):
-        model = network(side.nn)
+        model = network(side.nn).to(side.device)
         optimizer = side.optim.Adam(list(model.parameters()), lr=1e-3)
         x = side.tensor(numbers(batch, *shape))
 
@@ -83,7 +83,8 @@ def _discriminator(nn):
 
 def _dcgan(side, batch=64):
     """A step of the discriminator and one of the generator."""
-    F, G, D = side.F, _generator(side.nn), _discriminator(side.nn)
+    F, device = side.F, side.device
+    G, D = _generator(side.nn).to(device), _discriminator(side.nn).to(device)
     steps_g = side.optim.Adam(list(G.parameters()), lr=2e-4, betas=(0.5, 0.999))
     steps_d = side.optim.Adam(list(D.parameters()), lr=2e-4, betas=(0.5, 0.999))
     x = side.tensor(numbers(batch, 1, 32, 32) * 2 - 1)
@@ -143,7 +144,7 @@ def _unet(nn, F, c):
             self.norm, self.last = nn.GroupNorm(8, c), nn.Conv2d(c, 1, 3, 1, 1)
 
         def forward(self, x, t):
-            frequencies = F.exp(F.arange(c // 2) * (-math.log(10000) / (c // 2)))
+            frequencies = F.exp(F.arange(c // 2, device=t.device) * (-math.log(10000) / (c // 2)))
             angles = t[:, None] * frequencies
             t = self.time(F.cat([F.sin(angles), F.cos(angles)], 1))
             h1 = self.down1(self.first(x), t)
@@ -157,7 +158,7 @@ def _unet(nn, F, c):
 
 
 def _ddpm(side, batch=64, channels=32):
-    model = _unet(side.nn, side.F, channels)
+    model = _unet(side.nn, side.F, channels).to(side.device)
     optimizer = side.optim.Adam(list(model.parameters()), lr=1e-3)
     x = side.tensor(numbers(batch, 1, 28, 28) * 2 - 1)
     t = side.tensor(np.floor(numbers(batch) * 1000))
@@ -206,14 +207,14 @@ def _gpt_model(nn, F, length, d, layers, heads, words):
             self.norm, self.head = nn.LayerNorm(d), nn.Linear(d, words, bias=False)
 
         def forward(self, i):
-            x = self.words(i) + self.places(F.arange(length))
+            x = self.words(i) + self.places(F.arange(length, device=i.device))
             return self.head(self.norm(self.blocks(x)))
 
     return GPT()
 
 
 def _gpt(side, batch=16, length=128, width=128, layers=4, heads=4, words=256):
-    model = _gpt_model(side.nn, side.F, length, width, layers, heads, words)
+    model = _gpt_model(side.nn, side.F, length, width, layers, heads, words).to(side.device)
     optimizer = side.optim.AdamW(list(model.parameters()), lr=1e-3)
     text = np.random.default_rng(0).integers(0, words, (batch, length + 1))
     i, target = side.tensor(text[:, :-1].copy()), side.tensor(text[:, 1:].reshape(-1))

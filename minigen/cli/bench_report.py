@@ -10,6 +10,7 @@ import statistics
 from contextlib import suppress
 from pathlib import Path
 
+from minigen.backend import gpu_properties
 from minigen.cli.bench_cases import CHAIN
 
 HEAD = """| case | minigen | PyTorch | ratio | peak memory | ratio |
@@ -17,15 +18,16 @@ HEAD = """| case | minigen | PyTorch | ratio | peak memory | ratio |
 NOTHING = 2e6  # bytes: a smaller peak is the allocator's, not the case's
 
 
-def hardware():
-    """Processor, cores and system of this machine."""
+def hardware(device="cpu"):
+    """Processor, cores and system of this machine, and the GPU if that is what was timed."""
     model = platform.processor() or platform.machine()
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    return {"processor": model, "cores": os.cpu_count(), "system": platform.platform()}
+    found = {"processor": model, "cores": os.cpu_count(), "system": platform.platform()}
+    return found | ({} if device == "cpu" else {"gpu": gpu_properties(device)["name"]})
 
 
 def table(rows, compared):
@@ -77,6 +79,7 @@ def page(report):
     """A whole Markdown page: the table, and the machine, versions and date that it holds for."""
     versions, machine = report["versions"], report["hardware"]
     compared = len(versions) > 1
+    gpu = f"- GPU: {machine['gpu']}\n" if "gpu" in machine else ""
     command = "minigen bench" + " --against torch" * compared
     return f"""# Measured speed
 
@@ -84,7 +87,7 @@ Written by `{command} --table`, not by hand.
 
 - date: {report["date"]}
 - machine: {machine["processor"]}, {machine["cores"]} cores, {machine["system"]}
-- versions: {", ".join(versions.values())}; {report["threads"]} threads
+{gpu}- versions: {", ".join(versions.values())}; {report["threads"]} threads
 - median of {report["rounds"]} rounds; the libraries in processes of their own, alternating
 
 A ratio is minigen's over PyTorch's: below 1, minigen is faster or smaller. *cost*: what Python
@@ -95,3 +98,19 @@ library has its own settings of threads and of the C library's memory.
 
 {table(report["cases"], compared)}
 """
+
+
+def write(path, text):
+    """All or nothing: a reader never sees half a file."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+    print(f"written: {path}")
+
+
+def can_write(path):
+    """Whether the folder of a report is there; else says so."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        print(f"{path}: there is no folder {folder}")
+    return folder.is_dir()

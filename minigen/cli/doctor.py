@@ -27,6 +27,7 @@ import numpy
 
 import minigen
 from minigen.backend.numpy import BlasThreads, blas_threads
+from minigen.environment import cache_folder
 
 HELP = """Check Python, NumPy and its BLAS, CuPy, the NVIDIA driver, the compilers that kernel
 checks use, fonts, the cache folder and free disk; say what is wrong and the command that fixes it.
@@ -401,17 +402,6 @@ def check_nvrtc(packages: Mapping[str, str]) -> Finding:
 
 
 # Places on disk ---------------------------------------------------------------------------------
-
-
-def cache_folder(environ: Mapping[str, str] = os.environ, system: str = sys.platform) -> Path:
-    """Where downloads are kept: MINIGEN_CACHE, or the platform's usual place for caches."""
-    if environ.get("MINIGEN_CACHE"):
-        return Path(environ["MINIGEN_CACHE"]).expanduser()
-    if system == "win32":
-        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minigen/Cache"
-    if system == "darwin":
-        return Path.home() / "Library/Caches/minigen"
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigen"
 
 
 def nearest_existing(path: Path) -> Path:

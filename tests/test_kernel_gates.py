@@ -1,0 +1,105 @@
+"""What holds of every kernel before any GPU has seen it: it compiles, within its entry's budget.
+
+Idea: NVRTC makes the same machine code here as on a machine with a GPU, and says what it takes. A
+spill, local memory, too many registers or a source that only g++ accepts fail here. The mutation
+command, which asks whether the other tests would notice a mistake, is tried on a small scale.
+Read next: ../minigen/backend/nvrtc.py, ../minigen/backend/kernel_mutation.py, test_kernels.py.
+"""
+
+import os
+
+import pytest
+
+from minigen.backend import emulator, kernel_mutation, nvrtc
+from minigen.backend.kernels import FOLDER, manifest
+from minigen.cli import main
+
+IN_CI = bool(os.environ.get("CI"))  # where nothing may be missing
+compiles = pytest.mark.skipif(
+    bool(nvrtc.unavailable()) and not IN_CI, reason=nvrtc.unavailable() or "-"
+)
+runs = pytest.mark.skipif(
+    bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
+)
+SOURCES = sorted({kernel.source for kernel in manifest().values()})
+
+
+# ---- compiling
+
+
+@compiles
+@pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_kernel_compiles_without_spills(source, architecture):
+    usage, problems = nvrtc.examined(source, architecture)
+    assert not problems, "\n".join(problems)
+    assert usage.keys() == nvrtc.kernels_of(source).keys()
+
+
+def test_every_source_has_entries_and_every_entry_a_source():
+    assert {path.name for path in FOLDER.glob("*.cu")} == set(SOURCES)
+
+
+@compiles
+def test_what_is_beyond_an_entry_is_said(monkeypatch, tmp_path):
+    bad = tmp_path / "softmax.cu"
+    text = (FOLDER / "softmax.cu").read_text()
+    for header in FOLDER.glob("*.cuh"):
+        (tmp_path / header.name).write_text(header.read_text())
+    # an array with an index that the compiler cannot know lies in local memory
+    wasteful = "A kept[32]; kept[columns % 32] = 0; A largest = mg_lowest<A>() + kept[blockIdx.x];"
+    bad.write_text(text.replace("A largest = mg_lowest<A>();", wasteful, 1))
+    monkeypatch.setattr(nvrtc, "FOLDER", tmp_path)
+    problems = nvrtc.examined("softmax.cu", 90)[1]
+    assert problems and all("bytes of stack" in problem for problem in problems)
+    bad.write_text(text.replace("A total = 0;", "A total = nonsense;", 1))
+    (problem,) = nvrtc.examined("softmax.cu", 90)[1]
+    assert "softmax.cu for sm_90" in problem and "nonsense" in problem
+
+
+# ---- mutation
+
+
+def mistakes(tmp_path, line):
+    path = tmp_path / "some.cu"
+    path.write_text(line)
+    return [mutant.after for mutant in kernel_mutation.mutants(path)]
+
+
+def test_mistakes_that_are_made(tmp_path):
+    assert mistakes(tmp_path, "__syncthreads();") == [";"]
+    assert mistakes(tmp_path, "if (row >= rows) return;") == [
+        "if (row > rows) return;",
+        "if (true) return;",
+        "if (false) return;",
+    ]
+    assert mistakes(tmp_path, "for (int i = 0; i < n; i++)") == ["for (int i = 0; i <= n; i++)"]
+    assert mistakes(tmp_path, "y = x[i * 4];") == ["y = x[(i * 4) + 1];"]
+    assert mistakes(tmp_path, "__shared__ float tile[32];  // tile[i] < n") == []
+
+
+@runs
+def test_a_mistake_is_noticed_and_no_mistake_is_not():
+    path = FOLDER / "softmax.cu"
+    found = list(kernel_mutation.mutants(path))
+    assert kernel_mutation.noticed(found[0])
+    unchanged = found[0]._replace(source=path.read_text())
+    assert kernel_mutation.noticed(unchanged) == ""
+    assert kernel_mutation.noticed(found[0]._replace(source="nonsense")) == "does not compile"
+
+
+# ---- the command
+
+
+@runs
+def test_profile_command_says_what_lines_cost(capsys):
+    assert main(["kernels", "profile", "--only", "softmax_forward"]) == 0
+    text = capsys.readouterr().out
+    assert "softmax_forward" in text and "transactions each" in text
+
+
+def test_list_command_and_a_name_that_is_none(capsys):
+    assert main(["kernels", "list", "--only", "softmax"]) == 0
+    assert "softmax_backward" in capsys.readouterr().out
+    assert main(["kernels", "list", "--only", "nonsense"]) == 2
+    assert "no kernel has 'nonsense' in its name" in capsys.readouterr().out
