@@ -114,7 +114,8 @@ __device__ __forceinline__ void mg_tile_sums(int depth_begin, int depth_end, Loa
         b_slice.fetch(start + DEPTH);
 #pragma unroll (16 / R)
         for (int k = 0; k < DEPTH; k++) {
-            mg_acc<T> a[R], b[R];
+            mg_acc<T> a[R];
+            mg_acc<T> b[R];
 #pragma unroll
             for (int i = 0; i < R; i++) {
                 a[i] = a_slices[turn][k][mg_tile_place<R>(ty, i)];
