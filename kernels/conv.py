@@ -53,9 +53,9 @@ def _transposed(size, kernel, stride, low, dilation):
 
 
 def divisor(value):
-    """(value, multiplier, shift): a // value == a * multiplier >> shift for 0 ≤ a < 2^31."""
-    shift = 31 + max(0, value - 1).bit_length()
-    return value, (1 << shift) // max(1, value) + 1, shift
+    """(value, multiplier, shift): a // value == 2·a·multiplier >> 32 + shift for 0 ≤ a < 2^31."""
+    shift = max(0, value - 1).bit_length()
+    return value, (1 << 31 + shift) // max(1, value) + 1, shift
 
 
 # ---- references

@@ -5,18 +5,20 @@
 //
 // where c are the channels of o's group. The same formulas, tables and memory as in conv.cu, the
 // input gradient included; there a block computes 32 or 64 outputs of a group at a time, of which a
-// depthwise convolution (groups = channels) has one, and the last layer of a decoder three.
+// depthwise convolution (groups = channels) has one, and the last layer of a decoder has three.
 //
 // Forward and input gradient: a thread makes one position of one output, for SAMPLES samples, so
-// that what is the same for all of them (the tap, the bounds, the weight) is found once. All threads
-// of a block have the same output: its weights are read by all at once, and neighbouring threads
-// read neighbours of x. A value of x is read once for each tap, from the cache but for the first.
+// that what is the same for all of them (the tap, the bounds, the weight) is found once. All
+// threads of a block have the same output: its weights are read by all at once, and neighbouring
+// threads read neighbours of x. A value of x is read once for each tap, mostly from the cache.
 //
 // Weight gradient: a block sums TAPS taps of one (output, input) over a slice of the positions, and
 // reads g once for all of them. The partial sums are added as in conv.cu.
 //
-// Tried: one sample a thread; it spends most instructions on bounds and addresses. A block for each
-// single tap of the weight gradient; it reads g and x `taps` times over.
+// Tried, and counted in the code for sm_90: a pointer for each sample, or offsets in 64 bits, in
+// place of one pointer that goes from sample to sample (8 and 17 instructions for each
+// multiplication, now 7). Considered: a block for each single tap of the weight gradient; it would
+// read g and x `taps` times over.
 // Reference: conv.py.   Read next: mg_conv.cuh, mg_reduce.cuh, conv.cu.
 #include "mg_conv.cuh"
 #include "mg_reduce.cuh"
@@ -27,24 +29,25 @@ constexpr int TAPS = 9;     // that a block of conv_direct_weight_grad sums: 3 Ã
 // Blocks: x along the windows of a piece and every SAMPLES-th sample, y = output, z = piece.
 template <typename T>
 __global__ void __launch_bounds__(256)
-conv_direct(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
-            const mg_tap* __restrict__ taps, const mg_piece* __restrict__ pieces,
-            T* __restrict__ y, int samples, int inputs, int outputs, int groups, int depth,
-            int height, int width, int out_depth, int out_height, int out_width,
-            int kernel_size, int stride_z, int stride_y, int stride_x, int transposed) {
+    conv_direct(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
+                const mg_tap* __restrict__ taps, const mg_piece* __restrict__ pieces,
+                T* __restrict__ y, int samples, int inputs, int outputs, int groups, int depth,
+                int height, int width, int out_depth, int out_height, int out_width,
+                int kernel_size, int stride_z, int stride_y, int stride_x, int transposed) {
     using A = mg_acc<T>;
     const int output = blockIdx.y, rows = outputs / groups, channels = inputs / groups;
     const mg_piece piece = pieces[blockIdx.z];
     const mg_windows windows(piece, (long long)blockIdx.x * blockDim.x);
-    const mg_window u = windows.at(threadIdx.x);
+    const mg_window u = windows.at(threadIdx.x);  // its "sample" is one of every SAMPLES
     const int sample = u.sample * SAMPLES;
     if (sample >= samples) return;
     const mg_image image = {depth, height, width}, out = {out_depth, out_height, out_width};
-    const int group = output / rows, row = output % rows;
-    const int count = samples - sample < SAMPLES ? samples - sample : SAMPLES;
-    const long long next = inputs * image.volume();  // from a sample of x to the one after it
-    const T* from = x + sample * next + group * channels * image.volume();
+    const int group = output / rows, row = output % rows, volume = image.volume();
     const T* w = weight + (long long)group * rows * channels * kernel_size;
+    const int z = u.z * (transposed ? 1 : stride_z), y0 = u.y * (transposed ? 1 : stride_y);
+    const int x0 = u.x * (transposed ? 1 : stride_x);
+    const long long next = (long long)inputs * volume;  // from one sample of x to the next
+    const T* from = x + sample * next + group * channels * volume;
 
     A sum[SAMPLES];
 #pragma unroll
@@ -52,37 +55,38 @@ conv_direct(const T* __restrict__ x, const T* __restrict__ weight, const T* __re
         sum[i] = bias ? mg_load(bias, output) : A(0);
     for (int t = 0; t < piece.taps.value; t++) {
         const mg_tap tap = taps[piece.first_tap + t];
-        const int place = image.place(u.z * (transposed ? 1 : stride_z) + tap.z,
-                                      u.y * (transposed ? 1 : stride_y) + tap.y,
-                                      u.x * (transposed ? 1 : stride_x) + tap.x);
-        if (place < 0) continue;
+        if (!image.has(z + tap.z, y0 + tap.y, x0 + tap.x)) continue;
+        const int place = image.place(z + tap.z, y0 + tap.y, x0 + tap.x);
+#pragma unroll 1
         for (int channel = 0; channel < channels; channel++) {
             const int at = transposed ? channel * rows + row : row * channels + channel;
-            const A value = mg_load(w, (long long)at * kernel_size + tap.weight);
-            const T* here = from + channel * image.volume() + place;
+            const A value = mg_load(w, at * kernel_size + tap.weight);
+            const T* here = from + channel * volume + place;
 #pragma unroll
-            for (int i = 0; i < SAMPLES; i++)
-                if (i < count) sum[i] += value * mg_load(here, i * next);
+            for (int i = 0; i < SAMPLES; i++, here += next)
+                if (sample + i < samples) sum[i] += value * mg_load(here, 0);
         }
     }
     const int place = out.place(piece.first_z + u.z * (transposed ? stride_z : 1),
                                 piece.first_y + u.y * (transposed ? stride_y : 1),
                                 piece.first_x + u.x * (transposed ? stride_x : 1));
 #pragma unroll
-    for (int i = 0; i < SAMPLES; i++)
-        if (i < count)
-            mg_store(y, ((long long)(sample + i) * outputs + output) * out.volume() + place, sum[i]);
+    for (int i = 0; i < SAMPLES; i++) {
+        if (sample + i >= samples) break;
+        const long long plane = (long long)(sample + i) * outputs + output;
+        mg_store(y, plane * out.volume() + place, sum[i]);
+    }
 }
 
 // Blocks: x = (output, input of its group), y along the taps, z = slice.
 // partial (slices, outputs, inputs / groups, taps); `pieces` has the forward's one piece.
 template <typename T>
 __global__ void __launch_bounds__(256, 4)
-conv_direct_weight_grad(const T* __restrict__ x, const T* __restrict__ g,
-                        const mg_tap* __restrict__ taps, const mg_piece* __restrict__ pieces,
-                        mg_acc<T>* __restrict__ partial, int samples, int inputs, int outputs,
-                        int groups, int depth, int height, int width, int stride_z, int stride_y,
-                        int stride_x, int slice) {
+    conv_direct_weight_grad(const T* __restrict__ x, const T* __restrict__ g,
+                            const mg_tap* __restrict__ taps, const mg_piece* __restrict__ pieces,
+                            mg_acc<T>* __restrict__ partial, int samples, int inputs,
+                            int outputs, int groups, int depth, int height, int width,
+                            int stride_z, int stride_y, int stride_x, int slice) {
     using A = mg_acc<T>;
     const int channels = inputs / groups, output = blockIdx.x / channels;
     const int input = output / (outputs / groups) * channels + blockIdx.x % channels;
@@ -98,16 +102,15 @@ conv_direct_weight_grad(const T* __restrict__ x, const T* __restrict__ g,
     A sum[TAPS] = {};
     for (int k = threadIdx.x; k < end; k += blockDim.x) {
         const mg_window u = windows.at(k);
-        const int inside = windows.rest + k - windows.samples_to(k) * volume;
-        const A up = mg_load(g, ((long long)u.sample * outputs + output) * volume + inside);
+        const A up = mg_load(g, ((long long)u.sample * outputs + output) * volume + u.inside);
         const T* from = x + ((long long)u.sample * inputs + input) * image.volume();
         const int z = u.z * stride_z, y = u.y * stride_y, x0 = u.x * stride_x;
 #pragma unroll
         for (int t = 0; t < TAPS; t++) {
             if (t >= count) break;
             const mg_tap tap = taps[first + t];
-            const int place = image.place(z + tap.z, y + tap.y, x0 + tap.x);
-            if (place >= 0) sum[t] += up * mg_load(from, place);
+            if (image.has(z + tap.z, y + tap.y, x0 + tap.x))
+                sum[t] += up * mg_load(from, image.place(z + tap.z, y + tap.y, x0 + tap.x));
         }
     }
     __shared__ A of_warp[TAPS][32];

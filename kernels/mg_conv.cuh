@@ -7,8 +7,8 @@
 //
 //     forward           one piece: all windows, all taps; read = stride, write = 1
 //     input gradient    the positions of one residue modulo the stride meet only every stride-th
-//                       tap: one piece for each residue, with its own taps; read = 1,
-//                       write = stride. Every position is in one piece, and no tap is tried in vain.
+//                       tap: one piece for each residue, with its own taps; read = 1 and
+//                       write = stride. Every position is in one piece; no tap is tried in vain.
 //
 // Fewer than three dimensions are three of which the first have size 1.
 // Memory: x (samples, inputs, depth, height, width) and y likewise, in C order.
@@ -25,7 +25,7 @@ struct mg_divisor {
     int shift;
 
     __device__ __forceinline__ int quotient(int a) const {
-        return int((unsigned long long)a * multiplier >> shift);
+        return int(__umulhi(2u * a, multiplier) >> shift);
     }
 };
 
@@ -37,18 +37,18 @@ struct __align__(16) mg_tap {
 
 // Positions of the output that all meet the same taps.
 struct mg_piece {
-    mg_divisor taps;                 // how many taps it has ...
-    int first_tap;                   // ... and where they begin in the list
-    mg_divisor volume, height, width;  // the windows: all of a sample, of a plane's column, of a row
-    int first_z, first_y, first_x;   // the first of them in y
+    mg_divisor taps;                   // how many taps it has ...
+    int first_tap;                     // ... and where they begin in the list
+    mg_divisor volume, height, width;  // how many windows: in a sample, along y, along x
+    int first_z, first_y, first_x;     // where the first of them is in the output
 };
 
-// A window: the sample and its number along each dimension.
+// A window: its sample, its number in that, and along each dimension.
 struct mg_window {
-    int sample, z, y, x;
+    int sample, inside, z, y, x;
 };
 
-// Windows of all samples, numbered from `begin` on, a number that can pass 2^31.
+// Windows of all samples, numbered from `begin` on, which can pass 2^31.
 struct mg_windows {
     const mg_piece piece;
     const int sample, rest;
@@ -57,30 +57,28 @@ struct mg_windows {
         : piece(piece), sample(int(begin / piece.volume.value)),
           rest(int(begin % piece.volume.value)) {}
 
-    // How many samples lie between the one where the numbering began and that of window i.
-    __device__ __forceinline__ int samples_to(int i) const {
-        return piece.volume.quotient(rest + i);
-    }
-
     __device__ __forceinline__ mg_window at(int i) const {
-        const int passed = samples_to(i), inside = rest + i - passed * piece.volume.value;
+        const int passed = piece.volume.quotient(rest + i);
+        const int inside = rest + i - passed * piece.volume.value;
         const int row = piece.width.quotient(inside), z = piece.height.quotient(row);
-        return {sample + passed, z, row - z * piece.height.value, inside - row * piece.width.value};
+        return {sample + passed, inside, z, row - z * piece.height.value,
+                inside - row * piece.width.value};
     }
 };
 
-// The sizes of an image, and reading it with zeros around.
+// The sizes of an image. A sample has at most 2^30 elements, so that places in it are ints.
 struct mg_image {
     int depth, height, width;
 
-    __device__ __forceinline__ long long volume() const {
-        return (long long)depth * height * width;
+    __device__ __forceinline__ int volume() const { return depth * height * width; }
+
+    // As unsigned numbers, negative ones are larger than any size.
+    __device__ __forceinline__ bool has(int z, int y, int x) const {
+        return unsigned(z) < unsigned(depth) && unsigned(y) < unsigned(height) &&
+               unsigned(x) < unsigned(width);
     }
 
-    // The place in a plane; -1 outside. Unsigned, a negative number is larger than any size.
     __device__ __forceinline__ int place(int z, int y, int x) const {
-        const bool inside = unsigned(z) < unsigned(depth) && unsigned(y) < unsigned(height) &&
-                            unsigned(x) < unsigned(width);
-        return inside ? (z * height + y) * width + x : -1;
+        return (z * height + y) * width + x;
     }
 };

@@ -55,7 +55,7 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
     size, kernel = x.shape[2:], weight.shape[2:]
     axes = window_axes(size, kernel, stride, padding, dilation)
     windows = tuple(axis.windows for axis in axes)
-    if _has_kernel(x, weight, bias):
+    if _has_kernel(weight.shape, x.shape[1:], (len(weight), *windows), x, weight, bias):
         return device.conv(x, weight, bias, stride, padding, dilation, groups, windows)
     if len(weight) <= FEW < x.shape[1] and groups == max(stride) == 1 < max(kernel):
         # to few channels: Uᵀ with the mirrored kernel is the same
@@ -83,7 +83,8 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
             f"size {size} has {windows} windows (kernel {weight.shape[2:]}, stride {stride}, "
             f"padding {padding}, dilation {dilation}), but there are {g.shape[2:]} to transpose"
         )
-    if _has_kernel(g, weight, bias):
+    made = weight.shape[1] * groups, *size
+    if _has_kernel(weight.shape, g.shape[1:], made, g, weight, bias):
         return device.conv_transpose(g, weight, bias, stride, padding, dilation, groups, size)
     dtype = g.dtype
     g, weight, bias = computable(g, weight, bias)
@@ -108,7 +109,8 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
 
     x (N, C, *size), g (N, O, *windows) -> (O, C/groups, *kernel)
     """
-    if _has_kernel(x, g):
+    made = g.shape[1], x.shape[1] // groups, *kernel
+    if _has_kernel(made, x.shape[1:], g.shape[1:], x, g):
         return device.conv_weight_grad(x, g, stride, padding, dilation, groups, kernel)
     if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
         # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
@@ -144,9 +146,9 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     return xp.ascontiguousarray(channels_first(weight)).astype(dtype, copy=False)
 
 
-def _has_kernel(x, *others):
-    """Whether kernels are to compute it: there are some for up to three dimensions."""
-    return active(x, *others) and x.ndim <= 5
+def _has_kernel(weight, x, y, *arrays):
+    """Whether kernels are to compute with these arrays, of a weight and samples of these shapes."""
+    return active(*arrays) and device.fits(weight, x, y)
 
 
 # -- the pieces of a convolution -----------------------------------------------------------------
