@@ -15,11 +15,13 @@ from minigen.kernels import (
     resample,
     softmax,
 )
+from minigen.kernels import blend, conv, embedding, gemm, pool, resample, softmax
 
 KERNELS = (
     *bias_activation.KERNELS,
     *blend.KERNELS,
     *cross_entropy.KERNELS,
+    *conv.KERNELS,
     *embedding.KERNELS,
     *gemm.KERNELS,
     *pool.KERNELS,
