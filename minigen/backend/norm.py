@@ -1,9 +1,9 @@
 """Normalisation on arrays: mean 0 and variance 1 over some dimensions, then scale and shift.
 
-Idea: here stands the formula itself, for every norm, in plain array operations. It is what a GPU
-computes, and the CPU for few elements; large arrays on the CPU go through norm_blocks.py and
-norm_rows.py, which do the same in fewer visits of the memory. All follow the order of x in memory,
-and keep nothing of its size for the backward but x itself, where that counts.
+Idea: here stands the formula itself, for every norm, in plain array operations. It is what the CPU
+computes for few elements; large arrays go through norm_blocks.py and norm_rows.py, which do the
+same in fewer visits of the memory, and follow the order of x in memory. A device has kernels. All
+keep nothing of the size of x for the backward but x itself, where that counts.
 
 The mean is subtracted twice: far from 0 it is rounded, and what is left of it would stay in x.
 Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../ops/norm.py.
@@ -15,6 +15,9 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, norm_blocks, norm_rows
+from minigen.backend.device import norm as device
+from minigen.backend.kernels import active
+from minigen.backend.work import computable
 
 FEW = 1 << 13  # up to so many elements, the number of array operations is what counts
 KEPT = 1 << 13  # up to so many, the backward keeps what it would compute again
@@ -22,6 +25,23 @@ KEPT = 1 << 13  # up to so many, the backward keeps what it would compute again
 
 def _plain(x):
     return type(x) is not numpy.ndarray or x.size <= FEW
+
+
+def is_narrow(x, *parameters):
+    """Whether the result has 16 bits: where x has, and all parameters its dtype."""
+    if x.dtype.itemsize > 2 or x.dtype.kind not in "fV":
+        return False
+    return all(v is None or v.dtype == x.dtype for v in parameters)
+
+
+def operands(x, *parameters):
+    """x and its parameters as the functions below take them: float64 if one is, else float32.
+
+    On a device a result of 16 bits is computed from x as it is: kernels widen each element.
+    """
+    if is_narrow(x, *parameters) and active(x):
+        return [x, *computable(*parameters)]
+    return computable(x, *parameters)
 
 
 class Moments(NamedTuple):
@@ -68,7 +88,7 @@ def _normalise(x, weight, bias, eps, moments, over):
     y = unit.copy("K") if weight is None else unit * weight  # both in the order of x
     if bias is not None:
         y += bias
-    if x.size > KEPT:  # on a GPU: memory counts more than doing it again
+    if x.size > KEPT:
         unit = None
 
     def backward(g, needs):
@@ -166,6 +186,8 @@ def row_norm(x, weight, bias, eps, centre):
     x (R, D), float32 or float64; weight, bias (D,) or None, of x's dtype. centre=False leaves the
     mean out: the variance is then the mean of squares. backward(g, needs) -> dx, dweight, dbias.
     """
+    if active(x):
+        return device.row_norm(x, weight, bias, eps, centre)
     if not _plain(x):
         return norm_rows.row_norm(x, weight, bias, eps, centre)
     return _normalise(x, weight, bias, eps, _moments(x, (1,), centre), (0,))
