@@ -23,6 +23,12 @@ def far(rng, s, shape):
     return rng.standard_normal(shape) + (1e4 if s.T in ("float32", "float64") else 3)
 
 
+def centred_twice(x):
+    """x minus the mean of each row; the first mean was rounded."""
+    x = x - x.mean(1, keepdims=True)
+    return x - x.mean(1, keepdims=True)
+
+
 def _block(s):
     return team(s.columns, s.itemsize, s.wide)
 
@@ -38,9 +44,7 @@ def _accumulator_size(s):
 def layer_norm(x, weight, bias, eps, centre):
     """(x - mean) / sqrt(variance + eps) · weight + bias of each row; and mean, None, 1 / sqrt()."""
     mean = x.mean(1) if centre else np.zeros(len(x))
-    x = x - mean[:, None]
-    if centre:
-        x -= x.mean(1, keepdims=True)  # the first mean was rounded
+    x = centred_twice(x) if centre else x
     inverse_std = 1 / np.sqrt((x * x).mean(1) + eps)
     y = x * inverse_std[:, None] * (1 if weight is None else weight)
     return y + (0 if bias is None else bias), mean, None, inverse_std

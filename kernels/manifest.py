@@ -5,6 +5,6 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import group_norm, layer_norm, softmax
+from minigen.kernels import batch_norm, group_norm, layer_norm, softmax
 
-KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS)
+KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_norm.KERNELS)

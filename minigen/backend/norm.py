@@ -12,8 +12,6 @@ Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../
 import math
 from typing import NamedTuple
 
-import numpy
-
 from minigen.backend import array_module, norm_blocks, norm_rows
 from minigen.backend.device import norm as device
 from minigen.backend.kernels import active
@@ -24,7 +22,7 @@ KEPT = 1 << 13  # up to so many, the backward keeps what it would compute again
 
 
 def _plain(x):
-    return type(x) is not numpy.ndarray or x.size <= FEW
+    return x.size <= FEW
 
 
 def is_narrow(x, *parameters):
@@ -123,8 +121,14 @@ def _grouped(x, groups):
 def moments(x, groups=None):
     """Mean and variance of each group of channels in each sample; None: of each channel in all.
 
-    x (N, C, *size), float32 or float64. `average()` of the result: what running statistics follow.
+    x (N, C, *size), as `operands` gives it.
     """
+    if active(x):
+        return device.moments(x, groups)
+    return _array_moments(x, groups)
+
+
+def _array_moments(x, groups):
     alone = groups is not None and x.ndim == 2  # no positions to sum over
     if not (alone or _plain(x)):
         return norm_blocks.moments(x, groups)
@@ -134,10 +138,12 @@ def moments(x, groups=None):
 def normalise(x, weight, bias, eps, moments):
     """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias.
 
-    x (N, C, *size) and its moments; weight, bias (C,) or None, of x's dtype. backward(g, needs) ->
-    dx, dweight, dbias.
+    x (N, C, *size) and its moments; weight, bias (C,) or None; all as `operands` gives them.
+    backward(g, needs) -> dx, dweight, dbias.
     """
-    if not isinstance(moments, Moments):
+    if isinstance(moments, device.Moments):
+        return device.normalise(x, weight, bias, eps, moments)
+    if isinstance(moments, norm_blocks.Moments):
         return norm_blocks.normalise(x, weight, bias, eps, moments)
     grouped = moments.variance.shape[1]
     column = 1, grouped, x.shape[1] // max(grouped, 1), *[1] * (x.ndim - 2)
@@ -152,12 +158,34 @@ def normalise(x, weight, bias, eps, moments):
     return y.reshape(x.shape), backward
 
 
+def group_norm(x, weight, bias, eps, groups):
+    """normalise with the moments of groups of channels in each sample, which are found on the way."""
+    if active(x):
+        return device.group_norm(x, weight, bias, eps, groups)
+    return normalise(x, weight, bias, eps, _array_moments(x, groups))
+
+
+def moved(moments, running_mean, running_var, momentum, correction):
+    """(mean, variance): running ones (C,), moved by momentum towards those of the moments, averaged
+    over samples, where each channel is a group. correction: a factor of the variance to move to.
+    """
+    if isinstance(moments, device.Moments):
+        return device.moved(moments, running_mean, running_var, momentum, correction)
+    mean, variance = moments.average()
+    return (
+        (1 - momentum) * running_mean + momentum * mean,
+        (1 - momentum) * running_var + momentum * (variance * correction),
+    )
+
+
 def shift_scale(x, mean, scale, bias):
     """(y, backward) of y = (x - mean)·scale + bias.
 
-    x (N, C, *size); the others (C,), bias or None, of x's dtype. backward(g, needs) -> dx, dmean,
-    dscale, dbias.
+    x (N, C, *size); the others (C,), bias or None; all as `operands` gives them. backward(g, needs)
+    -> dx, dmean, dscale, dbias.
     """
+    if active(x):
+        return device.shift_scale(x, mean, scale, bias)
     if not _plain(x):
         return norm_blocks.shift_scale(x, mean, scale, bias)
     xp, column, over = array_module(x), (-1, *[1] * (x.ndim - 2)), (0, *range(2, x.ndim))
@@ -183,7 +211,7 @@ def shift_scale(x, mean, scale, bias):
 def row_norm(x, weight, bias, eps, centre):
     """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias, for each row.
 
-    x (R, D), float32 or float64; weight, bias (D,) or None, of x's dtype. centre=False leaves the
+    x (R, D); weight, bias (D,) or None; all as `operands` gives them. centre=False leaves the
     mean out: the variance is then the mean of squares. backward(g, needs) -> dx, dweight, dbias.
     """
     if active(x):

@@ -127,10 +127,10 @@ def _move(function, running_mean, running_var, moments, count, momentum):
             raise TypeError(f"{function}: {name}, which moves, must be a float tensor, not {kind}")
     if not isinstance(momentum, Real):
         raise TypeError(f"{function}: momentum must be a number, not {momentum!r}")
-    mean, variance = moments.average()
-    unbiased = variance * (count / (count - 1))
-    assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
-    assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
+    running = running_mean._data, running_var._data
+    mean, variance = arrays.moved(moments, *running, momentum, count / (count - 1))
+    assign(running_mean, mean)
+    assign(running_var, variance)
 
 
 # ---- by groups of channels in each sample
@@ -149,8 +149,10 @@ def _group_reference(x, weight, bias, eps, groups, moments):
 def _group_norm(x, weight, bias, eps, groups, moments):
     wide, *parameters = arrays.operands(x, weight, bias)
     with quiet():
-        moments = arrays.moments(wide, groups) if moments is None else moments
-        y, backward = arrays.normalise(wide, *parameters, eps, moments)
+        if moments is None:
+            y, backward = arrays.group_norm(wide, *parameters, eps, groups)
+        else:
+            y, backward = arrays.normalise(wide, *parameters, eps, moments)
         return as_given(y, x, weight, bias), backward
 
 
