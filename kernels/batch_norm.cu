@@ -82,8 +82,8 @@ __global__ void batch_norm_moments(const T* __restrict__ x, mg_acc<T>* __restric
     variance[blockIdx.x] = m.variance;
 }
 
-// From the moments of chunks (chunks, channels) those of all `count` elements. A warp per channel: a
-// lane takes every 32nd chunk. The first chunk's mean is the origin from which all means are taken.
+// From the moments of chunks (chunks, channels) those of all `count` elements. A warp per channel:
+// a lane takes every 32nd chunk. All means are taken from an origin, that of the first chunk.
 template <typename T>
 __global__ void batch_norm_finish(const T* __restrict__ means, const T* __restrict__ rests,
                                   const T* __restrict__ variances, T* __restrict__ mean,
@@ -92,7 +92,9 @@ __global__ void batch_norm_finish(const T* __restrict__ means, const T* __restri
     const int channel = blockIdx.x * blockDim.y + threadIdx.y;
     if (channel >= channels) return;  // a whole warp
     const T origin = means[channel];
-    const auto size = [&](int i) { return T(i < chunks - 1 ? chunk : count - (long long)i * chunk); };
+    const auto size = [&](int i) {
+        return T(i < chunks - 1 ? chunk : count - (long long)i * chunk);
+    };
     const auto offset_of = [&](int i) {
         const long long at = (long long)i * channels + channel;
         return means[at] - origin + rests[at];

@@ -1,21 +1,21 @@
-// group_norm.cu — groups of neighbouring channels of each sample to mean 0 and variance 1, then scale
-// and shift per channel. Instance norm is a group per channel.
+// group_norm.cu — groups of neighbouring channels of each sample to mean 0 and variance 1, then
+// scale and shift per channel. Instance norm is a group per channel.
 //
 //     x̂ = (x - mean) · inverse_std            y = x̂ · weight[c] + bias[c]
 //     dx = inverse_std · (g·weight - E[g·weight] - x̂ · E[g·weight·x̂])         E over the group
 //     dweight[c] = Σ g·x̂        dbias[c] = Σ g             Σ over the samples and the positions
 //
-// Memory: x, y, g, dx (samples, channels, positions), so that a group is one stretch of memory, as a
-// row is for layer norm: `groups` of them in a sample, each of `each` channels. weight, bias: float32
-// (float64 for double), or null pointers for 1 and 0.
+// Memory: x, y, g, dx (samples, channels, positions), so that a group is one stretch of memory, as
+// a row is for layer norm: `groups` of them in a sample, each of `each` channels. weight, bias:
+// float32 (float64 for double), or null pointers for 1 and 0.
 //
 // Forward: a team of threads per group (mg_moments.cuh), which keeps the group in shared memory if
 // it fits there (held): then x is read once. Backward: a block per group. Teams take a channel each
-// and add up Σ g·x̂ and Σ g, which say everything: dx by a second visit of g and x, in L2 by then, and
-// the sums of each sample for dweight and dbias, which layer_norm_sums adds.
+// and add up Σ g·x̂ and Σ g, which say everything: dx by a second visit of g and x, in L2 by then,
+// and the sums of each sample for dweight and dbias, which layer_norm_sums adds up.
 //
-// What was tried: nothing on a GPU yet. A few huge groups leave multiprocessors idle: they would want
-// several blocks per group, and one more pass over x.
+// What was tried: nothing on a GPU yet. A few huge groups leave multiprocessors idle: they would
+// want several blocks per group, and one more pass over x.
 // Reference: group_norm.py.   Read next: mg_moments.cuh, batch_norm.cu.
 #include "mg_moments.cuh"
 
@@ -70,7 +70,7 @@ __global__ void group_norm_backward(const T* __restrict__ g, const T* __restrict
     const int first = group % groups * each, channels = groups * each;
     A* out = sums + group / groups * 2 * channels + first;  // (samples, 2, channels)
 
-    A upper[V], unit[V], along = 0, plain = 0;  // Σ g·weight·x̂ and Σ g·weight of the team's channels
+    A upper[V], unit[V], along = 0, plain = 0;  // Σ g·weight·x̂ and Σ g·weight, of the team
     const auto load = [&](long long at) {
         mg_load_many<V>(g, at, upper);
         mg_load_many<V>(x, at, unit);

@@ -4,19 +4,20 @@
 //     dx = inverse_std · (g·weight - E[g·weight] - x̂ · E[g·weight·x̂])           E over the row
 //     dweight = Σ g·x̂        dbias = Σ g                                         Σ over the rows
 //
-// RMS norm is centre=0: no mean, and no E[g·weight]. weight, bias: float32 (float64 for double), or
-// null pointers for 1 and 0. Mean and inverse_std of each row are kept for the backward, not x̂.
+// RMS norm is centre=0: no mean, and no E[g·weight]. weight, bias: float32 (float64 for double),
+// or null pointers for 1 and 0. Mean and inverse_std of each row are kept for the backward, not x̂.
 //
-// Memory: x, y, g, dx (rows, columns), row after row. A team of threads per row (mg_moments.cuh): a
-// warp for a short row, 8 of them in a block, else a block. A thread has 16 bytes of neighbours at a
-// time (wide), then those blockDim.x further on; wide needs aligned rows, without it is one element.
-// Forward reads the row once, into shared memory if it fits there (held), and visits it three times.
-// Backward: a team does `band` rows, one after the other, and adds up dweight and dbias of its own
-// columns on the way, in shared memory if it fits there (held), so that x and g are read once; the
-// second visit of a row finds it in L1. The sums of all bands are added by layer_norm_sums.
+// Memory: x, y, g, dx (rows, columns), row after row. A team of threads per row (mg_moments.cuh):
+// a warp for a short row, 8 of them in a block, else a block. A thread has 16 bytes of neighbours
+// at a time (wide), then those blockDim.x further on; wide needs aligned rows, else it has one
+// element. Forward reads the row once, into shared memory if it fits there (held), and visits it
+// three times. Backward: a team does `band` rows, one after the other, and adds up dweight and
+// dbias of its own columns on the way, in shared memory if they fit there (held), so that x and g
+// are read once; the second visit of a row finds it in L1. layer_norm_sums adds up all bands.
 //
 // What was tried: nothing on a GPU yet. Considered: rows in registers (a template per length),
-// Σ x and Σ x² in one visit (wrong far from 0), dweight by a second kernel (reads x and g again).
+// Σ x and Σ x² in one visit (wrong far from 0), dweight by another kernel (reads x and g again).
+// Seen in the PTX: a row counter of 64 bits kept the compiler from 16-byte stores of dx.
 // Reference: layer_norm.py.   Read next: mg_moments.cuh, group_norm.cu.
 #include "mg_moments.cuh"
 
@@ -72,18 +73,19 @@ __global__ void layer_norm_backward(
     A* so_far = held ? memory + threadIdx.y * 2 * columns : out;  // a thread's columns are its own
 
     A upper[V], unit[V], weights[V], along[V], plain[V];
-    const long long first = (long long)team * band;
-    for (long long row = first; row < first + band && row < rows; ++row) {
+    const int first = team * band;
+    for (int row = first; row < first + band && row < rows; ++row) {
+        const long long start = (long long)row * columns;
         const A middle = mean[row], left = rest[row], scale = inverse_std[row];
         // V columns of g, of x̂ and of weight
         const auto load = [&](int i) {
-            mg_load_many<V>(g, row * columns + i, upper);
-            mg_load_many<V>(x, row * columns + i, unit);
-            if (weight) mg_load_many<V>(weight, i, weights);
+            mg_load_many<V>(g, start + i, upper);
+            mg_load_many<V>(x, start + i, unit);
             for (int k = 0; k < V; ++k) {
                 unit[k] = (unit[k] - middle - left) * scale;
-                if (!weight) weights[k] = 1;
+                weights[k] = 1;
             }
+            if (weight) mg_load_many<V>(weight, i, weights);
         };
         A total[2] = {0, 0};  // Σ g·weight and Σ g·weight·x̂
         for (int i = threadIdx.x * V; i < columns; i += blockDim.x * V) {
@@ -108,7 +110,7 @@ __global__ void layer_norm_backward(
             load(i);
             for (int k = 0; k < V; ++k)
                 upper[k] = (upper[k] * weights[k] - mean_g - unit[k] * mean_gx) * scale;
-            mg_store_many<V>(dx, row * columns + i, upper);
+            mg_store_many<V>(dx, start + i, upper);
         }
     }
     if (!held) return;

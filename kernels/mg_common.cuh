@@ -1,7 +1,8 @@
 // mg_common.cuh — what every kernel includes: types, conversions, wide loads.
 //
-// Idea: kernels are templates of T, the type in memory: float, double, __half or __nv_bfloat16. They
-// compute in mg_acc<T>, which is float for all but double: 16-bit numbers are for memory, not for sums.
+// Idea: kernels are templates of T, the type in memory: float, double, __half or __nv_bfloat16.
+// They compute in mg_acc<T>, which is float for all but double: 16-bit numbers are for memory, not
+// for sums.
 //
 // On the device this file brings CUDA's headers; on the CPU the emulator's header has been included
 // before it, and says MG_EMU. NVRTC has no standard library: no <math.h>, no <type_traits>.
@@ -72,8 +73,8 @@ struct __align__(sizeof(T) * V) mg_pack {
 template <typename T>
 constexpr int MG_WIDE = 16 / sizeof(T);
 
-// ---- V neighbouring elements, as numbers to compute with: in accesses of at most 16 bytes, for which
-// p + i must be aligned
+// ---- V neighbouring elements, as numbers to compute with: in accesses of at most 16 bytes, for
+// which p + i must be aligned
 
 template <int V, typename T>
 __device__ __forceinline__ void mg_load_many(const T* p, long long i, mg_acc<T> (&v)[V]) {

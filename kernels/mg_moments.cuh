@@ -7,8 +7,8 @@
 // Whoever subtracts the mean subtracts both. A sum of x² would lose the digits that the variance
 // needs where the mean is large; Welford's one visit divides for every element.
 //
-// A team is a row of threads of the block: those with one threadIdx.y. It has a warp (and a block may
-// have several), or several (then the block has one team), so that mg_block_sum is its sum.
+// A team is a row of threads of the block: those with one threadIdx.y. Either it is a warp, one of
+// several in the block, or it is the block; mg_block_sum is its sum in both cases.
 // Read next: layer_norm.cu.
 #pragma once
 #include "mg_reduce.cuh"
@@ -20,9 +20,10 @@ struct mg_moments {
     A variance;
 };
 
-// The moments of x[where(0)], ..., x[where(count - 1)], in steps of V neighbours. held: shared memory
-// for count elements, to which they are copied for the visits to come, or a null pointer: each thread
-// will read there what it wrote itself, so no barrier is needed. centre=false: the mean counts as 0.
+// The moments of x[where(0)], ..., x[where(count - 1)], in steps of V neighbours. held: shared
+// memory for count elements, to which they are copied for the visits to come, or a null pointer:
+// each thread will read there what it wrote itself, so no barrier is needed. centre=false: the mean
+// counts as 0.
 template <int V, typename T, typename Where>
 __device__ mg_moments<mg_acc<T>> mg_team_moments(const T* x, int count, Where where, T* held,
                                                  bool centre = true) {

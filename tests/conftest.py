@@ -33,6 +33,10 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="slow: run it with pytest -m slow"))
+    if os.environ.get("MINIGEN_EMULATE", "0") not in ("", "0"):
+        for item in items:
+            if item.get_closest_marker("numpy_only"):
+                item.add_marker(pytest.mark.skip(reason="about NumPy's own path"))
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     reason = no_gpu() if on_gpu else ""
     if reason:

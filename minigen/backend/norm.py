@@ -159,7 +159,7 @@ def normalise(x, weight, bias, eps, moments):
 
 
 def group_norm(x, weight, bias, eps, groups):
-    """normalise with the moments of groups of channels in each sample, which are found on the way."""
+    """normalise, by the moments of groups of channels in each sample, which it finds itself."""
     if active(x):
         return device.group_norm(x, weight, bias, eps, groups)
     return normalise(x, weight, bias, eps, _array_moments(x, groups))

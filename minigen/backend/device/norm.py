@@ -97,9 +97,7 @@ def moments(x, groups):
     samples, channels, positions = x.shape
     count = samples * positions
     chunk, chunks = _chunks(count)
-    found = launch(
-        "batch_norm_moments", x, chunk=chunk, chunks=chunks, wide=_wide(positions, x)
-    )
+    found = launch("batch_norm_moments", x, chunk=chunk, chunks=chunks, wide=_wide(positions, x))
     if chunks > 1:
         found = launch("batch_norm_finish", *found, chunk=chunk, count=count)
     shape = (1, channels) if groups is None else (n, groups)
