@@ -153,6 +153,7 @@ KERNELS = (
         bytes=lambda s: _size(s) * s.itemsize,
         flops=lambda s: 5 * _size(s),
         **_WIDE,
+        registers=40,
     ),
     Kernel(
         "batch_norm_finish",
@@ -176,6 +177,7 @@ KERNELS = (
         bytes=lambda s: (s.chunks + 1) * s.channels * 3 * s.itemsize,
         flops=lambda s: 12 * s.chunks * s.channels,
         types=FLOATS[:2],  # statistics are in the type to accumulate in
+        registers=40,
     ),
     Kernel(
         "batch_norm_running",
@@ -197,6 +199,7 @@ KERNELS = (
         bytes=lambda s: (3 * s.samples + 4) * s.channels * s.itemsize,
         flops=lambda s: (3 * s.samples + 9) * s.channels,
         types=FLOATS[:2],
+        registers=40,
     ),
     Kernel(
         "batch_norm_apply",
@@ -212,6 +215,7 @@ KERNELS = (
         bytes=lambda s: 2 * _size(s) * s.itemsize,
         flops=lambda s: 4 * _size(s),
         **_WIDE,
+        registers=40,
     ),
     Kernel(
         "batch_norm_sums",
@@ -236,6 +240,7 @@ KERNELS = (
         bytes=lambda s: 2 * _size(s) * s.itemsize,
         flops=lambda s: 5 * _size(s),
         **_WIDE,
+        registers=40,
     ),
     Kernel(
         "batch_norm_backward",
@@ -257,5 +262,6 @@ KERNELS = (
         bytes=lambda s: 3 * _size(s) * s.itemsize,
         flops=lambda s: 7 * _size(s),
         **_WIDE,
+        registers=40,
     ),
 )

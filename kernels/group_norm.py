@@ -87,6 +87,7 @@ KERNELS = (
         flops=lambda s: 8 * s.samples * s.channels * s.positions,
         variants={"wide": (False, True)},
         template="{T}, {wide}",
+        registers=40,
     ),
     Kernel(
         "group_norm_backward",
@@ -109,5 +110,6 @@ KERNELS = (
         flops=lambda s: 14 * s.samples * s.channels * s.positions,
         variants={"wide": (False, True)},
         template="{T}, {wide}",
+        registers=48,
     ),
 )

@@ -107,6 +107,7 @@ KERNELS = (
         flops=lambda s: 8 * s.rows * s.columns,
         variants={"wide": (False, True)},
         template="{T}, {wide}",
+        registers=48,
     ),
     Kernel(
         "layer_norm_backward",
@@ -137,6 +138,7 @@ KERNELS = (
         flops=lambda s: 16 * s.rows * s.columns,
         variants={"wide": (False, True)},
         template="{T}, {wide}",
+        registers=56,
     ),
     Kernel(
         "layer_norm_sums",
@@ -159,5 +161,6 @@ KERNELS = (
         bytes=lambda s: (s.bands + 1) * s.columns * s.itemsize,
         flops=lambda s: s.bands * s.columns,
         types=FLOATS[:2],  # partial sums are in the type to accumulate in
+        registers=32,
     ),
 )

@@ -2,8 +2,9 @@
 //
 // Idea: lanes exchange registers by shuffles, in five steps that halve the distance: no memory. A
 // block first reduces each warp, then the results of its (at most 32) warps, through shared memory.
-// Every thread gets the result. All threads of the block must call, and blockDim.x (the only
-// dimension) is a multiple of 32. The order of additions is fixed, so results are reproducible.
+// Every thread gets the result. All threads of the block must call, and blockDim.x, a multiple of
+// 32, is its only dimension; but if it is 32, each warp gets its own sum, and may call by itself.
+// The order of additions is fixed, so results are reproducible.
 // Read next: softmax.cu.
 #pragma once
 #include "mg_common.cuh"
