@@ -28,3 +28,6 @@ KERNELS = (
     *resample.KERNELS,
     *softmax.KERNELS,
 )
+from minigen.kernels import batch_norm, group_norm, layer_norm, softmax
+
+KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_norm.KERNELS)
