@@ -5,6 +5,6 @@ races, compiled for sm_80 and sm_90, and benchmarked; see entry.py.
 Read next: entry.py, softmax.py.
 """
 
-from minigen.kernels import softmax
+from minigen.kernels import attention, softmax
 
-KERNELS = (*softmax.KERNELS,)
+KERNELS = (*softmax.KERNELS, *attention.KERNELS)

@@ -160,7 +160,7 @@ class Kernel:
                 regs.append((i, a, s[0] == "c"))
             else:
                 want = np.dtype(f"{s[0]}{s[1:]}")
-                if isinstance(a, float) or (isinstance(a, np.generic) and a.dtype != want):
+                if type(a) is float or (isinstance(a, np.generic) and a.dtype != want):
                     raise TypeError(f"{self.name} argument {i}: wants {want}, got {getattr(a, 'dtype', 'a Python float (CuPy would pass float64)')}")
                 vals.append(np.ctypeslib.as_ctypes(np.array(a).astype(want)))
         arr = (ctypes.c_void_p * max(1, len(vals)))(*[ctypes.addressof(v) for v in vals])
