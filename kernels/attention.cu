@@ -74,7 +74,7 @@ __global__ void attention_forward(const T* __restrict__ q, const T* __restrict__
     const mg_rows<const T> query_rows(q, sample, head, heads, queries, width);
     const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
     const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
-    const mg_scores<A> score(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
+    const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own = shared;
     A* const other = own + t.OWN * t.stride;
@@ -88,13 +88,12 @@ __global__ void attention_forward(const T* __restrict__ q, const T* __restrict__
     for (int key = 0; key < end; key += t.others) {
         mg_dots<A> scores;
         mg_products(t, query_rows, start, key_rows, key, key == 0, 0, own, other, scores);
+        mg_score<false>(t, rules, start, key, weights, scores);
 #pragma unroll
         for (int i = 0; i < SIDE; i++) {
             A high = top[i];
-            for (int j = 0; j < SIDE; j++) {
-                scores[i][j] = score(scores[i][j], start + t.own(i), key + t.other(j));
+            for (int j = 0; j < SIDE; j++)
                 high = mg_max(high, scores[i][j]);
-            }
             high = across_threads(t, high, [](A a, A b) { return mg_max(a, b); });
             const A shift = high == mg_minus_infinity<A>() ? A(0) : high;
             const A fade = mg_exp(top[i] - shift);
@@ -166,7 +165,7 @@ __global__ void attention_backward_query(
     const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
     const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
     const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
-    const mg_scores<A> score(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
+    const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own_query = shared;
     A* const own_slope = own_query + t.OWN * t.stride;
@@ -186,14 +185,13 @@ __global__ void attention_backward_query(
         mg_dots<A> slopes, scores;
         mg_products(t, slope_rows, start, value_rows, key, key == 0, 0, own_slope, other, slopes);
         mg_products(t, query_rows, start, key_rows, key, key == 0, slice, own_query, other, scores);
+        mg_score<false>(t, rules, start, key, weights, scores);
 #pragma unroll
         for (int i = 0; i < SIDE; i++)
 #pragma unroll
-            for (int j = 0; j < SIDE; j++) {
-                const A s = score(scores[i][j], start + t.own(i), key + t.other(j));
+            for (int j = 0; j < SIDE; j++)
                 weights[t.own(i) * t.weights_stride + t.other(j)] =
-                    mg_exp(s - high[i]) * inverse[i] * (slopes[i][j] - along[i]);
-            }
+                    mg_exp(scores[i][j] - high[i]) * inverse[i] * (slopes[i][j] - along[i]);
         __syncwarp();
         mg_mixture(t, weights, other, result);
     }
@@ -224,7 +222,7 @@ __global__ void attention_backward_key_value(
     const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
     const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
     const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
-    const mg_scores<A> score(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
+    const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own_key = shared;
     A* const own_value = own_key + t.OWN * t.stride;
@@ -241,6 +239,7 @@ __global__ void attention_backward_key_value(
                     scores);
         mg_products(t, value_rows, start, slope_rows, query, fresh, slice, own_value, other_slope,
                     slopes);
+        mg_score<true>(t, rules, start, query, weights, scores);
 #pragma unroll
         for (int j = 0; j < SIDE; j++) {
             const int row = query + t.other(j);
@@ -249,8 +248,7 @@ __global__ void attention_backward_key_value(
             const A along = of_row(delta, sample, row, queries, head, heads);
 #pragma unroll
             for (int i = 0; i < SIDE; i++) {
-                const A s = score(scores[i][j], row, start + t.own(i));
-                const A weight = mg_exp(s - high) * inverse;
+                const A weight = mg_exp(scores[i][j] - high) * inverse;
                 weights[t.own(i) * t.weights_stride + t.other(j)] = weight;
                 slopes[i][j] = weight * (slopes[i][j] - along);
             }
@@ -306,13 +304,14 @@ __global__ void attention_backward_mask(
             const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
             const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
             const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
-            const mg_scores<A> score(nullptr, mask, sample, head, mask_samples, mask_heads,
+            const mg_scores<A> rules(nullptr, mask, sample, head, mask_samples, mask_heads,
                                      mask_queries, mask_keys, queries, keys, false, scale);
             for (int query = query_start; query < query_end; query += t.OWN)
                 for (int key = key_start; key < key_end; key += t.others) {
                     mg_dots<A> slopes, scores;
                     mg_products(t, slope_rows, query, value_rows, key, true, 0, own, other, slopes);
                     mg_products(t, query_rows, query, key_rows, key, true, 0, own, other, scores);
+                    mg_score<false>(t, rules, query, key, sums, scores);
 #pragma unroll
                     for (int i = 0; i < SIDE; i++) {
                         const int row = query + t.own(i);
@@ -320,10 +319,9 @@ __global__ void attention_backward_mask(
                         const A inverse = of_row(reciprocal, sample, row, queries, head, heads);
                         const A along = of_row(delta, sample, row, queries, head, heads);
 #pragma unroll
-                        for (int j = 0; j < SIDE; j++) {
-                            const A s = score(scores[i][j], row, key + t.other(j));
-                            total[i][j] += mg_exp(s - high) * inverse * (slopes[i][j] - along);
-                        }
+                        for (int j = 0; j < SIDE; j++)
+                            total[i][j] += mg_exp(scores[i][j] - high) * inverse *
+                                           (slopes[i][j] - along);
                     }
                 }
         }

@@ -244,12 +244,44 @@ struct mg_scores {
         start = (start + (mask_heads > 1 ? head : 0)) * mask_queries * mask_keys;
     }
 
-    // -infinity where the query may not look at the key, or where there is none.
-    __device__ __forceinline__ A operator()(A product, int query, int key) const {
-        if (query >= queries || key >= keys || (causal && key > query))
-            return mg_minus_infinity<A>();
+    // What the mask adds: -infinity where the query may not look at the key.
+    __device__ __forceinline__ A term(int query, int key) const {
+        if (query >= queries || key >= keys) return 0;
         const long long place = start + query * query_step + key * key_step;
-        if (allowed && !allowed[place]) return mg_minus_infinity<A>();
-        return mask ? product * scale + mask[place] : product * scale;
+        if (allowed) return allowed[place] ? A(0) : mg_minus_infinity<A>();
+        return mask[place];
     }
 };
+
+// Scores of products, in place. Either side may own the rows. What a mask adds comes by way of the
+// thread's own weights in shared memory: a loop over registers would have to be unrolled, at length.
+template <bool KEYS_OWN, typename A>
+__device__ __forceinline__ void mg_score(const mg_tiles<A>& t, const mg_scores<A>& scores, int own,
+                                         int other, A* weights, mg_dots<A>& dots) {
+    constexpr int SIDE = MG_WIDE<A>;
+#pragma unroll
+    for (int i = 0; i < SIDE; i++)
+#pragma unroll
+        for (int j = 0; j < SIDE; j++) {
+            const int query = KEYS_OWN ? other + t.other(j) : own + t.own(i);
+            const int key = KEYS_OWN ? own + t.own(i) : other + t.other(j);
+            const bool seen = query < scores.queries && key < scores.keys &&
+                              (!scores.causal || key <= query);
+            dots[i][j] = seen ? dots[i][j] * scores.scale : mg_minus_infinity<A>();
+        }
+    if (!scores.allowed && !scores.mask) return;
+#pragma unroll 1
+    for (int n = 0; n < SIDE * SIDE; n++) {
+        const int i = t.own(n / SIDE), j = t.other(n % SIDE);
+        weights[i * t.weights_stride + j] =
+            KEYS_OWN ? scores.term(other + j, own + i) : scores.term(own + i, other + j);
+    }
+#pragma unroll
+    for (int i = 0; i < SIDE; i++)
+#pragma unroll
+        for (int j = 0; j < SIDE; j++) {
+            const A term = weights[t.own(i) * t.weights_stride + t.other(j)];
+            const bool seen = term != mg_minus_infinity<A>();  // nan + -infinity would be nan
+            dots[i][j] = seen ? dots[i][j] + term : term;
+        }
+}

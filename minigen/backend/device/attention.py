@@ -12,6 +12,7 @@ import math
 from minigen.backend import array_module
 from minigen.backend.heads import leading, stacked, stacked_mask
 from minigen.backend.kernels import launch
+from minigen.backend.work import computable
 
 MASK_SIZES = ("mask_samples", "mask_heads", "mask_queries", "mask_keys")
 
@@ -26,7 +27,8 @@ class Attention:
         sizes = (1,) * 4
         if mask is not None:
             mask, self.mask_shape = stacked_mask(mask, self.lead)
-            self.masks[mask.dtype.kind != "b"] = mask
+            boolean = mask.dtype.kind == "b"
+            self.masks = [mask, None] if boolean else [None, *computable(mask)]
             sizes = mask.shape
         self.options = dict(zip(MASK_SIZES, sizes, strict=True), causal=int(causal), scale=scale)
 
