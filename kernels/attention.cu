@@ -20,11 +20,11 @@
 // one owner and no order of blocks can change it: five matrix products become seven, and no atomics.
 // m and r are kept apart: log Σ + m would lose the sum's digits where scores are large.
 //
-// Tried: 16-bit tiles (half of the shared memory, but a conversion for each number read: slower
-// than the multiplications); values in a tile of their own (one barrier less a step, but past the
-// 64 kB that every GPU has for heads of 64). Left out: heads wider than 64 score once per slice of
-// the result, 1.5 times the work at 128; copies that run ahead of the step; tensor cores (they
-// need other tiles: here all is plain multiply-add).
+// Tried: masks added in registers, and results stored from them (both have to be unrolled: twice the
+// code, and up to 250 registers). Considered: tiles of 16-bit numbers (half of the shared memory, but
+// a conversion for each number read); slices of 128 columns (more than the 64 kB that every GPU has:
+// so heads wider than 64 score once per slice of the result, 1.5 times the work at 128). Still to
+// come: copies that run ahead of the step, and tensor cores: here all is plain multiply-add.
 // Sources: Dao et al., FlashAttention, 2022; Milakov and Gimelshein, Online normalizer calculation
 // for softmax, 2018. Reference: attention.py.   Read next: mg_attention.cuh.
 #include "mg_attention.cuh"
@@ -33,7 +33,7 @@
 // Sum, or maximum, over the threads that share rows: neighbours in a warp.
 template <typename A, typename F>
 __device__ __forceinline__ A across_threads(const mg_tiles<A>& t, A v, F combined) {
-    for (int distance = t.across / 2; distance > 0; distance /= 2)
+    for (int distance = 1; distance < t.across; distance *= 2)
         v = combined(v, __shfl_xor_sync(MG_ALL_LANES, v, distance));
     return v;
 }
@@ -47,7 +47,7 @@ __device__ __forceinline__ void scale_result(mg_result<A>& result, A factor) {
             result[i][m] *= factor;
 }
 
-// A number of each of the thread's own rows, of an array (samples, count, heads); 0 past its end.
+// A row's number in an array (samples, count, heads); 0 past its end.
 template <typename A>
 __device__ __forceinline__ A of_row(const A* array, int sample, int row, int count, int head,
                                     int heads) {

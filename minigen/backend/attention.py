@@ -19,9 +19,10 @@ row's maximum is subtracted first. A row with nothing allowed has E = 0, and r =
 M is never stored: each row owns words of a stream of random bits that can be entered anywhere. So
 no result depends on how the work is cut.
 
-Heads may be strided views (of a fused projection, say): BLAS reads and writes them as they are.
+Heads may be strided views (of a fused projection, say): BLAS reads and writes them as they are. On
+a device kernels do all this, unless there is dropout.
 Source: Dao et al., FlashAttention, 2022 (recomputing; rows are whole here: no running maximum).
-Read next: numpy.py (halves), ../ops/attention.py (what it means, on tensors).
+Read next: heads.py, numpy.py (halves), ../ops/attention.py (what it means, on tensors).
 """
 
 import math
