@@ -81,7 +81,8 @@ __global__ void attention_forward(const T* __restrict__ q, const T* __restrict__
     A* const weights = other + t.others * t.stride;
 
     mg_result<A> result = {};
-    A top[SIDE], total[SIDE] = {};
+    A total[SIDE] = {};
+    A top[SIDE];
     for (int i = 0; i < SIDE; i++)
         top[i] = mg_minus_infinity<A>();
     const int end = causal ? min(keys, start + t.OWN) : keys;
@@ -173,7 +174,9 @@ __global__ void attention_backward_query(
     A* const weights = other + t.others * t.stride;
 
     mg_result<A> result = {};
-    A high[SIDE], inverse[SIDE], along[SIDE];
+    A high[SIDE];
+    A inverse[SIDE];
+    A along[SIDE];
 #pragma unroll
     for (int i = 0; i < SIDE; i++) {
         high[i] = of_row(largest, sample, start + t.own(i), queries, head, heads);

@@ -138,7 +138,7 @@ _MASKED = (
     _sample(2, 2, 3, 5, 2, 2, mask=(2, 1, 3, 1)),
     _sample(3, 2, 66, 35, 6, 34, mask=(1, 1, 1, 35)),
     _sample(2, 1, 7, 40, 3, 1, mask=(2, 1, 7, 40)),
-    _sample(1, 2, 66, 3, 1, 70, mask=(1, 1, 66, 1)),
+    _sample(1, 2, 66, 35, 1, 70, mask=(1, 1, 66, 1)),
     _sample(1, 2, 3, 2, 66, 7, mask=(1, 1, 1, 1)),
 )
 _BENCH = _sample(8, 12, 1024, 1024, 64, 64, causal=1, scale=0.125)
@@ -292,7 +292,7 @@ KERNELS = (
         bench=_BENCH,
         bytes=_traffic(2, 4),
         flops=_work(4),
-        registers=168,
+        registers=176,
     ),
     Kernel(
         "attention_backward_mask",
@@ -310,6 +310,6 @@ KERNELS = (
         bench=_alone(_BENCH_MASK),
         bytes=_mask_bytes,
         flops=_work(2),
-        registers=128,
+        registers=160,
     ),
 )
