@@ -31,3 +31,6 @@ KERNELS = (
 from minigen.kernels import batch_norm, group_norm, layer_norm, softmax
 
 KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_norm.KERNELS)
+from minigen.kernels import attention, softmax
+
+KERNELS = (*softmax.KERNELS, *attention.KERNELS)
