@@ -186,7 +186,7 @@ def _bound(kernel, given, T, scalars):
 
 
 def _bind(kernel, a, x, T, sizes):
-    """Give an array's sizes to the words of its argument. TypeError or ValueError if they differ."""
+    """Give an array's sizes to the words of its argument. TypeError, ValueError if it misfits."""
     if x.dtype != dtype_of(a.dtype, T):
         raise TypeError(
             f"{kernel.name}: {a.name} is {x.dtype.name}, expected {dtype_of(a.dtype, T).name}; "
