@@ -12,6 +12,7 @@ attributes, and `itemsize`, the bytes of an element of type T.
 Read next: softmax.py (entries), softmax.cu (their kernels), README.md.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -45,6 +46,11 @@ class Argument:
     role: str = "in"  # "in", "out", "inout", "table" or "scalar"
     optional: bool = False  # None is passed as a null pointer
     draw: Callable | None = None  # (rng, sizes) -> the array, for tests; else normal numbers
+
+    @functools.cached_property
+    def words(self):
+        """The shape's words, those that are numbers as numbers."""
+        return tuple(int(word) if word.isdigit() else word for word in self.shape.split())
 
 
 def In(name, dtype, shape, optional=False, draw=None):
@@ -96,6 +102,12 @@ class Kernel:
     shared: Callable = lambda s: 0  # sizes -> bytes of dynamic shared memory
     registers: int = 64  # at most, per thread
     tolerance: float = 1.0  # of the usual error, see tests/test_kernels.py; 0: bit for bit
+
+    @functools.cached_property
+    def words(self):
+        """Names of all that a launch may be told: sizes, scalars and variants."""
+        shapes = {word for a in self.arguments for word in a.words}
+        return shapes | {a.name for a in self.arguments} | self.variants.keys()
 
     def expression(self, **chosen):
         """The C++ name of one instantiation: `softmax_forward<float>`."""

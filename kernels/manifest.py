@@ -6,11 +6,16 @@ Read next: entry.py, softmax.py.
 """
 
 from minigen.kernels import (
+    attention,
+    batch_norm,
     bias_activation,
     blend,
+    conv,
     cross_entropy,
     embedding,
     gemm,
+    group_norm,
+    layer_norm,
     optimizer,
     pool,
     random,
@@ -19,11 +24,16 @@ from minigen.kernels import (
 )
 
 KERNELS = (
+    *attention.KERNELS,
+    *batch_norm.KERNELS,
     *bias_activation.KERNELS,
     *blend.KERNELS,
+    *conv.KERNELS,
     *cross_entropy.KERNELS,
     *embedding.KERNELS,
     *gemm.KERNELS,
+    *group_norm.KERNELS,
+    *layer_norm.KERNELS,
     *optimizer.KERNELS,
     *pool.KERNELS,
     *random.KERNELS,

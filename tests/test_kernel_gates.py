@@ -55,6 +55,13 @@ def test_what_is_beyond_an_entry_is_said(monkeypatch, tmp_path):
 # ---- mutation
 
 
+def test_every_mistake_in_a_source_has_kernels_that_may_notice_it():
+    for path in FOLDER.glob("*.cu"):
+        for mutant in kernel_mutation.mutants(path):
+            assert kernel_mutation.affected(mutant), mutant
+
+
+
 def mistakes(tmp_path, line):
     path = tmp_path / "some.cu"
     path.write_text(line)

@@ -35,8 +35,7 @@ def drawn(kernel, T, sample, seed=0):
         shape = kernels.shape_of(a, sample)
         x = rng.standard_normal(shape) if a.draw is None else a.draw(rng, sizes)
         arrays[a.name] = np.asarray(x).astype(kernels.dtype_of(a.dtype, T)).reshape(shape)
-    told = kernels.words_of(kernel) - arrays.keys()
-    # what else is in a sample is for `draw` and the reference
+    told = kernel.words - arrays.keys()  # the rest is for `draw` and the reference
     return arrays, {name: value for name, value in sample.items() if name in told}
 
 

@@ -117,7 +117,7 @@ def affected(mutant):
 def _kernel_around(path, line):
     """The name of the __global__ function that a line is in, or None."""
     text = path.read_text(encoding="utf-8")
-    for found in re.finditer(r"__global__[^;{]*?\b(\w+)\(", text):
+    for found in re.finditer(r"__global__[^;{]*?\b(?!__launch_bounds__)(\w+)\(", text):
         first = text.count("\n", 0, found.start()) + 1
         body = re.search(r"^}", text[found.start() :], re.MULTILINE)
         last = text.count("\n", 0, found.start() + body.start()) + 1

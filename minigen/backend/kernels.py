@@ -164,35 +164,17 @@ def _by_name(kernel, arrays):
 
 def _bound(kernel, given, T, scalars):
     """(T, {size, scalar or variant: value}), checked against every array."""
+    of_type = (given.get(a.name) for a in kernel.arguments if a.dtype == "T")
+    T = next((x.dtype.name for x in of_type if x is not None), T)
+    if kernel.types and T not in kernel.types:
+        raise TypeError(f"{kernel.name}: exists for {', '.join(kernel.types)}, not for {T}")
     sizes = dict(scalars)
     for a in kernel.arguments:
         x = given.get(a.name)
-        if x is None:
-            continue
-        if a.dtype == "T" and T is None:
-            T = x.dtype.name
-            if T not in kernel.types:
-                raise TypeError(
-                    f"{kernel.name}: {a.name} is {T}; the kernel exists for "
-                    f"{', '.join(kernel.types)}"
-                )
-        words = a.shape.split()
-        if len(words) != x.ndim:
-            raise _misfit(kernel, a, x, sizes)
-        for word, size in zip(words, x.shape, strict=True):
-            if (int(word) if word.isdigit() else sizes.setdefault(word, size)) != size:
-                raise _misfit(kernel, a, x, sizes)
-    if T is None and kernel.types:
-        raise TypeError(f"{kernel.name}: no array says for which type it is to run")
-    for a in kernel.arguments:  # now that T is known
-        x = given.get(a.name)
-        if x is not None and x.dtype.name != dtype_of(a.dtype, T).name:
-            raise TypeError(
-                f"{kernel.name}: {a.name} is {x.dtype.name}, expected "
-                f"{dtype_of(a.dtype, T).name}; cast it first"
-            )
+        if x is not None:
+            _bind(kernel, a, x, T, sizes)
     for name in scalars:
-        if name not in words_of(kernel):
+        if name not in kernel.words:
             raise TypeError(f"{kernel.name}: takes no {name}")
     for name, values in kernel.variants.items():
         if sizes.get(name) not in values:
@@ -203,23 +185,28 @@ def _bound(kernel, given, T, scalars):
     return T, sizes
 
 
-def words_of(kernel):
-    """Names of all that a kernel may be told: sizes, scalars and variants."""
-    shapes = {word for a in kernel.arguments for word in a.shape.split()}
-    return shapes | {a.name for a in kernel.arguments} | kernel.variants.keys()
-
-
-def _misfit(kernel, a, x, sizes):
-    known = ", ".join(f"{w}={sizes[w]}" for w in a.shape.split() if w in sizes)
-    return ValueError(
-        f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
-        + f" with {known}" * bool(known)
-    )
+def _bind(kernel, a, x, T, sizes):
+    """Give an array's sizes to the words of its argument. TypeError, ValueError if it misfits."""
+    if x.dtype != dtype_of(a.dtype, T):
+        raise TypeError(
+            f"{kernel.name}: {a.name} is {x.dtype.name}, expected {dtype_of(a.dtype, T).name}; "
+            "cast it first"
+        )
+    fits = len(a.words) == x.ndim
+    if fits:
+        for word, size in zip(a.words, x.shape, strict=True):
+            fits &= (word if word.__class__ is int else sizes.setdefault(word, size)) == size
+    if not fits:
+        known = ", ".join(f"{word}={sizes[word]}" for word in a.words if word in sizes)
+        raise ValueError(
+            f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
+            + f" with {known}" * bool(known)
+        )
 
 
 def shape_of(a, sizes):
     """The shape of an argument, as a tuple of numbers."""
-    return tuple(int(word) if word.isdigit() else sizes[word] for word in a.shape.split())
+    return tuple([word if word.__class__ is int else sizes[word] for word in a.words])
 
 
 def table_of(rows):
