@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from needs import needs
 from minigen.kernels.conv import divisor
+from needs import needs
 
 from minigen.backend import conv, emulator
 from minigen.backend.device.conv import fits
