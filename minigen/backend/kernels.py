@@ -112,7 +112,9 @@ def prepared(name, *arrays, T=None, also=(), **scalars):
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
     T, sizes = _bound(kernel, given, T, scalars)
-    xp = array_module(next(x for x in given.values() if x is not None))
+    xp = array_module(*arrays)
+    if len({isinstance(x, ndarray) for x in arrays if x is not None}) > 1:
+        raise TypeError(f"{kernel.name}: its arrays are partly on the CPU, partly on a GPU")
     values, made = _values(kernel, given, T, sizes, xp)
     view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
     grid = tuple(int(n) for n in kernel.grid(view))
