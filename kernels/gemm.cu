@@ -49,8 +49,9 @@ struct gemm_factor {
         side += first;
         const bool inside = side < sides && k < depth;
         const int left = along_depth ? depth - k : sides - side;
-        const long long at = along_depth ? (long long)side * depth + k : (long long)k * sides + side;
-        return mg_load_few<MG_FEW<T>>(data + at, inside ? left : 0, inside && wide);
+        const T* at = data + (along_depth ? side : k) * (long long)(along_depth ? depth : sides);
+        at += along_depth ? k : side;
+        return mg_load_few<MG_FEW<T>>(at, inside ? left : 0, inside && wide);
     }
 };
 
