@@ -8,13 +8,14 @@
 //     classes         q[c] = w[c]·(1[c = target]·(1 - s) + s/C)       nothing where it is ignored
 //     probabilities   q[c] = w[c]·(target[c]·(1 - s) + s/C)
 //
-// DENSE: all q[c] can be there; else one is, that of the target's class. (Then s = 0.)
+// DENSE: all q[c] can be there; else one is, that of the target's class. (Then s = 0.) Dense rows are
+// read one by one, neighbours by neighbours, for there is q to read or to work out for each.
 //
 // Memory: logits and probabilities (outer, columns, inner), what is one per row (outer, inner); teams
 // and rows as in mg_rows.cuh. Forward reads the logits once and leaves top and Q/total of each row,
 // from which backward makes dx in one visit. Ignored rows are not even read: nan may stand there.
 //
-// Tried: to write the gradient in forward, as the CPU does (../minigen/backend/cross_entropy.py). It
+// Considered: to write the gradient in forward, as the CPU does (../minigen/backend/cross_entropy.py). It
 // then has to be multiplied by g, which only the GPU knows: a read and a write more than to compute
 // p again, memory for all of it between forward and backward, and in float16 numbers too small to
 // hold before g, the scale of the loss, is there. To give the mean's divisor as a number: the host
@@ -94,6 +95,7 @@ __global__ void cross_entropy_forward(const T* __restrict__ x, const long long* 
                                       mg_acc<T>* __restrict__ top, mg_acc<T>* __restrict__ scale,
                                       int outer, int columns, int inner, long long ignore_index,
                                       mg_acc<T> smoothing) {
+    constexpr int V = DENSE ? 1 : mg_row_width<Team, T>;
     const long long r = Team::row();
     if (r >= (long long)outer * inner) return;
     row_result<mg_acc<T>> result = {0, 0, 0, 0};
@@ -101,8 +103,8 @@ __global__ void cross_entropy_forward(const T* __restrict__ x, const long long* 
         const T* row = x + mg_row_start<Team>(columns, inner);
         const row_weights<T> weights =
             weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
-        if (mg_fits<Team>(columns, x))
-            result = forward<T, DENSE, Team, mg_row_width<Team, T>>(row, weights, columns, inner);
+        if (!DENSE && mg_fits<Team>(columns, x))
+            result = forward<T, DENSE, Team, V>(row, weights, columns, inner);
         else
             result = forward<T, DENSE, Team, 1>(row, weights, columns, inner);
     }
@@ -146,6 +148,7 @@ __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
                                        int outer, int columns, int inner, int gradients,
                                        long long ignore_index, mg_acc<T> smoothing) {
     using A = mg_acc<T>;
+    constexpr int V = DENSE ? 1 : mg_row_width<Team, T>;
     const long long r = Team::row(), start = mg_row_start<Team>(columns, inner);
     if (r >= (long long)outer * inner) return;
     if (targets && targets[r] == ignore_index) {
@@ -158,9 +161,9 @@ __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
     if (count) of_row = *count == 0 ? A(0) : of_row / *count;
     const row_weights<T> weights =
         weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
-    if (mg_fits<Team>(columns, x, dx))
-        backward<T, DENSE, Team, mg_row_width<Team, T>>(x + start, dx + start, weights, columns, inner,
-                                                    top[r], scale[r], of_row);
+    if (!DENSE && mg_fits<Team>(columns, x, dx))
+        backward<T, DENSE, Team, V>(x + start, dx + start, weights, columns, inner, top[r], scale[r],
+                                    of_row);
     else
         backward<T, DENSE, Team, 1>(x + start, dx + start, weights, columns, inner, top[r], scale[r],
                                     of_row);

@@ -33,9 +33,7 @@ def _forward(x, targets, probabilities, of_class, ignore_index, smoothing):
     return -(q * log_p).sum(1), counted, top * kept, q.sum(1) / total
 
 
-def _backward(
-    g, count, x, targets, probabilities, of_class, top, scale, ignore_index, smoothing
-):
+def _backward(g, count, x, targets, probabilities, of_class, top, scale, ignore_index, smoothing):
     q, _ = _weights(x, targets, probabilities, of_class, ignore_index, smoothing)
     g = np.broadcast_to(g, x.shape[0] * x.shape[2]).reshape(x.shape[0], 1, x.shape[2])
     g = g if count is None else g * 0 if count == 0 else g / count
@@ -124,6 +122,7 @@ KERNELS = (
         bench=_BENCH,
         bytes=_moved,
         flops=lambda s: 3 * s.outer * s.columns * s.inner,
+        registers=56,
         variants={"dense": (False, True), "team": TEAMS},
         template="{T}, {dense}, {team}",
     ),
@@ -149,6 +148,7 @@ KERNELS = (
         bench={**_BENCH, "gradients": 1},
         bytes=lambda s: _moved(s) + s.outer * s.columns * s.inner * s.itemsize,
         flops=lambda s: 4 * s.outer * s.columns * s.inner,
+        registers=72,
         variants={"dense": (False, True), "team": TEAMS},
         template="{T}, {dense}, {team}",
     ),

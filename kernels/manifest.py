@@ -15,14 +15,22 @@ from minigen.kernels import (
     resample,
     softmax,
 )
+from minigen.kernels import blend, conv, embedding, gemm, pool, resample, softmax
 
 KERNELS = (
     *bias_activation.KERNELS,
     *blend.KERNELS,
     *cross_entropy.KERNELS,
+    *conv.KERNELS,
     *embedding.KERNELS,
     *gemm.KERNELS,
     *pool.KERNELS,
     *resample.KERNELS,
     *softmax.KERNELS,
 )
+from minigen.kernels import batch_norm, group_norm, layer_norm, softmax
+
+KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_norm.KERNELS)
+from minigen.kernels import attention, softmax
+
+KERNELS = (*softmax.KERNELS, *attention.KERNELS)

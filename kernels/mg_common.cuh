@@ -113,3 +113,29 @@ __device__ __forceinline__ void mg_store_few(T* p, const mg_pack<T, V>& v, int l
     for (int i = 0; i < V; i++)
         if (i < left) p[i] = v.at[i];
 }
+
+// ---- V neighbouring elements, as numbers to compute with: in accesses of at most 16 bytes, for
+// which p + i must be aligned
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_load_many(const T* p, long long i, mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        const mg_pack<T, W> pack = *reinterpret_cast<const mg_pack<T, W>*>(p + i + first);
+#pragma unroll
+        for (int k = 0; k < W; ++k) v[first + k] = mg_acc<T>(pack.at[k]);
+    }
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_many(T* p, long long i, const mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        mg_pack<T, W> pack;
+#pragma unroll
+        for (int k = 0; k < W; ++k) pack.at[k] = T(v[first + k]);
+        *reinterpret_cast<mg_pack<T, W>*>(p + i + first) = pack;
+    }
+}

@@ -61,24 +61,28 @@ struct mg_slice {
     const bool along_depth;  // whether neighbours in memory are neighbours in k
     Value held[MG_TILE_EACH / WIDTH];
 
-    __device__ __forceinline__ int first(int i) {
-        return (i * MG_TILE_THREADS + threadIdx.x) * WIDTH;
+    // Element i of this thread is at side(i) and depth(i): one of them is the same for all i, which
+    // a load function may use (conv.cu does).
+    __device__ __forceinline__ int side(int i) {
+        const int first = threadIdx.x * WIDTH;
+        return along_depth ? i * (MG_TILE_THREADS * WIDTH / DEPTH) + first / DEPTH : first % SIDE;
     }
 
-    __device__ __forceinline__ int side(int e) { return along_depth ? e / DEPTH : e % SIDE; }
-
-    __device__ __forceinline__ int depth(int e) { return along_depth ? e % DEPTH : e / SIDE; }
+    __device__ __forceinline__ int depth(int i) {
+        const int first = threadIdx.x * WIDTH;
+        return along_depth ? first % DEPTH : i * (MG_TILE_THREADS * WIDTH / SIDE) + first / SIDE;
+    }
 
     __device__ __forceinline__ void fetch(int k) {
 #pragma unroll
         for (int i = 0; i < MG_TILE_EACH / WIDTH; i++)
-            held[i] = load(side(first(i)), k + depth(first(i)));
+            held[i] = load(side(i), k + depth(i));
     }
 
     __device__ __forceinline__ void put(mg_acc<T> (*shared)[SIDE + 4]) {
 #pragma unroll
         for (int i = 0; i < MG_TILE_EACH / WIDTH; i++) {
-            const int s = side(first(i)), k = depth(first(i));
+            const int s = side(i), k = depth(i);
             mg_pack<mg_acc<T>, WIDTH> wide;
 #pragma unroll
             for (int n = 0; n < WIDTH; n++)

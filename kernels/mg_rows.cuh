@@ -28,7 +28,7 @@ constexpr int mg_row_width = Team::side_by_side && sizeof(T) < 8 ? MG_WIDE<T> : 
 template <typename Team, typename T, typename... Arrays>
 __device__ __forceinline__ bool mg_fits(int columns, const T* first, const Arrays*... more) {
     constexpr int V = mg_row_width<Team, T>;
-    return V > 1 && columns % V == 0 && mg_are_aligned(first, more...);
+    return V != 1 && columns % V == 0 && mg_are_aligned(first, more...);
 }
 
 // ---- teams
@@ -112,8 +112,8 @@ struct row_of<Team, T, V, true> {
 
 // ---- Σ exp(x), without overflow
 
-// What was seen of a row: its largest element, and Σ exp(x - top) of all. A larger one shrinks the
-// sum, so that one visit is enough (Milakov & Gimelshein, Online normalizer calculation, 2018).
+// What was seen of a row: its largest element, and Σ exp(x - top) of all. Where a larger one comes, the
+// sum shrinks: one visit is enough (Milakov & Gimelshein, Online normalizer calculation, 2018).
 // inf counts as the largest finite number, and then leaves an infinite total.
 template <typename A>
 struct mg_exponentials {
@@ -125,11 +125,9 @@ struct mg_exponentials {
         A higher = top;
         for (int j = 0; j < V; j++)
             higher = mg_max(higher, A(pack.at[j]));
-        if (higher > top) {
-            higher = higher < -mg_lowest<A>() ? higher : -mg_lowest<A>();
-            total *= mg_exp(top - higher);
-            top = higher;
-        }
+        higher = -mg_max(-higher, mg_lowest<A>());  // at most the largest finite number
+        total *= mg_exp(top - higher);
+        top = higher;
         for (int j = 0; j < V; j++)
             total += mg_exp(A(pack.at[j]) - top);
     }

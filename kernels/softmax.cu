@@ -7,9 +7,9 @@
 // Memory: x, y, g, dx (outer, columns, inner) in C order; a row r is the `columns` numbers at one
 // (outer, inner). Who works on a row is chosen by its shape: a_warp, a_block or a_thread (see
 // mg_rows.cuh). Memory is read once, but for rows of a block, which come from a cache the second time.
-// Tried: three visits (max, sum, write) instead of two, which long rows pay for in reads of L2; a
-// transposed copy where inner > 1, twice the traffic (the caller still does it for few, long rows);
-// a warp for rows of ten columns, where most lanes idle: a thread each, with neighbours in L1.
+// Considered: three visits (max, sum, write), one more than needed for rows that are not held; a
+// transposed copy where inner > 1, twice the traffic (the caller makes it for few, long rows only);
+// a warp for rows of ten columns, most of whose lanes would have nothing to do.
 // Reference: softmax.py.   Read next: mg_rows.cuh, cross_entropy.cu.
 #include "mg_rows.cuh"
 

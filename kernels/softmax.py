@@ -99,6 +99,7 @@ KERNELS = (
         bench={**_BENCH, "log": False},
         bytes=lambda s: 2 * s.outer * s.columns * s.inner * s.itemsize,
         flops=lambda s: 5 * s.outer * s.columns * s.inner,
+        registers=48,
         variants={"log": (False, True), "team": TEAMS},
         template="{T}, {log}, {team}",
     ),
@@ -113,6 +114,7 @@ KERNELS = (
         bench=_BENCH,
         bytes=lambda s: s.outer * (s.columns + 1) * s.inner * s.itemsize,
         flops=lambda s: 3 * s.outer * s.columns * s.inner,
+        registers=48,
         variants={"team": TEAMS},
         template="{T}, {team}",
     ),
@@ -132,6 +134,7 @@ KERNELS = (
         bench={**_BENCH, "log": False},
         bytes=lambda s: 3 * s.outer * s.columns * s.inner * s.itemsize,
         flops=lambda s: 4 * s.outer * s.columns * s.inner,
+        registers=80,  # g and y are both held
         variants={"log": (False, True), "team": TEAMS},
         template="{T}, {log}, {team}",
     ),

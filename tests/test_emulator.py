@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from minigen.backend import emulator
 from minigen.backend.emulator import compiler
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable())
+pytestmark = needs(emulator)
 
 RIGHT = Path(__file__).parent / "kernels_right.cu"
 ORDERS = [(0, 0), (1, 0), (2, 1), (2, 2)]

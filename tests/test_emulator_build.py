@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from minigen.backend import emulator
 from minigen.backend.emulator import compiler
 from minigen.environment import cache_folder
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable())
+pytestmark = needs(emulator)
 
 HERE = Path(__file__).parent
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs
 
 from minigen.backend import emulator
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable())
+pytestmark = needs(emulator)
 
 WRONG = Path(__file__).parent / "kernels_wrong.cu"
 TEXT = WRONG.read_text(encoding="utf-8")

@@ -28,6 +28,7 @@ import test_ops
 import test_optim
 from cases import CASES, CREATION, RANDOM
 from minigen.demos.autoencoders import autoencoder, conv_autoencoder
+from needs import needs
 
 import minigen as mg
 from minigen import nn, ops, optim
@@ -38,12 +39,9 @@ from minigen.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigen.tensor import Tensor
 from minigen.train import Demo, Run, checkpoint
 
-IN_CI = bool(os.environ.get("CI"))  # where the emulator must be there
 pytestmark = [
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # log(0), 1/0 on the CPU's side
-    pytest.mark.skipif(
-        bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
-    ),
+    needs(emulator),
 ]
 
 
