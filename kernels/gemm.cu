@@ -96,9 +96,9 @@ __device__ __forceinline__ void gemm_block(const T* __restrict__ a, const T* __r
     }
 }
 
-// R: 2 or 4, for tiles of 32 or 64 rows and columns.
+// R: 2 or 4, for tiles of 32 or 64 rows and columns; four blocks a multiprocessor, of float64 two.
 template <typename T, int R>
-__global__ void __launch_bounds__(MG_TILE_THREADS)
+__global__ void __launch_bounds__(MG_TILE_THREADS, sizeof(T) == 8 ? 2 : 4)
     gemm(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ bias,
          T* __restrict__ c, int rows, int columns, int depth, int a_batch, int b_batch,
          int a_turned, int b_turned, int activation, mg_acc<T> slope) {

@@ -56,6 +56,7 @@ def _entry(name, samples, bench, **options):
             + s.rows * s.columns * s.batch
         ),
         flops=lambda s: 2 * s.batch * s.rows * s.columns * s.depth,
+        registers=128,  # two blocks a multiprocessor at least
         **options,
     )
 
@@ -76,7 +77,6 @@ KERNELS = (
         grid=lambda s: (blocks(s, s.R),),
         variants={"R": (2, 4)},
         template="{T}, {R}",
-        registers=80,
     ),
     _entry(
         "gemm_large",
@@ -88,6 +88,5 @@ KERNELS = (
         _sizes(1, 4096, 4096, 4096, biased=False),
         grid=lambda s: (blocks(s, LARGE),),
         types=("float32", "float16", "bfloat16"),  # float64 would need twice the registers
-        registers=128,  # two blocks a multiprocessor
     ),
 )
