@@ -34,3 +34,6 @@ KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_no
 from minigen.kernels import attention, softmax
 
 KERNELS = (*softmax.KERNELS, *attention.KERNELS)
+from minigen.kernels import optimizer, random, softmax
+
+KERNELS = (*optimizer.KERNELS, *random.KERNELS, *softmax.KERNELS)

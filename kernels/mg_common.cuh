@@ -59,6 +59,8 @@ __device__ __forceinline__ float mg_log(float x) { return logf(x); }
 __device__ __forceinline__ double mg_log(double x) { return log(x); }
 __device__ __forceinline__ float mg_max(float a, float b) { return fmaxf(a, b); }
 __device__ __forceinline__ double mg_max(double a, double b) { return fmax(a, b); }
+__device__ __forceinline__ float mg_min(float a, float b) { return fminf(a, b); }
+__device__ __forceinline__ double mg_min(double a, double b) { return fmin(a, b); }
 __device__ __forceinline__ float mg_sqrt(float x) { return sqrtf(x); }
 __device__ __forceinline__ double mg_sqrt(double x) { return sqrt(x); }
 

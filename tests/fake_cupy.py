@@ -26,6 +26,8 @@ import numpy
 from fake_kernels import RawModule
 from scipy import special
 
+from minigen.ops import random
+
 GPUS = 2  # in this machine
 
 # ---- GPUs
@@ -441,3 +443,5 @@ def install(monkeypatch):
     cupyx = _module("cupyx", errstate=_errstate, scatter_add=_scatter_add, scipy=scipy)
     for module in (cupy, cupyx, scipy, found):
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    # the default generators of its GPUs have their state there, and go with it
+    monkeypatch.setattr(random, "_defaults", dict(random._defaults))
