@@ -6,34 +6,37 @@ Read next: entry.py, softmax.py.
 """
 
 from minigen.kernels import (
+    attention,
+    batch_norm,
     bias_activation,
     blend,
+    conv,
     cross_entropy,
     embedding,
     gemm,
+    group_norm,
+    layer_norm,
+    optimizer,
     pool,
+    random,
     resample,
     softmax,
 )
-from minigen.kernels import blend, conv, embedding, gemm, pool, resample, softmax
 
 KERNELS = (
+    *attention.KERNELS,
+    *batch_norm.KERNELS,
     *bias_activation.KERNELS,
     *blend.KERNELS,
-    *cross_entropy.KERNELS,
     *conv.KERNELS,
+    *cross_entropy.KERNELS,
     *embedding.KERNELS,
     *gemm.KERNELS,
+    *group_norm.KERNELS,
+    *layer_norm.KERNELS,
+    *optimizer.KERNELS,
     *pool.KERNELS,
+    *random.KERNELS,
     *resample.KERNELS,
     *softmax.KERNELS,
 )
-from minigen.kernels import batch_norm, group_norm, layer_norm, softmax
-
-KERNELS = (*softmax.KERNELS, *layer_norm.KERNELS, *group_norm.KERNELS, *batch_norm.KERNELS)
-from minigen.kernels import attention, softmax
-
-KERNELS = (*softmax.KERNELS, *attention.KERNELS)
-from minigen.kernels import optimizer, random, softmax
-
-KERNELS = (*optimizer.KERNELS, *random.KERNELS, *softmax.KERNELS)
