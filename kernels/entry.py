@@ -12,6 +12,7 @@ attributes, and `itemsize`, the bytes of an element of type T.
 Read next: softmax.py (entries), softmax.cu (their kernels), README.md.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -36,15 +37,20 @@ class Argument:
 
     dtype: a NumPy name; "T", the type that the kernel is instantiated for; or "A", in which it
     accumulates: float64 for float64, else float32. shape: words, numbers, or none at all for a
-    scalar's.
+    scalar's. A "table" holds addresses of arrays of type T, which the kernel reads or changes.
     """
 
     name: str
     dtype: str
     shape: str = ""
-    role: str = "in"  # "in", "out", "inout" or "scalar"
+    role: str = "in"  # "in", "out", "inout", "table" or "scalar"
     optional: bool = False  # None is passed as a null pointer
     draw: Callable | None = None  # (rng, sizes) -> the array, for tests; else normal numbers
+
+    @functools.cached_property
+    def words(self):
+        """The shape's words, those that are numbers as numbers."""
+        return tuple(int(word) if word.isdigit() else word for word in self.shape.split())
 
 
 def In(name, dtype, shape, optional=False, draw=None):
@@ -62,6 +68,11 @@ def InOut(name, dtype, shape, draw=None):
     return Argument(name, dtype, shape, "inout", False, draw)
 
 
+def Table(name, shape, draw):
+    """Addresses of arrays of type T.   draw: (rng, sizes) -> the arrays, a list for each row"""
+    return Argument(name, "uint64", shape, "table", False, draw)
+
+
 def Scalar(name, dtype="int32"):
     """A number, passed by value."""
     return Argument(name, dtype, "", "scalar")
@@ -71,8 +82,8 @@ def Scalar(name, dtype="int32"):
 class Kernel:
     """One kernel: how to launch it, and what it must do. See the file's docstring.
 
-    The reference returns what is written, "out" and "inout" in the order of the arguments, as an
-    array or a tuple; None for an output that is not compared.
+    The reference returns what is written, "out", "inout" and "table" (all its arrays, a list for
+    each row) in the order of the arguments, one of them or a tuple; None for what is not compared.
     """
 
     name: str
@@ -80,7 +91,7 @@ class Kernel:
     arguments: tuple[Argument, ...]  # in the order of the C++ parameters
     grid: Callable  # sizes -> blocks, a tuple
     block: Callable | tuple  # threads of a block, a tuple, or a function of sizes
-    reference: Callable  # what is read (floats as float64), scalars, sizes, by name -> outputs
+    reference: Callable  # what is read (floats as float64), scalars, sizes, T, by name -> outputs
     samples: tuple[dict, ...]  # sizes, scalars and variants to test with; odd ones, and edges
     bench: dict  # the same, of the size that the benchmark times
     bytes: Callable  # sizes -> bytes that must move: every array once
@@ -90,7 +101,13 @@ class Kernel:
     template: str = "{T}"  # the template arguments, of T and the variants: "{T}, {causal}"
     shared: Callable = lambda s: 0  # sizes -> bytes of dynamic shared memory
     registers: int = 64  # at most, per thread
-    tolerance: float = 1.0  # of the usual error, see tests/test_kernels.py
+    tolerance: float = 1.0  # of the usual error, see tests/test_kernels.py; 0: bit for bit
+
+    @functools.cached_property
+    def words(self):
+        """Names of all that a launch may be told: sizes, scalars and variants."""
+        shapes = {word for a in self.arguments for word in a.words}
+        return shapes | {a.name for a in self.arguments} | self.variants.keys()
 
     def expression(self, **chosen):
         """The C++ name of one instantiation: `softmax_forward<float>`."""

@@ -59,6 +59,8 @@ __device__ __forceinline__ float mg_log(float x) { return logf(x); }
 __device__ __forceinline__ double mg_log(double x) { return log(x); }
 __device__ __forceinline__ float mg_max(float a, float b) { return fmaxf(a, b); }
 __device__ __forceinline__ double mg_max(double a, double b) { return fmax(a, b); }
+__device__ __forceinline__ float mg_min(float a, float b) { return fminf(a, b); }
+__device__ __forceinline__ double mg_min(double a, double b) { return fmin(a, b); }
 __device__ __forceinline__ float mg_sqrt(float x) { return sqrtf(x); }
 __device__ __forceinline__ double mg_sqrt(double x) { return sqrt(x); }
 
@@ -87,4 +89,54 @@ __device__ __forceinline__ void mg_store_pack(T* p, mg_pack<T, V> pack) {
 template <typename... Pointers>
 __device__ __forceinline__ bool mg_are_aligned(const Pointers*... pointers) {
     return (reinterpret_cast<size_t>(pointers) | ...) % 16 == 0;
+}
+
+// Up to 4 neighbours, as many as one access of 16 bytes can take: what a thread handles at a time.
+template <typename T>
+constexpr int MG_FEW = sizeof(T) == 8 ? 2 : 4;
+
+// V neighbours from p on, or the first `left` of them and zeros. wide: p is aligned, all V are there.
+template <int V, typename T>
+__device__ __forceinline__ mg_pack<T, V> mg_load_few(const T* p, int left, bool wide) {
+    if (wide) return mg_load_pack<V>(p);
+    mg_pack<T, V> found;
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        found.at[i] = i < left ? p[i] : T(0.0f);
+    return found;
+}
+
+// A pack to p, or the first `left` of it. wide: p is aligned, there is room for all V.
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_few(T* p, const mg_pack<T, V>& v, int left, bool wide) {
+    if (wide) return mg_store_pack(p, v);
+#pragma unroll
+    for (int i = 0; i < V; i++)
+        if (i < left) p[i] = v.at[i];
+}
+
+// ---- V neighbouring elements, as numbers to compute with: in accesses of at most 16 bytes, for
+// which p + i must be aligned
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_load_many(const T* p, long long i, mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        const mg_pack<T, W> pack = *reinterpret_cast<const mg_pack<T, W>*>(p + i + first);
+#pragma unroll
+        for (int k = 0; k < W; ++k) v[first + k] = mg_acc<T>(pack.at[k]);
+    }
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_many(T* p, long long i, const mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        mg_pack<T, W> pack;
+#pragma unroll
+        for (int k = 0; k < W; ++k) pack.at[k] = T(v[first + k]);
+        *reinterpret_cast<mg_pack<T, W>*>(p + i + first) = pack;
+    }
 }

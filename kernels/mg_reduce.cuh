@@ -2,8 +2,9 @@
 //
 // Idea: lanes exchange registers by shuffles, in five steps that halve the distance: no memory. A
 // block first reduces each warp, then the results of its (at most 32) warps, through shared memory.
-// Every thread gets the result. All threads of the block must call, and blockDim.x (the only
-// dimension) is a multiple of 32. The order of additions is fixed, so results are reproducible.
+// Every thread gets the result. All threads of the block must call, and blockDim.x, a multiple of
+// 32, is its only dimension; but if it is 32, each warp gets its own sum, and may call by itself.
+// The order of additions is fixed, so results are reproducible.
 // Read next: softmax.cu.
 #pragma once
 #include "mg_common.cuh"
@@ -44,4 +45,23 @@ __device__ A mg_block_max(A v) {
     if (lane == 0) of_warp[warp] = v;
     __syncthreads();
     return mg_warp_max(lane < blockDim.x / 32 ? of_warp[lane] : mg_lowest<A>());
+}
+
+// N sums at once, in one exchange. v: what each thread adds, then the sums.
+template <int N, typename A>
+__device__ void mg_block_sums(A (&v)[N]) {
+    __shared__ A of_warp[N][32];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+#pragma unroll
+    for (int k = 0; k < N; ++k) v[k] = mg_warp_sum(v[k]);
+    if (blockDim.x == 32) return;
+    __syncthreads();  // of_warp may still be read for the call before
+    if (lane == 0) {
+#pragma unroll
+        for (int k = 0; k < N; ++k) of_warp[k][warp] = v[k];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < N; ++k)
+        v[k] = mg_warp_sum(lane < blockDim.x / 32 ? of_warp[k][lane] : A(0));
 }

@@ -1,7 +1,8 @@
 """Rows of ops/sampling.py.
 
 A random op is written twice here: `our_...` with a generator of a fixed seed, and what it must make
-of the draws, which are read off a call whose result tells them.
+of the draws, which are read off a call whose result tells them. The generator is the CPU's for
+tensors of every device; what a GPU's draws is in test_device_random.py.
 Read next: cases_row.py (the words used here), test_random.py (distributions).
 """
 
@@ -12,11 +13,11 @@ from minigen import Generator, ops
 
 
 def our_dropout(x, p=0.5, training=True):
-    return ops.dropout(x, p, training, rng=Generator(4, x.device))
+    return ops.dropout(x, p, training, rng=Generator(4))
 
 
 def our_dropout2d(x, p=0.5, training=True):
-    return ops.dropout2d(x, p, training, rng=Generator(4, x.device))
+    return ops.dropout2d(x, p, training, rng=Generator(4))
 
 
 def dropping(ours):
@@ -32,7 +33,7 @@ def dropping(ours):
 
 
 def our_gumbel(logits, tau=1, hard=False, dim=-1):
-    return ops.gumbel_softmax(logits, tau, hard, dim, rng=Generator(4, logits.device))
+    return ops.gumbel_softmax(logits, tau, hard, dim, rng=Generator(4))
 
 
 def gumbel(logits, tau=1, hard=False, dim=-1):
@@ -46,11 +47,11 @@ def gumbel(logits, tau=1, hard=False, dim=-1):
 
 
 def our_bernoulli(x):
-    return ops.bernoulli(x, rng=Generator(4, x.device))
+    return ops.bernoulli(x, rng=Generator(4))
 
 
 def our_multinomial(x, num_samples, replacement=False):
-    return ops.multinomial(x, num_samples, replacement, rng=Generator(4, x.device))
+    return ops.multinomial(x, num_samples, replacement, rng=Generator(4))
 
 
 SAMPLING = [

@@ -26,6 +26,8 @@ import numpy
 from fake_kernels import RawModule
 from scipy import special
 
+from minigen.ops import random
+
 GPUS = 2  # in this machine
 
 # ---- GPUs
@@ -404,8 +406,9 @@ def _cupy():
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
-        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime
-    )
+        Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
+        get_current_stream=lambda: SimpleNamespace(is_capturing=lambda: False),
+    )  # fmt: skip
     return _module("cupy", **names)
 
 
@@ -440,3 +443,5 @@ def install(monkeypatch):
     cupyx = _module("cupyx", errstate=_errstate, scatter_add=_scatter_add, scipy=scipy)
     for module in (cupy, cupyx, scipy, found):
         monkeypatch.setitem(sys.modules, module.__name__, module)
+    # the default generators of its GPUs have their state there, and go with it
+    monkeypatch.setattr(random, "_defaults", dict(random._defaults))

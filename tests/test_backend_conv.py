@@ -3,7 +3,7 @@
 The oracle is the definition: one loop names every product x[c, position] · w[o, c, tap] that makes
 y[o, window], and each of the three maps is the sum of those products over what it does not keep.
 The strategies inside (tiles, halves, residues, scatter, depthwise, the GPU's plain path) are forced
-by small limits, so that small examples reach all of them.
+by small limits, so that small examples reach all of them; and so are those of the kernels.
 """
 
 import contextlib
@@ -15,7 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.backend import conv, work
+from minigen.backend import conv, emulator, work
+from minigen.backend.device import conv as device
+from minigen.backend.kernels import emulated_kernels
 
 # -- the definition ------------------------------------------------------------------------------
 
@@ -75,11 +77,25 @@ LIMITS = {
 }
 
 
+KERNELS = {
+    "default": {},
+    "matrix products, small tiles": {"DIRECT": 0, "ENOUGH": 10**6, "SHORTEST": 8, "POINTS": 1},
+    "matrix products, large tiles": {"DIRECT": 0, "ENOUGH": 1},
+    "direct, in slices": {"DIRECT": 10**6, "SHORTEST": 8},
+}
+
+
 @contextlib.contextmanager
 def limits(name):
     with contextlib.ExitStack() as stack:
         for key, value in LIMITS[name].items():
             stack.enter_context(mock.patch.object(conv if hasattr(conv, key) else work, key, value))
+        yield
+
+
+@contextlib.contextmanager
+def kernels(name):
+    with mock.patch.dict(vars(device), KERNELS[name]), emulated_kernels():
         yield
 
 
@@ -135,10 +151,7 @@ def assert_close(ours, expected, dtype):
 # -- convolution ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
-@given(convolutions(), st.sampled_from(list(LIMITS)), st.booleans())
-def test_three_maps_are_their_definitions(example, limit, with_bias):
-    x, w, g, options = example
+def check_three_maps(x, w, g, options, with_bias, choices):
     size, kernel, dtype = x.shape[2:], w.shape[2:], x.dtype
     b = c = None
     shift = spread = 0
@@ -146,7 +159,7 @@ def test_three_maps_are_their_definitions(example, limit, with_bias):
         b, c = np.arange(len(w), dtype=dtype), np.arange(x.shape[1], dtype=dtype)
         shift, spread = (v.reshape(-1, *[1] * len(size)) for v in (b, c))
     before = [a.copy() for a in (x, w, g)]
-    with limits(limit):
+    with choices:
         y = conv.conv(x, w, b, *options)
         back = conv.conv_transpose(g, w, c, *options, size)
         grad = conv.conv_weight_grad(x, g, *options, kernel)
@@ -154,6 +167,20 @@ def test_three_maps_are_their_definitions(example, limit, with_bias):
     assert_close(back, conv_transpose_by_loops(g, w, *options, size=size) + spread, dtype)
     assert_close(grad, conv_weight_grad_by_loops(x, g, *options, kernel=kernel), dtype)
     assert all(np.array_equal(a, b) for a, b in zip((x, w, g), before, strict=True))
+
+
+@pytest.mark.numpy_only
+@settings(max_examples=300)
+@given(convolutions(), st.sampled_from(list(LIMITS)), st.booleans())
+def test_three_maps_are_their_definitions(example, limit, with_bias):
+    check_three_maps(*example, with_bias, limits(limit))
+
+
+@pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+@settings(max_examples=100)
+@given(convolutions(), st.sampled_from(list(KERNELS)), st.booleans())
+def test_three_maps_by_kernels_are_their_definitions(example, choices, with_bias):
+    check_three_maps(*example, with_bias, kernels(choices))
 
 
 @settings(max_examples=40)
@@ -228,6 +255,7 @@ def test_transpose_reaches_every_size_that_has_these_windows(dilation):
         assert_close(ours, conv_transpose_by_loops(g, w, *options, size=(size,)), np.float64)
 
 
+@pytest.mark.numpy_only
 def test_results_are_channels_last_and_their_own():
     x, w = np.ones((3, 6, 9, 9), np.float32), np.ones((6, 6, 1, 1), np.float32)
     options = (1, 1), ((0, 0), (0, 0)), (1, 1), 1

@@ -12,16 +12,14 @@ import sys
 
 import numpy as np
 import pytest
+from needs import needs
 
 import minigen as mg
 from minigen import ops, optim
 from minigen.backend import emulator, kernels
 from minigen.models.autoencoders import conv
 
-IN_CI = bool(os.environ.get("CI"))  # where it must be there
-pytestmark = pytest.mark.skipif(
-    bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
-)
+pytestmark = needs(emulator)
 
 
 @pytest.fixture

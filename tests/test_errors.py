@@ -98,6 +98,7 @@ MAKING = [
      "Generator: the seed must be a whole number >= 0, not -1"),
     (lambda: mg.manual_seed(1.5), ValueError, "the seed must be a whole number >= 0, not 1.5"),
     (lambda: ops.randint(3, 3, (2,)), ValueError, "randint: [3, 3) is empty"),
+    (lambda: ops.randint(0, 2**64, (2,)), ValueError, "has numbers that int64 does not have"),
 ]  # fmt: skip
 
 DEVICES = [

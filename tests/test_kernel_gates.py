@@ -6,21 +6,16 @@ command, which asks whether the other tests would notice a mistake, is tried on 
 Read next: ../minigen/backend/nvrtc.py, ../minigen/backend/kernel_mutation.py, test_kernels.py.
 """
 
-import os
 
 import pytest
+from needs import needs
 
 from minigen.backend import emulator, kernel_mutation, nvrtc
 from minigen.backend.kernels import FOLDER, manifest
 from minigen.cli import main
 
-IN_CI = bool(os.environ.get("CI"))  # where nothing may be missing
-compiles = pytest.mark.skipif(
-    bool(nvrtc.unavailable()) and not IN_CI, reason=nvrtc.unavailable() or "-"
-)
-runs = pytest.mark.skipif(
-    bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
-)
+compiles = needs(nvrtc)
+runs = needs(emulator)
 SOURCES = sorted({kernel.source for kernel in manifest().values()})
 
 
@@ -58,6 +53,13 @@ def test_what_is_beyond_an_entry_is_said(monkeypatch, tmp_path):
 
 
 # ---- mutation
+
+
+def test_every_mistake_in_a_source_has_kernels_that_may_notice_it():
+    for path in FOLDER.glob("*.cu"):
+        for mutant in kernel_mutation.mutants(path):
+            assert kernel_mutation.affected(mutant), mutant
+
 
 
 def mistakes(tmp_path, line):

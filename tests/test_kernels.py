@@ -6,18 +6,15 @@ kernel that is right only in one order, or only by luck, fails here.
 Read next: ../kernels/README.md, ../minigen/backend/kernel_check.py.
 """
 
-import os
 
 import pytest
+from needs import needs
 
 from minigen.backend import emulator
 from minigen.backend.kernel_check import error
 from minigen.backend.kernels import emulated_kernels, manifest
 
-IN_CI = bool(os.environ.get("CI"))  # where it must be there
-pytestmark = pytest.mark.skipif(
-    bool(emulator.unavailable()) and not IN_CI, reason=emulator.unavailable() or "-"
-)
+pytestmark = needs(emulator)
 
 ORDERS = (("ascending", 0), ("descending", 0), ("shuffled", 1))
 

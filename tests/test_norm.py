@@ -210,6 +210,7 @@ def test_vectors_of_any_norm(shape, dim, p, seed):
 # ---- memory
 
 
+@pytest.mark.numpy_only
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("order", [first, last])
 @pytest.mark.parametrize("size", [(3,), (3, 5), (2, 3, 2)])
@@ -231,6 +232,7 @@ def test_results_and_gradients_lie_as_the_input_lies(op, order, size):
         assert y.strides == dx.strides == x.strides
 
 
+@pytest.mark.numpy_only
 @pytest.mark.usefixtures("both_ways")
 def test_a_norm_between_convolutions_changes_no_order():
     x = mg.tensor(normal(0, (2, 3, 6, 6))[0].astype("float32"))

@@ -17,7 +17,7 @@ import sys
 
 import numpy as np  # not "numpy": the submodule numpy.py takes that name here
 
-from minigen.backend import bounds, scatter
+from minigen.backend import bounds
 
 ndarray = np.ndarray
 
@@ -177,15 +177,6 @@ def scatter_add(target, index, values):
         _gpu().scatter_add(target, index, values)
     else:
         np.add.at(target, index, values)
-
-
-def scattered(values, index, shape):
-    """Zeros of a shape with values added at an index: the adjoint of reading there."""
-    if _is_cupy(values):
-        out = array_module(values).zeros(shape, values.dtype)
-        _gpu().scatter_add(out, index, values)
-        return out
-    return scatter.scattered(values, index, shape)
 
 
 def power(a, b):

@@ -19,9 +19,10 @@ row's maximum is subtracted first. A row with nothing allowed has E = 0, and r =
 M is never stored: each row owns words of a stream of random bits that can be entered anywhere. So
 no result depends on how the work is cut.
 
-Heads may be strided views (of a fused projection, say): BLAS reads and writes them as they are.
+Heads may be strided views (of a fused projection, say): BLAS reads and writes them as they are. On
+a device kernels do all this, unless there is dropout.
 Source: Dao et al., FlashAttention, 2022 (recomputing; rows are whole here: no running maximum).
-Read next: numpy.py (halves), ../ops/attention.py (what it means, on tensors).
+Read next: heads.py, numpy.py (halves), ../ops/attention.py (what it means, on tensors).
 """
 
 import math
@@ -31,6 +32,9 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module, quiet
+from minigen.backend.device import attention as device
+from minigen.backend.heads import leading, stacked, stacked_mask, two
+from minigen.backend.kernels import active
 from minigen.backend.work import computable, share, workspace
 
 # Measured on two cores with 1 MB of L2 each; half or double changes little.
@@ -65,6 +69,16 @@ class Block(NamedTuple):
         return self.samples, self.heads, slice(0, self.stop)
 
 
+def call(q, k, v, mask, causal, scale, p, seed):
+    """The Attention of these arguments; on a device that of our kernels.
+
+    Not with dropout: M is a stream of NumPy's own generator, which the CPU draws.
+    """
+    if not p and active(q):
+        return device.Attention(q, k, v, mask, causal, scale)
+    return Attention(q, k, v, mask, causal, scale, p, seed)
+
+
 class Attention:
     """One call: `forward()` once, then `backward` as often as asked.
 
@@ -78,7 +92,9 @@ class Attention:
         self.xp, self.dtype = array_module(q), q.dtype
         self.lead = leading(q, k, v)
         self.q, self.k, self.v = (self._stacked(x) for x in computable(q, k, v))
-        self.mask = None if mask is None else self._stacked_mask(mask)
+        self.mask = None
+        if mask is not None:
+            self.mask, self.mask_shape = stacked_mask(mask, self.lead)
         self.size = (*self.q.shape[:3], self.k.shape[2])  # N, H, L, S
         self.causal, self.scale, self.p, self.seed = causal, scale, p, seed
         self.block = BLOCK if self.xp is numpy else GPU_BLOCK
@@ -167,20 +183,9 @@ class Attention:
     # ---- how the work is cut
 
     def _stacked(self, x):
-        """x broadcast to (N, H, rows, columns), the columns neighbours in memory, as BLAS wants."""
-        if x.shape[:-2] != self.lead:
-            x = self.xp.broadcast_to(x, (*self.lead, *x.shape[-2:]))
-        if len(self.lead) != 2:
-            x = x.reshape(*_two(self.lead), *x.shape[-2:])
+        """x as (N, H, rows, columns), the columns neighbours in memory, as BLAS wants."""
+        x = stacked(x, self.lead)
         return x if x.strides[-1] == x.itemsize else self.xp.ascontiguousarray(x)
-
-    def _stacked_mask(self, mask):
-        """The mask in 4 dimensions, each that of the scores or 1; mask_shape: before it was cut."""
-        shape = (1,) * (len(self.lead) + 2 - mask.ndim) + mask.shape
-        if len(self.lead) > 2 and max(shape[:-3]) > 1:  # the samples, in several dimensions
-            shape = *self.lead[:-1], *shape[-3:]
-        self.mask_shape = shape
-        return self.xp.broadcast_to(mask, shape).reshape(*_two(shape[:-2]), *shape[-2:])
 
     def _like(self, x):
         """Memory for a gradient of x (n, h, rows, columns), as that of y."""
@@ -283,7 +288,7 @@ def kept(xp, size, block, p, seed):
 
 def dropout_mask(xp, shape, p, seed):
     """All of what the blocks of scores (*lead, L, S) draw."""
-    size = (*_two(shape[:-2]), *shape[-2:])
+    size = (*two(shape[:-2]), *shape[-2:])
     return kept(xp, size, Block(*(slice(0, n) for n in size[:3]), size[3]), p, seed).reshape(shape)
 
 
@@ -293,19 +298,6 @@ def keep_scale(p):
 
 
 # ---- shapes
-
-
-def leading(q, k, v):
-    """The sizes before the last two, broadcast. ValueError if they do not."""
-    lead = q.shape[:-2]
-    if lead == k.shape[:-2] == v.shape[:-2]:
-        return lead  # ten times as fast
-    return numpy.broadcast_shapes(lead, k.shape[:-2], v.shape[:-2])
-
-
-def _two(lead):
-    """Leading sizes as two, the last one and the product of the others; (n,) are n samples."""
-    return (math.prod(lead[:-1]), lead[-1]) if len(lead) > 1 else (*lead, 1, 1)[:2]
 
 
 def _cut(n, parts):

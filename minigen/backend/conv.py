@@ -14,12 +14,15 @@ How it is fast. Memory is channels-last, (N, *size, C): a row of U is a few long
 products need no transpose. A result has the shape (N, C, *size) that everybody expects, as a view;
 the next convolution finds the channels last again. Inputs in any other order cost one copy. U(x)
 is never whole: tiles of samples, or of rows of one sample, are copied and multiplied while they
-are in the cache (L2), in two halves on two cores. On a GPU the same code runs in few large tiles.
+are in the cache (L2), in two halves on two cores. On a GPU the
+same code runs, in few large tiles, where there is no kernel (four dimensions and more).
 
 Uᵀ is no matrix product. With stride 1 it is a convolution by the mirrored kernel. With stride s,
 the positions of one residue modulo s meet only every s-th tap: one stride-1 convolution for each
 residue (`residues`), and nothing is added twice. To few channels, adding the product of each tap
 where the tap had read is faster (`_scatter`).
+
+On a device, kernels do all of this, see device/conv.py; there memory is (N, C, *size) in C order.
 
 Arguments everywhere: stride and dilation are tuples of n ints, padding of n pairs (low, high).
 Arrays are float32 or float64; narrower floats are computed in float32 and returned as they came.
@@ -33,6 +36,8 @@ from typing import NamedTuple
 import numpy
 
 from minigen.backend import array_module
+from minigen.backend.device import conv as device
+from minigen.backend.kernels import active
 from minigen.backend.windows import mirror_padding, residues, window_axes
 from minigen.backend.windows import output_size as output_size  # the ops read all from here
 from minigen.backend.work import channels_first, channels_last, computable, share, tiles, workspace
@@ -50,6 +55,8 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
     size, kernel = x.shape[2:], weight.shape[2:]
     axes = window_axes(size, kernel, stride, padding, dilation)
     windows = tuple(axis.windows for axis in axes)
+    if _has_kernel(weight.shape, x.shape[1:], (len(weight), *windows), x, weight, bias):
+        return device.conv(x, weight, bias, stride, padding, dilation, groups, windows)
     if len(weight) <= FEW < x.shape[1] and groups == max(stride) == 1 < max(kernel):
         # to few channels: Uᵀ with the mirrored kernel is the same
         weight, padding = _mirror(weight, 1), mirror_padding(padding, kernel, dilation)
@@ -76,6 +83,9 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
             f"size {size} has {windows} windows (kernel {weight.shape[2:]}, stride {stride}, "
             f"padding {padding}, dilation {dilation}), but there are {g.shape[2:]} to transpose"
         )
+    made = weight.shape[1] * groups, *size
+    if _has_kernel(weight.shape, g.shape[1:], made, g, weight, bias):
+        return device.conv_transpose(g, weight, bias, stride, padding, dilation, groups, size)
     dtype = g.dtype
     g, weight, bias = computable(g, weight, bias)
     y = array_module(g).empty((len(g), *size, weight.shape[1] * groups), g.dtype)
@@ -99,6 +109,9 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
 
     x (N, C, *size), g (N, O, *windows) -> (O, C/groups, *kernel)
     """
+    made = g.shape[1], x.shape[1] // groups, *kernel
+    if _has_kernel(made, x.shape[1:], g.shape[1:], x, g):
+        return device.conv_weight_grad(x, g, stride, padding, dilation, groups, kernel)
     if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
         # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
         padding = mirror_padding(padding, kernel, dilation)
@@ -131,6 +144,11 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     share(xp, run, len(work))
     weight = sum(sums[lo] for lo in sorted(sums)).reshape(-1, *kernel, channels)
     return xp.ascontiguousarray(channels_first(weight)).astype(dtype, copy=False)
+
+
+def _has_kernel(weight, x, y, *arrays):
+    """Whether kernels are to compute with these arrays, of a weight and samples of these shapes."""
+    return active(*arrays) and device.fits(weight, x, y)
 
 
 # -- the pieces of a convolution -----------------------------------------------------------------

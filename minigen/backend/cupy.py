@@ -129,6 +129,11 @@ def erf(x):
     return erf(x)
 
 
+def is_capturing():
+    """Whether the current stream records a graph: then CuPy refuses cuBLAS and its like."""
+    return module().cuda.get_current_stream().is_capturing()
+
+
 def linalg_raises():
     """Context: a linear algebra function that fails raises LinAlgError (and waits for the GPU)."""
     import cupyx

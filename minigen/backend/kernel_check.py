@@ -23,23 +23,50 @@ def drawn(kernel, T, sample, seed=0):
     sizes = sizes_of(**sample, T=T)
     arrays = {}
     for a in kernel.arguments:
-        if a.role not in ("in", "inout"):
+        if a.role in ("out", "scalar"):
             continue
         if a.optional and a.name in sample:  # given as None: a null pointer
             arrays[a.name] = None
             continue
+        if a.role == "table":
+            kind = kernels.dtype_of("T", T)
+            arrays[a.name] = [[x.astype(kind) for x in row] for row in a.draw(rng, sizes)]
+            continue
         shape = kernels.shape_of(a, sample)
         x = rng.standard_normal(shape) if a.draw is None else a.draw(rng, sizes)
         arrays[a.name] = np.asarray(x).astype(kernels.dtype_of(a.dtype, T)).reshape(shape)
-    words = {word for a in kernel.arguments for word in a.shape.split()}
-    takes = words | kernel.variants.keys() | {a.name for a in kernel.arguments} - arrays.keys()
-    # what else is in a sample is for `draw` and the reference
-    return arrays, {name: value for name, value in sample.items() if name in takes}
+    told = kernel.words - arrays.keys()  # the rest is for `draw` and the reference
+    return arrays, {name: value for name, value in sample.items() if name in told}
 
 
-def expected(kernel, arrays, sample):
+def moved(x, device):
+    """A copy of what was drawn for an argument, on the device.
+
+    In a table every second column has an array that starts where no wide access may.
+    """
+    if not isinstance(x, list):
+        return None if x is None else to_device(x.copy(), device)
+    rows = []
+    for r, row in enumerate(x):
+        rows.append([])
+        for i, array in enumerate(row):
+            shift = i % 2 if r == i // 2 % len(x) else 0
+            base = np.concatenate([np.zeros(shift, array.dtype), array])
+            rows[-1].append(to_device(base, device)[shift:])
+    return rows
+
+
+def run(kernel, T, there, scalars):
+    """Launch a kernel on what was drawn and moved, {argument: array}; returns what it makes."""
+    tables = [x for x in there.values() if isinstance(x, list)]
+    given = [kernels.table_of(x) if isinstance(x, list) else x for x in there.values()]
+    also = [array for rows in tables for row in rows for array in row]
+    return kernels.launch(kernel, *given, T=T, also=also, **scalars)
+
+
+def expected(kernel, T, arrays, sample):
     """What the outputs must be: float64 arrays, or None where the reference does not say."""
-    wide = {name: _wide(x) for name, x in arrays.items()}
+    wide = {name: _wide(x) for name, x in arrays.items()} | {"T": T}
     wanted = inspect.signature(kernel.reference).parameters
     values = {**sample, **wide}
     made = kernel.reference(**{name: values[name] for name in wanted})
@@ -47,6 +74,8 @@ def expected(kernel, arrays, sample):
 
 
 def _wide(x):
+    if isinstance(x, list):
+        return [_wide(part) for part in x]
     if x is None or x.dtype.kind in "iub":
         return x
     return x.astype("float64")
@@ -55,18 +84,26 @@ def _wide(x):
 def error(kernel, T, sample, device="cpu", seed=0):
     """The largest error of any output, as a multiple of what is allowed: right if at most 1."""
     arrays, scalars = drawn(kernel, T, sample, seed)
-    right = expected(kernel, arrays, sample)
-    there = [None if x is None else to_device(x.copy(), device) for x in arrays.values()]
-    made = kernels.launch(kernel, *there, **scalars)
+    right = expected(kernel, T, arrays, sample)
+    there = {name: moved(x, device) for name, x in arrays.items()}
+    made = run(kernel, T, there, scalars)
     outputs = iter(made if isinstance(made, tuple) else (made,))
-    changed = dict(zip(arrays, there, strict=True))
-    written = [a for a in kernel.arguments if a.role in ("out", "inout")]
+    written = [a for a in kernel.arguments if a.role in ("out", "inout", "table")]
     worst = 0.0
     for a, want in zip(written, right, strict=True):
-        got = to_numpy(next(outputs) if a.role == "out" else changed[a.name])
-        if want is not None:
-            worst = max(worst, _error(got, want, kernel.tolerance))
+        got = next(outputs) if a.role == "out" else there[a.name]
+        for one, exact in _pairs(got, want):
+            worst = max(worst, _error(to_numpy(one), exact, kernel.tolerance))
     return worst
+
+
+def _pairs(got, want):
+    """(array, what it must be), of an argument; of all arrays of a table."""
+    if isinstance(got, list):
+        for mine, theirs in zip(got, want, strict=True):
+            yield from zip(mine, theirs, strict=True)
+    elif want is not None:
+        yield got, want
 
 
 def _error(got, want, tolerance):
@@ -75,9 +112,10 @@ def _error(got, want, tolerance):
     if got.dtype.kind in "iub":
         return 0.0 if (got == want).all() else np.inf
     allowed = TOLERANCE[got.dtype.name] * tolerance
-    got = got.astype("float64")
+    want = np.asarray(want) if tolerance else want.astype(got.dtype)
+    got, want = got.astype("float64"), want.astype("float64")
     same = (got == want) | (np.isnan(got) & np.isnan(want))  # inf, too
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         off = np.abs(got - want) / (1 + np.abs(want))
         off = np.where(same, 0.0, np.where(np.isfinite(off), off, np.inf))
         return float(np.nan_to_num(off / allowed, nan=0.0, posinf=np.inf).max(initial=0.0))

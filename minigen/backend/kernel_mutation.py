@@ -21,6 +21,7 @@ from minigen.backend import emulator, kernel_check, kernels
 from minigen.kernels.entry import FLOATS
 
 TIMEOUT = 240  # seconds for one mutant: compiling, and running all samples several times
+LIMIT = 20  # of them, for one launch: a mistake may make it endless
 
 
 class Mutant(NamedTuple):
@@ -116,7 +117,7 @@ def affected(mutant):
 def _kernel_around(path, line):
     """The name of the __global__ function that a line is in, or None."""
     text = path.read_text(encoding="utf-8")
-    for found in re.finditer(r"__global__[^;{]*?\b(\w+)\(", text):
+    for found in re.finditer(r"__global__[^;{]*?\b(?!__launch_bounds__)(\w+)\(", text):
         first = text.count("\n", 0, found.start()) + 1
         body = re.search(r"^}", text[found.start() :], re.MULTILINE)
         last = text.count("\n", 0, found.start() + body.start()) + 1
@@ -163,7 +164,8 @@ def _try(pipe, mutant, folder):
     for path in sources():
         shutil.copy(path, folder)
     (folder / mutant.path.name).write_text(mutant.source, encoding="utf-8")
-    pipe.send(next(_complaints(mutant, folder), ""))
+    with emulator.time_limit(LIMIT):
+        pipe.send(next(_complaints(mutant, folder), ""))
 
 
 def _complaints(mutant, folder):

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minigen.backend import array_module, ndarray
+from minigen.backend import array_module, device_of, ndarray, to_device
 from minigen.kernels import entry
 
 FOLDER = Path(entry.__file__).parent
@@ -93,24 +93,25 @@ def _emulator():
     return emulator
 
 
-def launch(name, *arrays, also=(), **scalars):
+def launch(name, *arrays, T=None, also=(), **scalars):
     """Run a kernel of the manifest; returns the array that it makes, or a tuple of them.
 
-    arrays: what the entry has as In and InOut, in this order; None for an optional one. scalars:
-    its numbers and variants by name, save those that are sizes of the arrays. also: arrays that it
-    reaches through an array of pointers. Runs on the arrays' GPU, on the current stream.
-    TypeError for a dtype, ValueError for a shape that does not fit the entry.
+    arrays: what the entry has as In, InOut and Table, in this order; None for an optional one.
+    scalars: its numbers and variants by name, save those that are sizes of the arrays. T: its type,
+    where no array says it. also: arrays that it reaches through a table. Runs on the arrays' GPU,
+    on the current stream. TypeError for a dtype, ValueError for a shape that the entry does not
+    have.
     """
-    call, made = prepared(name, *arrays, also=also, **scalars)
+    call, made = prepared(name, *arrays, T=T, also=also, **scalars)
     call()
     return made[0] if len(made) == 1 else tuple(made)
 
 
-def prepared(name, *arrays, also=(), **scalars):
+def prepared(name, *arrays, T=None, also=(), **scalars):
     """(function that launches, the arrays that it will write): launch in two steps."""
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
-    T, sizes = _bound(kernel, given, scalars)
+    T, sizes = _bound(kernel, given, T, scalars)
     xp = array_module(next(x for x in given.values() if x is not None))
     values, made = _values(kernel, given, T, sizes, xp)
     view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
@@ -151,7 +152,7 @@ def manifest():
 
 def _by_name(kernel, arrays):
     """{argument: array} of what is read or changed. TypeError for a wrong number of them."""
-    wanted = [a for a in kernel.arguments if a.role in ("in", "inout")]
+    wanted = [a for a in kernel.arguments if a.role not in ("out", "scalar")]
     if len(arrays) != len(wanted):
         names = ", ".join(a.name for a in wanted)
         raise TypeError(f"{kernel.name}: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
@@ -161,39 +162,19 @@ def _by_name(kernel, arrays):
     return {a.name: x for a, x in zip(wanted, arrays, strict=True)}
 
 
-def _bound(kernel, given, scalars):
+def _bound(kernel, given, T, scalars):
     """(T, {size, scalar or variant: value}), checked against every array."""
-    T, sizes = None, dict(scalars)
+    of_type = (given.get(a.name) for a in kernel.arguments if a.dtype == "T")
+    T = next((x.dtype.name for x in of_type if x is not None), T)
+    if kernel.types and T not in kernel.types:
+        raise TypeError(f"{kernel.name}: exists for {', '.join(kernel.types)}, not for {T}")
+    sizes = dict(scalars)
     for a in kernel.arguments:
         x = given.get(a.name)
-        if x is None:
-            continue
-        if a.dtype == "T" and T is None:
-            T = x.dtype.name
-            if T not in kernel.types:
-                raise TypeError(
-                    f"{kernel.name}: {a.name} is {T}; the kernel exists for "
-                    f"{', '.join(kernel.types)}"
-                )
-        words = a.shape.split()
-        if len(words) != x.ndim:
-            raise _misfit(kernel, a, x, sizes)
-        for word, size in zip(words, x.shape, strict=True):
-            if (int(word) if word.isdigit() else sizes.setdefault(word, size)) != size:
-                raise _misfit(kernel, a, x, sizes)
-    if T is None and kernel.types:
-        raise TypeError(f"{kernel.name}: no array says for which type it is to run")
-    for a in kernel.arguments:  # now that T is known
-        x = given.get(a.name)
-        if x is not None and x.dtype.name != dtype_of(a.dtype, T).name:
-            raise TypeError(
-                f"{kernel.name}: {a.name} is {x.dtype.name}, expected "
-                f"{dtype_of(a.dtype, T).name}; cast it first"
-            )
-    known = {a.name for a in kernel.arguments} | kernel.variants.keys()
-    known |= {word for a in kernel.arguments for word in a.shape.split()}
+        if x is not None:
+            _bind(kernel, a, x, T, sizes)
     for name in scalars:
-        if name not in known:
+        if name not in kernel.words:
             raise TypeError(f"{kernel.name}: takes no {name}")
     for name, values in kernel.variants.items():
         if sizes.get(name) not in values:
@@ -204,17 +185,46 @@ def _bound(kernel, given, scalars):
     return T, sizes
 
 
-def _misfit(kernel, a, x, sizes):
-    known = ", ".join(f"{w}={sizes[w]}" for w in a.shape.split() if w in sizes)
-    return ValueError(
-        f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
-        + f" with {known}" * bool(known)
-    )
+def _bind(kernel, a, x, T, sizes):
+    """Give an array's sizes to the words of its argument. TypeError, ValueError if it misfits."""
+    if x.dtype != dtype_of(a.dtype, T):
+        raise TypeError(
+            f"{kernel.name}: {a.name} is {x.dtype.name}, expected {dtype_of(a.dtype, T).name}; "
+            "cast it first"
+        )
+    fits = len(a.words) == x.ndim
+    if fits:
+        for word, size in zip(a.words, x.shape, strict=True):
+            fits &= (word if word.__class__ is int else sizes.setdefault(word, size)) == size
+    if not fits:
+        known = ", ".join(f"{word}={sizes[word]}" for word in a.words if word in sizes)
+        raise ValueError(
+            f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
+            + f" with {known}" * bool(known)
+        )
 
 
 def shape_of(a, sizes):
     """The shape of an argument, as a tuple of numbers."""
-    return tuple(int(word) if word.isdigit() else sizes[word] for word in a.shape.split())
+    return tuple([word if word.__class__ is int else sizes[word] for word in a.words])
+
+
+def table_of(rows):
+    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are.
+
+    Kept by what they are: arrays that stay in their memory are asked for once.
+    """
+    return _table(tuple(tuple(map(address_of, row)) for row in rows), device_of(rows[0][0]))
+
+
+@functools.lru_cache(256)
+def _table(addresses, device):
+    return to_device(np.array(addresses, np.uint64), device)
+
+
+def address_of(x):
+    """Where an array's first element lies in memory."""
+    return x.__array_interface__["data"][0] if x.__class__ is ndarray else x.data.ptr
 
 
 @functools.cache

@@ -3,14 +3,17 @@
 Idea: NumPy and CuPy do the mathematics. Here stands what they leave to the caller: a stack of
 products as one product or in two threads, triangular systems in stacks, float16 (which LAPACK does
 not know: computed in float32), and an error for a singular matrix on either device.
-Invariant: inputs are only read. Read next: numpy.py (halves), ../ops/systems.py.
+Invariant: inputs are only read.
+Read next: numpy.py (halves), device/linalg.py (our own kernel), ../ops/systems.py.
 """
 
 import math
 
 import numpy as np
 
-from minigen.backend import array_module, linalg_raises, ndarray, quiet
+from minigen.backend import array_module, cupy, linalg_raises, ndarray, quiet
+from minigen.backend.device import linalg as device
+from minigen.backend.kernels import active
 from minigen.backend.numpy import halves
 
 # In floating-point operations, of which a core does 1e8 in a millisecond:
@@ -20,15 +23,31 @@ LONG = 5e7  # a stack of such products: two Python threads gain
 SURE = 2e8  # a stack of smaller products, which have nothing to win but the second core
 CALL = 5e3  # what each product costs on top
 
+FEW = 2**20  # elements of one factor times those of the other: a stack too small to think about
+
 SMALL = 32  # rows of a triangular matrix: below, one LU of a whole stack beats a loop over it
 
 
+def _by_our_kernel(*arrays):
+    """Whether these are multiplied by kernels/gemm.cu, the one that is always there.
+
+    On a GPU cuBLAS is faster, but CuPy refuses it while a stream records a graph.
+    """
+    return active(*arrays) and (array_module(*arrays) is np or cupy.is_capturing())
+
+
 def matmul(a, b):
-    """a @ b where one of them is a stack: as one product if b is one matrix, else in two halves."""
-    if type(a) is not ndarray or min(a.ndim, b.ndim) < 2:
+    """a @ b, the leading dimensions broadcast.   ValueError for shapes that do not fit
+
+    On the CPU a stack goes as one product if b is one matrix, else perhaps in two halves.
+    """
+    if _by_our_kernel(a, b):
+        return device.matmul(a, b)
+    few = a.ndim + b.ndim < 5 or a.size * b.size < FEW
+    if few or type(a) is not ndarray or min(a.ndim, b.ndim) < 2:
         return a @ b
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
-    if b.ndim == 2 and a.size and a.flags.c_contiguous and k == b.shape[0]:
+    if b.ndim == 2 and a.flags.c_contiguous and k == b.shape[0]:
         return (a.reshape(-1, k) @ b).reshape(*a.shape[:-1], m)
     one = 2.0 * n * k * m
     count = max(math.prod(a.shape[:-2]), math.prod(b.shape[:-2]))
@@ -36,6 +55,19 @@ def matmul(a, b):
     if one > LARGE or count * (one + CALL) < enough or k != b.shape[-2]:
         return a @ b
     return _in_halves(a, b)
+
+
+def linear(x, weight, bias=None):
+    """x·Wᵀ + b, whose shapes fit; a wider bias keeps its digits."""
+    if _by_our_kernel(x, weight, bias):
+        return device.linear(x, weight, bias)
+    y = matmul(x, weight.T)
+    if bias is None:
+        return y
+    if bias.dtype != y.dtype:
+        return y + bias
+    y += bias
+    return y
 
 
 def _in_halves(a, b):

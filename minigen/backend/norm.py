@@ -1,9 +1,9 @@
 """Normalisation on arrays: mean 0 and variance 1 over some dimensions, then scale and shift.
 
-Idea: here stands the formula itself, for every norm, in plain array operations. It is what a GPU
-computes, and the CPU for few elements; large arrays on the CPU go through norm_blocks.py and
-norm_rows.py, which do the same in fewer visits of the memory. All follow the order of x in memory,
-and keep nothing of its size for the backward but x itself, where that counts.
+Idea: here stands the formula itself, for every norm, in plain array operations. It is what the CPU
+computes for few elements; large arrays go through norm_blocks.py and norm_rows.py, which do the
+same in fewer visits of the memory, and follow the order of x in memory. A device has kernels. All
+keep nothing of the size of x for the backward but x itself, where that counts.
 
 The mean is subtracted twice: far from 0 it is rounded, and what is left of it would stay in x.
 Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../ops/norm.py.
@@ -12,16 +12,34 @@ Read next: norm_blocks.py (batch and group norm), norm_rows.py (layer norm), ../
 import math
 from typing import NamedTuple
 
-import numpy
-
 from minigen.backend import array_module, norm_blocks, norm_rows
+from minigen.backend.device import norm as device
+from minigen.backend.kernels import active
+from minigen.backend.work import computable
 
 FEW = 1 << 13  # up to so many elements, the number of array operations is what counts
 KEPT = 1 << 13  # up to so many, the backward keeps what it would compute again
 
 
 def _plain(x):
-    return type(x) is not numpy.ndarray or x.size <= FEW
+    return x.size <= FEW
+
+
+def is_narrow(x, *parameters):
+    """Whether the result has 16 bits: where x has, and all parameters its dtype."""
+    if x.dtype.itemsize > 2 or x.dtype.kind not in "fV":
+        return False
+    return all(v is None or v.dtype == x.dtype for v in parameters)
+
+
+def operands(x, *parameters):
+    """x and its parameters as the functions below take them: float64 if one is, else float32.
+
+    On a device a result of 16 bits is computed from x as it is: kernels widen each element.
+    """
+    if is_narrow(x, *parameters) and active(x):
+        return [x, *computable(*parameters)]
+    return computable(x, *parameters)
 
 
 class Moments(NamedTuple):
@@ -68,7 +86,7 @@ def _normalise(x, weight, bias, eps, moments, over):
     y = unit.copy("K") if weight is None else unit * weight  # both in the order of x
     if bias is not None:
         y += bias
-    if x.size > KEPT:  # on a GPU: memory counts more than doing it again
+    if x.size > KEPT:
         unit = None
 
     def backward(g, needs):
@@ -103,8 +121,14 @@ def _grouped(x, groups):
 def moments(x, groups=None):
     """Mean and variance of each group of channels in each sample; None: of each channel in all.
 
-    x (N, C, *size), float32 or float64. `average()` of the result: what running statistics follow.
+    x (N, C, *size), as `operands` gives it.
     """
+    if active(x):
+        return device.moments(x, groups)
+    return _array_moments(x, groups)
+
+
+def _array_moments(x, groups):
     alone = groups is not None and x.ndim == 2  # no positions to sum over
     if not (alone or _plain(x)):
         return norm_blocks.moments(x, groups)
@@ -114,10 +138,12 @@ def moments(x, groups=None):
 def normalise(x, weight, bias, eps, moments):
     """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias.
 
-    x (N, C, *size) and its moments; weight, bias (C,) or None, of x's dtype. backward(g, needs) ->
-    dx, dweight, dbias.
+    x (N, C, *size) and its moments; weight, bias (C,) or None; all as `operands` gives them.
+    backward(g, needs) -> dx, dweight, dbias.
     """
-    if not isinstance(moments, Moments):
+    if isinstance(moments, device.Moments):
+        return device.normalise(x, weight, bias, eps, moments)
+    if isinstance(moments, norm_blocks.Moments):
         return norm_blocks.normalise(x, weight, bias, eps, moments)
     grouped = moments.variance.shape[1]
     column = 1, grouped, x.shape[1] // max(grouped, 1), *[1] * (x.ndim - 2)
@@ -132,12 +158,34 @@ def normalise(x, weight, bias, eps, moments):
     return y.reshape(x.shape), backward
 
 
+def group_norm(x, weight, bias, eps, groups):
+    """normalise, by the moments of groups of channels in each sample, which it finds itself."""
+    if active(x):
+        return device.group_norm(x, weight, bias, eps, groups)
+    return normalise(x, weight, bias, eps, _array_moments(x, groups))
+
+
+def moved(moments, running_mean, running_var, momentum, correction):
+    """(mean, variance): running ones (C,), moved by momentum towards those of the moments, averaged
+    over samples, where each channel is a group. correction: a factor of the variance to move to.
+    """
+    if isinstance(moments, device.Moments):
+        return device.moved(moments, running_mean, running_var, momentum, correction)
+    mean, variance = moments.average()
+    return (
+        (1 - momentum) * running_mean + momentum * mean,
+        (1 - momentum) * running_var + momentum * (variance * correction),
+    )
+
+
 def shift_scale(x, mean, scale, bias):
     """(y, backward) of y = (x - mean)·scale + bias.
 
-    x (N, C, *size); the others (C,), bias or None, of x's dtype. backward(g, needs) -> dx, dmean,
-    dscale, dbias.
+    x (N, C, *size); the others (C,), bias or None; all as `operands` gives them. backward(g, needs)
+    -> dx, dmean, dscale, dbias.
     """
+    if active(x):
+        return device.shift_scale(x, mean, scale, bias)
     if not _plain(x):
         return norm_blocks.shift_scale(x, mean, scale, bias)
     xp, column, over = array_module(x), (-1, *[1] * (x.ndim - 2)), (0, *range(2, x.ndim))
@@ -163,9 +211,11 @@ def shift_scale(x, mean, scale, bias):
 def row_norm(x, weight, bias, eps, centre):
     """(y, backward) of y = (x - mean) / sqrt(variance + eps) · weight + bias, for each row.
 
-    x (R, D), float32 or float64; weight, bias (D,) or None, of x's dtype. centre=False leaves the
+    x (R, D); weight, bias (D,) or None; all as `operands` gives them. centre=False leaves the
     mean out: the variance is then the mean of squares. backward(g, needs) -> dx, dweight, dbias.
     """
+    if active(x):
+        return device.row_norm(x, weight, bias, eps, centre)
     if not _plain(x):
         return norm_rows.row_norm(x, weight, bias, eps, centre)
     return _normalise(x, weight, bias, eps, _moments(x, (1,), centre), (0,))

@@ -10,6 +10,7 @@ import math
 from numbers import Real
 
 from minigen.backend import array_module, attention
+from minigen.backend.heads import leading
 from minigen.ops._define import composite, fused
 from minigen.ops.elementwise import cast, where
 from minigen.ops.linalg import matmul
@@ -33,7 +34,7 @@ def _reference(query, key, value, attn_mask, is_causal, scale, dropout_p, seed):
     scores = where(allowed, scores, xp.where(some, -math.inf, 0.0).astype(scores.dtype))
     weights = softmax(scores, -1) * some.astype(scores.dtype)
     if dropout_p:
-        shape = *attention.leading(query, key, value), *weights.shape[-2:]
+        shape = *leading(query, key, value), *weights.shape[-2:]
         kept = attention.dropout_mask(xp, shape, dropout_p, seed)
         weights = weights * (kept.astype(scores.dtype) * attention.keep_scale(dropout_p))
     return matmul(weights, value)
@@ -41,7 +42,7 @@ def _reference(query, key, value, attn_mask, is_causal, scale, dropout_p, seed):
 
 @fused("query", "key", "value", "attn_mask", reference=_reference)
 def _scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale, dropout_p, seed):
-    run = attention.Attention(query, key, value, attn_mask, is_causal, scale, dropout_p, seed)
+    run = attention.call(query, key, value, attn_mask, is_causal, scale, dropout_p, seed)
     return run.forward(), lambda g, needs: run.backward(g, *needs)
 
 
@@ -106,7 +107,7 @@ def _check(query, key, value, attn_mask, is_causal):
     if k[-2] != v[-2]:
         raise ValueError(f"{name}: {shapes}: key and value must have the same length, dimension -2")
     try:
-        lead = attention.leading(query, key, value)
+        lead = leading(query, key, value)
     except ValueError as error:
         raise ValueError(
             f"{name}: {shapes}: the leading sizes (samples, heads) do not broadcast; heads come "

@@ -9,6 +9,7 @@ from functools import partial
 from numbers import Integral
 
 from minigen import backend
+from minigen.backend.scatter import scattered
 from minigen.ops._define import composite, primitive
 from minigen.ops.gather import masked_fill
 from minigen.tensor import Tensor
@@ -31,7 +32,7 @@ def _rows_but_padding(g, ids, padding_idx):
 @primitive(_rows_but_padding)
 def _add_rows(g, ids, padding_idx, shape):
     """Zeros of a shape with the rows of g (*ids.shape, D) added at ids, except those of padding."""
-    y = backend.scattered(g, ids, shape)
+    y = scattered(g, ids, shape)
     if padding_idx is not None:
         y[padding_idx] = 0
     return y

@@ -8,6 +8,7 @@ import numpy
 
 from minigen import backend
 from minigen.backend import ndarray
+from minigen.backend.scatter import scattered
 from minigen.ops._define import primitive
 from minigen.tensor import Tensor
 
@@ -30,7 +31,7 @@ def _index(x, key):
 def _index_add(g, key, shape):
     """Zeros of a shape with g added at key: the adjoint of reading at key."""
     if not _is_basic(key):
-        return backend.scattered(g, key, shape)
+        return scattered(g, key, shape)
     return backend.Part(g, key, shape).whole()
 
 

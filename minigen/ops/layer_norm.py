@@ -12,7 +12,6 @@ import numpy
 
 from minigen.backend import norm as arrays
 from minigen.backend import quiet
-from minigen.backend.work import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
@@ -31,7 +30,7 @@ def _reference(x, shape, weight, bias, eps, centre=True):
 def _normalise(x, shape, weight, bias, eps, centre):
     """The fast path of both, on arrays: (y, backward)."""
     given = x, weight, bias
-    x, weight, bias = computable(*given)
+    x, weight, bias = arrays.operands(*given)
     box = math.prod(x.shape[: x.ndim - len(shape)]), math.prod(shape)
     flat = [None if v is None else v.reshape(-1) for v in (weight, bias)]
     with quiet():

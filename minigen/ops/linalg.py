@@ -13,8 +13,6 @@ from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.shape import permute, reshape, squeeze, unsqueeze
 
-FEW = 2**20  # elements of one factor times those of the other: a stack too small to think about
-
 
 @primitive(lambda g: _mT(g))
 def _mT(x):
@@ -57,8 +55,6 @@ def matmul(a, b):
     if a.dtype != b.dtype:
         raise _unlike("matmul", a, b)
     try:
-        if a.ndim + b.ndim < 5 or a.size * b.size < FEW:
-            return a @ b
         return arrays.matmul(a, b)
     except ValueError as error:
         raise ValueError(_mismatch(a.shape, b.shape)) from error
@@ -100,18 +96,11 @@ def linear(x, weight, bias=None):
             f"linear: x {x.shape} with weight {weight.shape}: the last size of x must be weight's "
             f"second{hint}"
         )
-    few = x.ndim < 3 or x.size * weight.size < FEW
-    y = x @ weight.T if few else arrays.matmul(x, weight.T)
-    if bias is not None:
-        if bias.shape != weight.shape[:1]:
-            raise ValueError(
-                f"linear: bias {bias.shape} must have weight's first size, ({weight.shape[0]},)"
-            )
-        if bias.dtype == y.dtype:
-            y += bias
-        else:  # a wider one keeps its digits
-            y = y + bias
-    return y
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(
+            f"linear: bias {bias.shape} must have weight's first size, ({weight.shape[0]},)"
+        )
+    return arrays.linear(x, weight, bias)
 
 
 @composite

@@ -13,7 +13,6 @@ from numbers import Integral, Real
 from minigen.autograd import assign
 from minigen.backend import follow, quiet
 from minigen.backend import norm as arrays
-from minigen.backend.work import computable
 from minigen.errors import check_tensors
 from minigen.ops._define import composite, fused
 from minigen.ops.functions import rsqrt
@@ -37,15 +36,12 @@ def _moments(groups, x, *parameters):
     found = [getattr(v, "_data", v) for v in (x, *parameters)]
     follow(*found)
     with quiet():
-        return arrays.moments(computable(*found)[0], groups)
+        return arrays.moments(arrays.operands(*found)[0], groups)
 
 
 def as_given(y, *inputs):
     """What was computed in float32, in the inputs' own dtype if that has 16 bits for all."""
-    dtype = inputs[0].dtype
-    if dtype.itemsize > 2 or dtype.kind not in "fV":
-        return y
-    return y.astype(dtype) if all(v is None or v.dtype == dtype for v in inputs) else y
+    return y.astype(inputs[0].dtype, copy=False) if arrays.is_narrow(*inputs) else y
 
 
 # ---- by the batch
@@ -61,7 +57,7 @@ def _batch_reference(x, weight, bias, eps, moments):
 @fused("x", "weight", "bias", reference=_batch_reference)
 def _batch_norm(x, weight, bias, eps, moments):
     with quiet():
-        y, backward = arrays.normalise(*computable(x, weight, bias), eps, moments)
+        y, backward = arrays.normalise(*arrays.operands(x, weight, bias), eps, moments)
         return as_given(y, x, weight, bias), backward
 
 
@@ -72,7 +68,7 @@ def _given_reference(x, mean, scale, bias):
 @fused("x", "mean", "scale", "bias", reference=_given_reference)
 def _shift_scale(x, mean, scale, bias):
     with quiet():
-        y, backward = arrays.shift_scale(*computable(x, mean, scale, bias))
+        y, backward = arrays.shift_scale(*arrays.operands(x, mean, scale, bias))
         return as_given(y, x, mean, scale, bias), backward
 
 
@@ -131,10 +127,10 @@ def _move(function, running_mean, running_var, moments, count, momentum):
             raise TypeError(f"{function}: {name}, which moves, must be a float tensor, not {kind}")
     if not isinstance(momentum, Real):
         raise TypeError(f"{function}: momentum must be a number, not {momentum!r}")
-    mean, variance = moments.average()
-    unbiased = variance * (count / (count - 1))
-    assign(running_mean, (1 - momentum) * running_mean._data + momentum * mean)
-    assign(running_var, (1 - momentum) * running_var._data + momentum * unbiased)
+    running = running_mean._data, running_var._data
+    mean, variance = arrays.moved(moments, *running, momentum, count / (count - 1))
+    assign(running_mean, mean)
+    assign(running_var, variance)
 
 
 # ---- by groups of channels in each sample
@@ -151,10 +147,12 @@ def _group_reference(x, weight, bias, eps, groups, moments):
 
 @fused("x", "weight", "bias", reference=_group_reference)
 def _group_norm(x, weight, bias, eps, groups, moments):
-    wide, *parameters = computable(x, weight, bias)
+    wide, *parameters = arrays.operands(x, weight, bias)
     with quiet():
-        moments = arrays.moments(wide, groups) if moments is None else moments
-        y, backward = arrays.normalise(wide, *parameters, eps, moments)
+        if moments is None:
+            y, backward = arrays.group_norm(wide, *parameters, eps, groups)
+        else:
+            y, backward = arrays.normalise(wide, *parameters, eps, moments)
         return as_given(y, x, weight, bias), backward
 
 

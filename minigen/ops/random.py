@@ -4,6 +4,10 @@ Idea: randomness is an argument. A `Generator` belongs to a device, starts at a 
 can be saved and restored; `spawn` derives independent streams by name, so that a change in one part
 of a program does not shift the numbers of another. Functions take `rng=`; without it they draw from
 the one default generator of the device, which `manual_seed` restarts.
+
+The CPU's numbers come from NumPy's SFC64, a GPU's from our Philox kernels, which make them where
+they are needed. They are other numbers of the same distributions: what shall be the same on every
+device (initial weights, data) is drawn by a generator of the CPU, and moved.
 Read next: sampling.py (dropout, draws from given probabilities), nn/init.py (initial weights).
 """
 
@@ -14,6 +18,8 @@ from numbers import Integral, Real
 import numpy
 
 from minigen import backend
+from minigen.backend.device import random as kernels
+from minigen.backend.device.random import Philox
 from minigen.ops.creation import FLOAT
 from minigen.tensor import wrap
 
@@ -21,13 +27,19 @@ from minigen.tensor import wrap
 class Generator:
     """A stream of random numbers for tensors on a device: same seed, same numbers, bit for bit.
 
-    seed: int >= 0. device: "cpu", "gpu" or "gpu:1"; the numbers are drawn by NumPy's SFC64 and
-    copied there, so that every device gets the same. Methods return Tensors on the device.
+    seed: int >= 0. device: "cpu", "gpu" or "gpu:1". Methods return Tensors on the device.
+
+    Of the CPU, NumPy's SFC64 draws everything, also where kernels are emulated: that is a way to
+    compute, and changes no number. Of a GPU, our Philox kernels draw `normal`, `uniform`, `randint`
+    and dropout's masks, the same on every GPU and on the emulator (of the seed, the lowest 64 bits
+    count); `permutation` and `fresh_seed` are SFC64's. float64 gets 53 random bits from `uniform`,
+    float32's numbers from `normal`; 16-bit numbers are float32's, rounded.
     """
 
     def __init__(self, seed=0, device="cpu"):
         backend.parse_device(device)
         self.device = device
+        self._philox = None if device == "cpu" else Philox(0, device)
         self.manual_seed(seed)
 
     def manual_seed(self, seed):
@@ -36,6 +48,8 @@ class Generator:
             raise ValueError(f"Generator: the seed must be a whole number >= 0, not {seed!r}")
         self.seed = int(seed)
         self._rng = numpy.random.Generator(numpy.random.SFC64(self.seed))
+        if self._philox:
+            self._philox.restart(self.seed)
         return self
 
     def spawn(self, name):
@@ -45,20 +59,23 @@ class Generator:
 
     def normal(self, shape, mean=0.0, std=1.0, dtype=None):
         """Gaussian numbers.   shape: tuple or int -> Tensor"""
-        return self._floats("normal", self._rng.standard_normal, shape, dtype, std, mean)
+        shape, dtype = _shape("normal", shape), _float("normal", dtype)
+        if self._philox:
+            return wrap(kernels.normal(self._philox.take(), shape, dtype, mean, std))
+        return self._floats(self._rng.standard_normal, shape, dtype, std, mean)
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
-        x = self._floats("uniform", self._rng.random, shape, dtype, high - low, low)
+        shape, dtype = _shape("uniform", shape), _float("uniform", dtype)
+        if self._philox:
+            return wrap(kernels.uniform(self._philox.take(), shape, dtype, low, high))
+        x = self._floats(self._rng.random, shape, dtype, high - low, low)
         kind = x.dtype.type  # rounding may reach high: the last number below it stands for that
         return x.clamp(max=numpy.nextafter(kind(high), kind(low))) if high > low else x
 
-    def _floats(self, function, draw, shape, dtype, scale, shift):
+    def _floats(self, draw, shape, dtype, scale, shift):
         """draw's numbers times scale plus shift; NumPy draws float32 and float64, no others."""
-        dtype = numpy.dtype(dtype or FLOAT)
-        if dtype.kind not in "fV":
-            raise TypeError(f"{function}: dtype must be floating, not {dtype}; randint draws int64")
-        shape, drawn = _shape(function, shape), dtype if dtype == numpy.float64 else FLOAT
+        drawn = dtype if dtype == numpy.float64 else FLOAT
         x = numpy.asarray(draw(shape, dtype=drawn))
         if scale != 1:
             x *= x.dtype.type(scale)
@@ -75,7 +92,12 @@ class Generator:
             )
         if high <= low:
             raise ValueError(f"randint: [{low}, {high}) is empty")
-        return self._placed(self._rng.integers(low, high, _shape("randint", shape)))
+        if low < -(2**63) or high > 2**63:
+            raise ValueError(f"randint: [{low}, {high}) has numbers that int64 does not have")
+        shape = _shape("randint", shape)
+        if self._philox:
+            return wrap(kernels.randint(self._philox.take(), shape, low, high))
+        return self._placed(self._rng.integers(low, high, shape))
 
     def permutation(self, n):
         """0 ... n-1 in random order, int64."""
@@ -84,13 +106,23 @@ class Generator:
         return self._placed(self._rng.permutation(n))
 
     def keep_mask(self, shape, p):
-        """Booleans that are true with probability 1 - p, to 1/65536: 16 random bits an element."""
+        """Booleans that are true with probability 1 - p, to 1/65536: 16 random bits an element.
+
+        A GPU's are uniform(shape) >= p.
+        """
+        if self._philox:
+            return self.uniform(shape) >= p
         kept, least = numpy.empty(math.prod(shape), bool), round(p * 65536)
         for start in range(0, kept.size, 1 << 16):  # the bits stay in the cache
             part = kept[start : start + (1 << 16)]
             raw = self._rng.bit_generator.random_raw(-(-part.size // 4)).view(numpy.uint16)
             numpy.greater_equal(raw[: part.size], least, out=part)
         return self._placed(kept.reshape(shape))
+
+    def draw_for(self, x):
+        """The next draw, for a kernel that runs where x is; None if this generator is elsewhere."""
+        here = self._philox and backend.parse_device(self.device) == backend.parse_device(x.device)
+        return self._philox.take() if here else None
 
     def fresh_seed(self):
         """A whole number in [0, 2⁶⁴), to seed a stream that can be drawn again."""
@@ -102,12 +134,13 @@ class Generator:
     def state_dict(self):
         """Everything that decides the numbers to come, as JSON-able values."""
         state = self._rng.bit_generator.state
-        return {
+        saved = {
             "seed": self.seed,
             "words": [str(word) for word in state["state"]["state"]],
             "has_uint32": int(state["has_uint32"]),
             "uinteger": int(state["uinteger"]),
         }
+        return {**saved, "calls": self._philox.calls()} if self._philox else saved
 
     def load_state_dict(self, state):
         """Continue where the generator that gave this state stood. ValueError for another dict."""
@@ -123,6 +156,8 @@ class Generator:
             "has_uint32": state["has_uint32"],
             "uinteger": state["uinteger"],
         }
+        if self._philox:  # what the CPU saved has no draws of a GPU
+            self._philox.restart(self.seed, state.get("calls", 0))
 
     def __repr__(self):
         return f"Generator(seed={self.seed}, device={self.device!r})"
@@ -162,6 +197,13 @@ def _shape(function, shape):
             f"{function}: shape must be a whole number >= 0 or a tuple of them, not {shape!r}"
         )
     return sizes
+
+
+def _float(function, dtype):
+    dtype = numpy.dtype(dtype or FLOAT)
+    if dtype.kind not in "fV":
+        raise TypeError(f"{function}: dtype must be floating, not {dtype}; randint draws int64")
+    return dtype
 
 
 def _generator(function, rng, device):

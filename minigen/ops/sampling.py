@@ -9,6 +9,7 @@ import math
 from numbers import Integral, Real
 
 from minigen.backend import array_module, follow, quiet
+from minigen.backend.device.random import dropout as device_dropout
 from minigen.errors import check_dim, check_tensors
 from minigen.ops._define import composite, primitive
 from minigen.ops.random import _generator, _probability
@@ -22,7 +23,13 @@ def _floats(function, name, x):
         raise TypeError(f"{function}: {name} must be floats, not {x.dtype}; use .float()")
 
 
-# ---- dropout
+# ---- dropout: of a GPU's generator, one kernel that makes the mask as it goes; else with a mask
+
+
+@primitive(lambda g, draw, p: _drop_by_kernel(g, draw, p))
+def _drop_by_kernel(x, draw, p):
+    """x·kept / (1 - p), the mask made of the draw: again, for the gradient."""
+    return device_dropout(x, draw, p)
 
 
 @primitive(lambda g, kept, scale: _drop(g, kept, scale))
@@ -43,8 +50,10 @@ def _dropped(function, x, p, training, rng, shape=None):
     _floats(function, "x", x)
     if p == 1:
         return x * 0
-    shape = x.shape if shape is None else shape
-    kept = _generator(function, rng, x.device).keep_mask(shape, p).to(x.device)
+    source = _generator(function, rng, x.device)
+    if shape is None and (draw := source.draw_for(x)) is not None:
+        return _drop_by_kernel(x, draw, p)
+    kept = source.keep_mask(x.shape if shape is None else shape, p).to(x.device)
     return _drop(x, kept, 1 / (1 - p))
 
 

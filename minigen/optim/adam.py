@@ -16,6 +16,7 @@ ICLR 2019.
 import math
 
 from minigen.backend import array_module
+from minigen.backend.device import optimizer as device
 from minigen.optim.optimizer import Optimizer, decayed
 
 
@@ -71,6 +72,11 @@ class Adam(Optimizer):
             x -= u
 
         return update
+
+    def together(self, batch, rows, steps, group):
+        """The rule, by kernels; see Optimizer.together."""
+        settings = (group[name] for name in ("lr", "betas", "eps", "weight_decay"))
+        device.adam(batch, rows, steps, *settings, self.decoupled)
 
 
 class AdamW(Adam):

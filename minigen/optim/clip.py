@@ -5,8 +5,12 @@ Idea: one bad batch can have a gradient a thousand times the usual. Call one of 
 Source: Pascanu, Mikolov & Bengio, On the difficulty of training recurrent networks, ICML 2013.
 """
 
+from numbers import Real
+
 from minigen.autograd import no_grad
+from minigen.backend.device import optimizer as device
 from minigen.ops import clamp, minimum, sqrt, square, zeros
+from minigen.tensor import wrap
 
 
 @no_grad()
@@ -17,6 +21,12 @@ def clip_grad_norm_(parameters, max_norm):
     without a gradient are skipped. Exact equality is missed by 1e-6, PyTorch's guard against 0/0.
     """
     having = [p for p in parameters if p.grad is not None]
+    gradients = [p.grad.data for p in having]
+    if having and isinstance(max_norm, Real) and device.takes(*gradients):
+        total, clipped = device.clipped(gradients, max_norm)
+        for p, g in zip(having, clipped, strict=True):
+            p.grad = wrap(g).to(p.dtype)
+        return wrap(total)
     squares = [square(p.grad.float()).sum() for p in having]
     total = sqrt(sum(squares[1:], start=squares[0])) if squares else zeros(())
     scale = minimum(max_norm / (total + 1e-6), 1.0)

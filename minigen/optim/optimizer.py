@@ -2,16 +2,20 @@
 
 Idea: an optimizer is a rule that changes one parameter, given its gradient and a few arrays of the
 same shape that it keeps (momentum ...). The rule is elementwise, so it can go piece by piece: in
-blocks that stay in the cache on the CPU, all elements at once on a GPU. Parameters come in groups
-with settings of their own: `param_groups[0]["lr"] = ...` takes effect at the next step.
+blocks that stay in the cache on the CPU, all elements at once on a GPU. There a kernel, where the
+optimizer has one, steps all parameters of a group together. Groups have settings of their own:
+`param_groups[0]["lr"] = ...` takes effect at the next step.
 
 Invariants: parameters and kept arrays are changed in place; a parameter without a gradient is
 skipped, and its step count stands still; saved and loaded, an optimizer goes on bit for bit.
 Read next: sgd.py, adam.py.
 """
 
+from contextlib import ExitStack
+
 from minigen.autograd import writing
 from minigen.backend import array_module, device_of, out_of_memory, quiet, to_device
+from minigen.backend.device.optimizer import Batch, takes
 from minigen.backend.numpy import scratch
 from minigen.errors import unknown_argument
 from minigen.tensor import Tensor
@@ -34,6 +38,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups = []
         self.state = {}  # {parameter: {"step": int, slot: array, ...}}, from its first step on
+        self._batches = {}  # {(group's number, device, dtype): Batch} where kernels step
         params = list(params)
         groups = params if params and isinstance(params[0], dict) else [{"params": params}]
         for group in groups:
@@ -61,6 +66,13 @@ class Optimizer:
         g (the gradient) alone; u and v are scratch. All have one shape.
         """
         raise NotImplementedError(f"{self._name} has no rule method")
+
+    # (batch, rows, steps, group): the rule, by kernels; see ../backend/device/optimizer.py
+    together = None
+
+    def __init_subclass__(cls):
+        if "rule" in vars(cls) and "together" not in vars(cls):
+            cls.together = None  # the kernels of the class above have another rule
 
     def _require(self, condition, message):
         if not condition:
@@ -105,24 +117,52 @@ class Optimizer:
     def step(self):
         """Update every parameter that has a gradient, in place."""
         with quiet():  # an overflow shows as inf in the parameters, not as a warning
-            for group, p in self._parameters():
-                if p.grad is not None:
-                    try:
-                        self._update(group, p)
-                    except MemoryError as error:
-                        raise out_of_memory(f"{self._name}.step", error) from error
+            try:
+                self._step()
+            except MemoryError as error:
+                raise out_of_memory(f"{self._name}.step", error) from error
+
+    def _step(self):
+        batches = {}  # parameters that step together
+        for number, group in enumerate(self.param_groups):
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                x, g = p.data, p.grad.data
+                fits = g.shape == x.shape
+                self._require(fits, f"gradient {g.shape} of a parameter {p.shape}")
+                if self.together and takes(x, g) and x.flags.c_contiguous:
+                    batches.setdefault((number, p.device, p.dtype), []).append(p)
+                else:
+                    self._update(group, p)
+        for key, params in batches.items():
+            self._update_together(key, params)
+
+    def _kept(self, group, p):
+        """The parameter's state, and its arrays, which are zeros at first."""
+        state = self.state.setdefault(p, {"step": 0})
+        for slot in self.slots(group):
+            if slot not in state:
+                state[slot] = array_module(p.data).zeros_like(p.data, order="C")
+        return state, [state[slot] for slot in self.slots(group)]
 
     def _update(self, group, p):
-        g = p.grad.data
-        self._require(g.shape == p.shape, f"gradient {g.shape} of a parameter {p.shape}")
-        state = self.state.setdefault(p, {"step": 0})
+        state, kept = self._kept(group, p)
         state["step"] += 1
         with writing(p) as x:
-            for slot in self.slots(group):
-                if slot not in state:
-                    state[slot] = array_module(x).zeros_like(x, order="C")
-            kept = [state[slot] for slot in self.slots(group)]
-            _in_blocks(self.rule(group, state["step"]), x, g, kept)
+            _in_blocks(self.rule(group, state["step"]), x, p.grad.data, kept)
+
+    def _update_together(self, key, params):
+        group, batch = self.param_groups[key[0]], self._batches.setdefault(key, Batch())
+        states, kept = zip(*(self._kept(group, p) for p in params), strict=True)
+        with ExitStack() as stack:
+            xs = [stack.enter_context(writing(p)) for p in params]
+            xp = array_module(*xs)
+            gradients = [xp.ascontiguousarray(p.grad.data) for p in params]
+            rows = [xs, *zip(*kept, strict=True), gradients]
+            self.together(batch, rows, [state["step"] for state in states], group)
+        for state in states:
+            state["step"] += 1
 
     # ---- saving
 

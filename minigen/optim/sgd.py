@@ -11,6 +11,7 @@ Read next: adam.py.
 """
 
 from minigen.backend import array_module
+from minigen.backend.device import optimizer as device
 from minigen.optim.optimizer import Optimizer, decayed
 
 
@@ -63,3 +64,8 @@ class SGD(Optimizer):
             x -= u
 
         return update
+
+    def together(self, batch, rows, steps, group):
+        """The rule, by kernels; see Optimizer.together."""
+        names = ("lr", "momentum", "dampening", "weight_decay", "nesterov")
+        device.sgd(batch, rows, steps, *(group[name] for name in names))

@@ -9,8 +9,14 @@ arrays, memory read before it is written, races, and barriers that not all threa
     y = emulator.empty(x.shape)
     module["softmax_forward<float>"]((rows,), (128,), (x, y, np.int32(columns)))
 
-Invariant: what runs is the file's text, unchanged, and results do not depend on the CPU, nor, if
-the kernel is right, on the order of threads. How long it takes says nothing about a GPU.
+Invariant: what runs is the file's text, unchanged; arithmetic does not depend on the CPU, nor, if
+the kernel is right, a result on the order of threads. How long it takes says nothing about a GPU.
+
+Limits: memory is sequentially consistent, so a forgotten fence is not seen, and a protocol between
+blocks ("the last block adds up") is reported as a race. A local variable that was not set holds a
+pattern, without a report. Registers, static shared memory and __launch_bounds__ are the business
+of NVRTC. No textures, clusters, cooperative groups, wgmma or TMA; inline PTX only where a header
+has the same function for the emulator (cuda_tensor.h).
 
 Needs x86-64 Linux, g++ 12 and binutils: `unavailable()` says what is missing.
 Read next: cuda.h, runtime.h; module.py (compile, launch), compiler.py (flags, cache).

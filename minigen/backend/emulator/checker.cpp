@@ -36,7 +36,7 @@ static bool same_warp(int a, int b) {
 }
 
 static std::string cell_name(const Access& access, size_t unit) {
-    return access.region.name + "+" + std::to_string(unit << access.region.shift);
+    return "byte " + std::to_string(unit << access.region.shift) + " of " + access.region.name;
 }
 
 static std::string by(const char* verb, int thread, unsigned site, bool other_block) {
@@ -194,9 +194,10 @@ void check_access(Address address, unsigned bytes, int kind, Address site) {
 static void check_aligned(Address address, unsigned bytes, int kind, Address site) {
     if (address % bytes) {
         const Region* region = launch.checked ? region_of(address, bytes, site) : nullptr;
-        const std::string where =
-            region ? region->name + "+" + std::to_string(address - region->begin) : "memory";
-        report("MISALIGNED", verb_of(kind) + count_of(bytes, "byte") + " at " + where, site);
+        std::string where;
+        if (region)
+            where = " at byte " + std::to_string(address - region->begin) + " of " + region->name;
+        report("MISALIGNED", verb_of(kind) + count_of(bytes, "byte") + where, site);
         stop_launch();
     }
     check_access(address, bytes, kind, site);
@@ -211,16 +212,16 @@ void emu_access(const volatile void* place, unsigned bytes, int kind, void* site
 #define SITE reinterpret_cast<Address>(__builtin_return_address(0))
 #define ADDRESS reinterpret_cast<Address>(place)
 #define ACCESS_OF(bytes)                                                                           \
-    extern "C" void __tsan_read##bytes(void* place) {                                              \
+    EMU_PUBLIC void __tsan_read##bytes(void* place) {                                              \
         check_aligned(ADDRESS, bytes, EMU_READ, SITE);                                             \
     }                                                                                              \
-    extern "C" void __tsan_write##bytes(void* place) {                                             \
+    EMU_PUBLIC void __tsan_write##bytes(void* place) {                                             \
         check_aligned(ADDRESS, bytes, EMU_WRITE, SITE);                                            \
     }                                                                                              \
-    extern "C" void __tsan_unaligned_read##bytes(void* place) {                                    \
+    EMU_PUBLIC void __tsan_unaligned_read##bytes(void* place) {                                    \
         check_access(ADDRESS, bytes, EMU_READ, SITE);                                              \
     }                                                                                              \
-    extern "C" void __tsan_unaligned_write##bytes(void* place) {                                   \
+    EMU_PUBLIC void __tsan_unaligned_write##bytes(void* place) {                                   \
         check_access(ADDRESS, bytes, EMU_WRITE, SITE);                                             \
     }
 ACCESS_OF(1)
@@ -229,12 +230,12 @@ ACCESS_OF(4)
 ACCESS_OF(8)
 ACCESS_OF(16)
 
-extern "C" void __tsan_read_range(void* place, size_t bytes) {
+EMU_PUBLIC void __tsan_read_range(void* place, size_t bytes) {
     check_access(ADDRESS, unsigned(bytes), EMU_READ, SITE);
 }
-extern "C" void __tsan_write_range(void* place, size_t bytes) {
+EMU_PUBLIC void __tsan_write_range(void* place, size_t bytes) {
     check_access(ADDRESS, unsigned(bytes), EMU_WRITE, SITE);
 }
-extern "C" void __tsan_func_entry(void*) {}
-extern "C" void __tsan_func_exit() {}
-extern "C" void __tsan_init() {}
+EMU_PUBLIC void __tsan_func_entry(void*) {}
+EMU_PUBLIC void __tsan_func_exit() {}
+EMU_PUBLIC void __tsan_init() {}

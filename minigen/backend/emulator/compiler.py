@@ -8,6 +8,7 @@ Invariant: a library is loaded only if the digest at its end is that of its byte
 under another name and renamed, so several processes may compile the same one at the same time.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -39,13 +40,21 @@ FLAGS = [
     "-fPIC",
     "-ffp-contract=off",  # a*b + c rounds twice, on every CPU
     "-fno-math-errno",
+    "-fno-semantic-interposition",
     "-U_FORTIFY_SOURCE",  # it takes a jump between fibers for an attack
     "-fvisibility=hidden",
     "-fno-gnu-unique",  # else two builds of one kernel would share their __shared__ variables
     "-g1",  # source lines
     "-gdwarf-4",  # of the version that every addr2line reads
 ]
-KERNEL_FLAGS = ["-fno-exceptions", "-Wno-unknown-pragmas", "-Wno-psabi", "-include", "cuda.h"]
+KERNEL_FLAGS = [
+    "-include",
+    "cuda.h",
+    "-fno-exceptions",
+    "-fstack-clash-protection",  # local variables too large meet the guard of a fiber's stack
+    "-Wno-unknown-pragmas",
+    "-Wno-psabi",
+]
 CHECK_FLAGS = [
     "-fsanitize=thread",  # a call before every access: ours, see checker.cpp
     "-fno-tree-sra",  # the load of a float4 stays one access
@@ -150,12 +159,13 @@ def _intact(library):
         return False
     if len(content) < 1000 or hashlib.sha256(content[:-32]).digest() != content[-32:]:
         return False
-    os.utime(library)  # used now: the oldest are removed first
+    with contextlib.suppress(OSError):  # a cache that others own can be read
+        os.utime(library)  # used now: the oldest are removed first
     return True
 
 
 def _compile(text, flags, folders, library):
-    library.parent.mkdir(parents=True, exist_ok=True)
+    _make(library.parent)
     search = [part for folder in [*folders, HERE] for part in ("-I", str(folder))]
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as place:
         built = f"{place}/{library.name}"
@@ -167,6 +177,18 @@ def _compile(text, flags, folders, library):
             file.write(digest)  # behind what the loader reads
         os.replace(built, library)
     _prune(library.parent)
+
+
+def _make(folder):
+    """Make the cache's folder; EmulatorError if it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise EmulatorError(
+            f"{folder}, where compiled kernels are kept, cannot be written ({error.strerror}): "
+            "export MINIGEN_CACHE=/another/folder"
+        ) from None
 
 
 def _run(command, text=None):

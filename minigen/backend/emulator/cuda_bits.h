@@ -1,4 +1,4 @@
-// cuda_bits.h: bit patterns, integer arithmetic, conversions, cached loads and atomics.
+// cuda_bits.h: bit patterns, integer arithmetic, conversions, loads and stores with a cache hint.
 //
 // Invariant: conversions from floating point saturate and turn NaN into 0, as a GPU's do (a plain
 // cast of a value out of range is undefined in C++, and may differ).
@@ -6,13 +6,6 @@
 
 // ---- Bit patterns -------------------------------------------------------------------------------
 
-template <typename To, typename From>
-inline To emu_bits(From value) {
-    static_assert(sizeof(To) == sizeof(From), "a bit pattern keeps its size");
-    To pattern;
-    __builtin_memcpy(&pattern, &value, sizeof pattern);
-    return pattern;
-}
 inline int __float_as_int(float x) {
     return emu_bits<int>(x);
 }
@@ -172,41 +165,3 @@ EMU_STORE(__stwb)
 EMU_STORE(__stwt)
 #undef EMU_LOAD
 #undef EMU_STORE
-
-// ---- Atomics ------------------------------------------------------------------------------------
-// Threads run one at a time and change only where they meet, so reading, computing and writing in
-// turn is atomic. The checker is told once, as of one atomic access.
-
-enum { EMU_READ, EMU_WRITE, EMU_ATOMIC };
-extern "C" void emu_access(const volatile void* place, unsigned bytes, int kind, void* site);
-
-#define EMU_UNSEEN __attribute__((noinline, no_sanitize("thread")))
-#define EMU_ATOMIC_FUNCTION(name, expression)                                                      \
-    template <typename T>                                                                          \
-    EMU_UNSEEN T name(T* place, typename emu_identity<T>::type value) {                            \
-        emu_access(place, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));                     \
-        const T old = *place;                                                                      \
-        *place = expression;                                                                       \
-        return old;                                                                                \
-    }
-EMU_ATOMIC_FUNCTION(atomicAdd, T(old + value))
-EMU_ATOMIC_FUNCTION(atomicSub, T(old - value))
-EMU_ATOMIC_FUNCTION(atomicExch, value)
-EMU_ATOMIC_FUNCTION(atomicMax, old < value ? value : old)
-EMU_ATOMIC_FUNCTION(atomicMin, value < old ? value : old)
-EMU_ATOMIC_FUNCTION(atomicOr, T(old | value))
-EMU_ATOMIC_FUNCTION(atomicAnd, T(old & value))
-EMU_ATOMIC_FUNCTION(atomicXor, T(old ^ value))
-EMU_ATOMIC_FUNCTION(atomicInc, old >= value ? T(0) : T(old + 1))
-EMU_ATOMIC_FUNCTION(atomicDec, old == 0 || old > value ? value : T(old - 1))
-#undef EMU_ATOMIC_FUNCTION
-
-template <typename T>
-EMU_UNSEEN T atomicCAS(T* place, typename emu_identity<T>::type expected,
-                       typename emu_identity<T>::type value) {
-    emu_access(place, sizeof(T), EMU_ATOMIC, __builtin_return_address(0));
-    const T old = *place;
-    if (old == expected)
-        *place = value;
-    return old;
-}

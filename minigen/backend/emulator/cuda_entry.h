@@ -68,8 +68,10 @@ struct emu_parameter<const T*> {
     static constexpr char how = 'c';
 };
 
+#define EMU_NOT_CHECKED __attribute__((no_sanitize("thread")))
+
 template <typename... Parameters>
-const char* emu_signature(void (*)(Parameters...)) {
+EMU_NOT_CHECKED const char* emu_signature(void (*)(Parameters...)) {
     static const char text[] = {emu_parameter<Parameters>::how..., '\0'};
     static char letters[3 * sizeof(text)];
     char* end = letters;
@@ -83,8 +85,6 @@ const char* emu_signature(void (*)(Parameters...)) {
 
 template <int... I>
 struct emu_indices {};
-
-#define EMU_NOT_CHECKED __attribute__((no_sanitize("thread")))
 
 template <typename... Parameters, int... I>
 EMU_NOT_CHECKED inline void emu_call(void (*kernel)(Parameters...), void** arguments,
@@ -101,7 +101,7 @@ EMU_NOT_CHECKED inline void emu_call_all(void (*kernel)(Parameters...), void** a
     EMU_PUBLIC EMU_NOT_CHECKED void emu_entry_##number(void** arguments) {                         \
         emu_call_all(&__VA_ARGS__, arguments);                                                     \
     }                                                                                              \
-    EMU_PUBLIC const char* emu_signature_##number() {                                              \
+    EMU_PUBLIC EMU_NOT_CHECKED const char* emu_signature_##number() {                              \
         return emu_signature(&__VA_ARGS__);                                                        \
     }
 

@@ -83,8 +83,8 @@ EMU_ELEMENT(__nv_bfloat162, __nv_bfloat16)
     EMU_FUNCTION(type, __hsub, a - b)                                                              \
     EMU_FUNCTION(type, __hmul, a * b)                                                              \
     EMU_FUNCTION(type, __hdiv, a / b)                                                              \
-    EMU_FUNCTION(type, __hmax, fmaxf(a, b))                                                        \
-    EMU_FUNCTION(type, __hmin, fminf(a, b))                                                        \
+    EMU_FUNCTION(type, __hmax, __builtin_fmaxf(a, b))                                              \
+    EMU_FUNCTION(type, __hmin, __builtin_fminf(a, b))                                              \
     inline type operator-(type a) {                                                                \
         return -float(a);                                                                          \
     }                                                                                              \
@@ -92,10 +92,10 @@ EMU_ELEMENT(__nv_bfloat162, __nv_bfloat16)
         return -float(a);                                                                          \
     }                                                                                              \
     inline type __habs(type a) {                                                                   \
-        return fabsf(a);                                                                           \
+        return __builtin_fabsf(a);                                                                 \
     }                                                                                              \
     inline bool __hisnan(type a) {                                                                 \
-        return isnan(float(a));                                                                    \
+        return float(a) != float(a);                                                               \
     }
 
 EMU_SIXTEEN_BITS(__half)
@@ -112,7 +112,7 @@ inline __half __hfma(__half a, __half b, __half c) {
     return float(rounded);
 }
 inline __nv_bfloat16 __hfma(__nv_bfloat16 a, __nv_bfloat16 b, __nv_bfloat16 c) {
-    return fmaf(a, b, c);
+    return __builtin_fmaf(a, b, c);
 }
 
 // ---- Conversions --------------------------------------------------------------------------------

@@ -74,6 +74,14 @@ struct emu_element {  // what a vector type is made of; a scalar of itself
     static constexpr bool is_vector = false;
 };
 
+template <typename To, typename From>
+inline To emu_bits(From value) {  // the same bytes as another type
+    static_assert(sizeof(To) == sizeof(From), "a bit pattern keeps its size");
+    To pattern;
+    __builtin_memcpy(&pattern, &value, sizeof pattern);
+    return pattern;
+}
+
 // ---- Vector types -------------------------------------------------------------------------------
 
 #define EMU_VECTOR(scalar, name, bytes)                                                            \

@@ -5,7 +5,7 @@
 //
 // Invariant: what IEEE 754 defines (+ - * / sqrt fma, conversions) is exact to the bit, on every
 // CPU: the compiler may not contract a*b + c (-ffp-contract=off). The rest (exp, sin ...) is the C
-// library's, within an ulp or so; a GPU's differs by a few ulp, its __expf and friends by more.
+// library's, within an ulp or so of the truth; a GPU's by a few, its __expf and friends by more.
 #pragma once
 
 #define INFINITY __builtin_inff()

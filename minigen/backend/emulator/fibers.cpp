@@ -75,6 +75,12 @@ void make_stacks() {
         mprotect(stacks + i * STACK_BYTES, GUARD_BYTES, PROT_NONE);
 }
 
+// Tops at equal distances of a power of two would all want the same few lines of the CPU's cache:
+// hence the odd number of pages, and this staggering within a page.
+static char* stack_top(int number) {
+    return stacks + (number + 1) * STACK_BYTES - 64 - number % 16 * 256;
+}
+
 Address stacks_begin() {
     return reinterpret_cast<Address>(stacks);
 }
@@ -152,7 +158,7 @@ void start_block() {
         thread.number = i;
         thread.warp_epoch = 0;
         // as if it had called switch_stack from the first instruction of thread_main
-        void** top = reinterpret_cast<void**>(stacks + (i + 1) * STACK_BYTES - 64);
+        void** top = reinterpret_cast<void**>(stack_top(i));
         top[0] = reinterpret_cast<void*>(thread_main);
         std::fill(top - 6, top, nullptr);
         thread.stack_pointer = top - 6;
@@ -161,7 +167,20 @@ void start_block() {
     make_ready(numbers, thread_count);
 }
 
+// Whether the thread waits for a lane of its warp that has returned.
+static bool waits_in_vain(const Thread& thread) {
+    if (thread.state != AT_WARP_OPERATION)
+        return false;
+    const int first = thread.number - thread.lane();
+    for (int i = 0; i < WARP && first + i < thread_count; i++) {
+        if (threads[first + i].state == EXITED && (thread.request.mask >> i & 1))
+            return true;
+    }
+    return false;
+}
+
 static void report_deadlock() {
+    const char* finding = "DEADLOCK";
     int at_barrier = 0;
     int at_warp_operation = 0;
     std::string waiting;
@@ -171,13 +190,15 @@ static void report_deadlock() {
         if (thread.state == EXITED)
             continue;
         (thread.state == AT_BARRIER ? at_barrier : at_warp_operation)++;
+        if (waits_in_vain(thread))
+            finding = "WARP-EXITED";
         const bool alike = last && last->state == thread.state && last->line == thread.line;
         if (!alike && waiting.size() < 300)
             waiting += "; " + thread_name(i) + " waits at " + place(thread.file, thread.line);
         last = &thread;
     }
     emu_running = nullptr;
-    report("DEADLOCK", count_of(at_barrier, "thread") + " at a barrier, " +
+    report(finding, count_of(at_barrier, "thread") + " at a barrier, " +
                            std::to_string(at_warp_operation) + " at a warp operation, " +
                            std::to_string(exited) + " returned" + waiting);
 }
@@ -217,7 +238,8 @@ static void release_barrier() {
     const Thread& first = threads[numbers[0]];
     for (int i = 1; i < count; i++) {
         const Thread& other = threads[numbers[i]];
-        if (first.line == other.line && std::strcmp(first.file, other.file) == 0)
+        const bool same_file = first.file == other.file || !std::strcmp(first.file, other.file);
+        if (same_file && first.line == other.line)
             continue;
         report("DIVERGENT-BARRIER", thread_name(first.number) + " waits at " +
                                         place(first.file, first.line) + ", " +

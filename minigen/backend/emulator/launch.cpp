@@ -2,9 +2,9 @@
 //
 // Idea: Python calls emu_begin once and emu_run until it says that all is done. A timer sets `tick`
 // twenty times a second of CPU time; the scheduler and the checker look at it and return to Python,
-// which is how Ctrl-C is heard, and a launch that takes too long is ended. A kernel that computes
-// for ever without a barrier in an unchecked build never looks: there the timer's signal handler
-// jumps out of it.
+// which is how Ctrl-C is heard, and a launch that takes too long is ended. A thread that computes
+// for ever, meets nobody and (in a checked build) touches no memory never looks: the timer's signal
+// handler jumps out of it when the time is over.
 //
 // Invariant: a handler leaves a fiber by a jump only out of the kernel's own code or after a fault;
 // never out of the runtime, which might be in the middle of allocating memory.
@@ -59,9 +59,13 @@ static Address kernel_site(void* context) {
 static std::string describe_fault(int signal, Address address) {
     if (signal == SIGFPE)
         return "division by zero";
-    if (address >= stacks_begin() && address < stacks_end())
-        return "local variables need more than " + std::to_string(STACK_BYTES >> 10) + " KiB";
-    return "access " + describe_outside(address);
+    if (address >= stacks_begin() && address < stacks_end()) {
+        const size_t room = (STACK_BYTES - GUARD_BYTES) >> 10;
+        return "local variables need more than " + std::to_string(room) + " KiB";
+    }
+    if (launch.checked || is_null(address))
+        return describe_outside(address);
+    return "an address where nothing is: a checked build says more";
 }
 
 static void on_fault(int signal, siginfo_t* information, void* context) {
@@ -168,7 +172,7 @@ static Progress run_blocks() {
     return FINISHED;
 }
 
-extern "C" void emu_begin(void (*entry)(void**), void** arguments, const unsigned* sizes,
+EMU_PUBLIC void emu_begin(void (*entry)(void**), void** arguments, const unsigned* sizes,
                           unsigned shared_bytes, int order, unsigned seed, int checked,
                           int profiled, double seconds) {
     launch = {};
@@ -194,7 +198,7 @@ extern "C" void emu_begin(void (*entry)(void**), void** arguments, const unsigne
 }
 
 // Run on; whether to call again: 0 if the launch is over.
-extern "C" int emu_run() {
+EMU_PUBLIC int emu_run() {
     tick = 0;
     take_signals();
     Progress progress = STOPPED;

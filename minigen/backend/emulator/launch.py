@@ -6,6 +6,7 @@ Read next: launch.cpp, which does the same on the other side; arguments.py.
 """
 
 import contextlib
+import contextvars
 import ctypes
 import functools
 import threading
@@ -14,18 +15,17 @@ from minigen.backend.emulator import arguments, reports
 from minigen.backend.emulator.compiler import HERE, RUNTIME, EmulatorError, compiled
 
 _one_at_a_time = threading.Lock()
-_seconds = 60.0
+_seconds = contextvars.ContextVar("seconds of CPU time that a launch may take", default=60.0)
 
 
 @contextlib.contextmanager
 def time_limit(seconds):
-    """Context: a launch that takes more CPU time is ended with RUNAWAY. Without it, 60 seconds."""
-    global _seconds
-    old, _seconds = _seconds, seconds
+    """Context: launches of this thread that take more CPU time end with RUNAWAY; without, 60 s."""
+    token = _seconds.set(seconds)
     try:
         yield
     finally:
-        _seconds = old
+        _seconds.reset(token)
 
 
 @functools.cache
@@ -120,8 +120,8 @@ class Kernel:
             library.emu_shared_variable(offset, size, name.encode())
         module.loaded.emu_touch_shared()
         table = (ctypes.c_void_p * max(1, len(values)))(*map(ctypes.addressof, values))
-        flags = int(module.check), int(module.profiled)
-        library.emu_begin(self.entry, table, sizes, *options, *flags, _seconds)
+        flags = int(module.check), int(reports.is_profiled(module.library))
+        library.emu_begin(self.entry, table, sizes, *options, *flags, _seconds.get())
         while library.emu_run():
             pass  # here Python hears Ctrl-C
         text = library.emu_reports().decode()

@@ -109,7 +109,7 @@ Region* region_of(Address address, unsigned bytes, Address site) {
 }
 
 std::string describe_outside(Address address) {
-    if (address < Address(1) << 32) {  // where no system maps anything
+    if (is_null(address)) {
         std::string names;
         for (const std::string& name : null_arguments)
             names += (names.empty() ? "" : ", ") + name;
@@ -205,17 +205,17 @@ void* emu_dynamic_shared() {
 
 // ---- What Python tells before a launch ----------------------------------------------------------
 
-extern "C" void emu_shared_variable(size_t offset, size_t bytes, const char* name) {
+EMU_PUBLIC void emu_shared_variable(size_t offset, size_t bytes, const char* name) {
     shared_variables.push_back({offset, bytes, name});
 }
 
-extern "C" void emu_null_argument(const char* name) {
+EMU_PUBLIC void emu_null_argument(const char* name) {
     null_arguments.push_back(name);
 }
 
 // An array that the kernel may touch: returns where the kernel will find it. One that is reached
 // through an array of pointers is not movable.
-extern "C" void* emu_array(char* original, size_t bytes, int unit, int initialised, int read_only,
+EMU_PUBLIC void* emu_array(char* original, size_t bytes, int unit, int initialised, int read_only,
                            int movable, const char* name) {
     char* place = original;
     if (movable) {
@@ -238,7 +238,7 @@ extern "C" void* emu_array(char* original, size_t bytes, int unit, int initialis
 }
 
 // Bytes of an array that was not initialised and that no thread wrote.
-extern "C" size_t emu_unwritten(void* place) {
+EMU_PUBLIC size_t emu_unwritten(void* place) {
     const Address begin = reinterpret_cast<Address>(place);
     size_t bytes = 0;
     for (const Region& region : regions) {
@@ -251,7 +251,8 @@ extern "C" size_t emu_unwritten(void* place) {
 }
 
 // The results go back to the arrays of the caller, and everything about the launch is forgotten.
-extern "C" void emu_forget() {
+EMU_PUBLIC void emu_forget() {
+    emu_running = nullptr;
     for (const Copied& argument : copied) {
         if (!argument.read_only)
             std::memcpy(argument.original, argument.copy, argument.bytes);

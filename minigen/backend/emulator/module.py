@@ -55,7 +55,7 @@ class Module:
 
     def __init__(self, path, names, check=False, defines=(), source=None, include=()):
         self.runtime = runtime()
-        self.check, self.names, self.profiled = check, list(names), False
+        self.check, self.names = check, list(names)
         self.source_name = Path(path).name
         self.library = _compiled(path, self.names, check, defines, source, include)
         try:

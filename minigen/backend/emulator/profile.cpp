@@ -135,7 +135,7 @@ void profile_block() {
 
 // "@site@ space kind requests transactions fewest bytes" a line, of all launches since the last
 // call, which were all of one module.
-extern "C" const char* emu_profile() {
+EMU_PUBLIC const char* emu_profile() {
     static std::string all;
     all.clear();
     const char* const kinds[] = {"read", "write", "atomic"};

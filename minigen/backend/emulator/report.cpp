@@ -69,7 +69,7 @@ void clear_reports() {
     lines.clear();
 }
 
-extern "C" const char* emu_reports() {
+EMU_PUBLIC const char* emu_reports() {
     static std::string all;
     all.clear();
     for (const std::string& line : lines)

@@ -15,6 +15,12 @@ import threading
 SITE = re.compile(r"@([0-9a-f]+)@")
 
 _profiling = threading.Lock()
+_profiled = []  # the library whose launches are counted, while they are
+
+
+def is_profiled(library):
+    """Whether launches of this library are counted now."""
+    return library in _profiled
 
 
 def _chains(library, sites):
@@ -30,9 +36,10 @@ def _chains(library, sites):
             chains.append([])
             continue
         path, _, number = line.split(" ")[0].rpartition(":")
-        place = (os.path.basename(path), int(number) if number.isdigit() else 0)
-        if not place[0].startswith("cuda_") and place not in chains[-1]:
-            chains[-1].append(place)
+        name = os.path.basename(path)
+        known = number.isdigit() and int(number)  # code of several lines may belong to none
+        if known and not name.startswith("cuda_") and (name, int(number)) not in chains[-1]:
+            chains[-1].append((name, int(number)))
     return dict(zip(sites, chains, strict=True))
 
 
@@ -42,7 +49,9 @@ def with_places(text, library, source):
     chains = _chains(library, sites)
 
     def place(found):
-        chain = chains[found[1]] or [("?", 0)]
+        chain = chains[found[1]]
+        if not chain:
+            return source
         name, line = chain[0]
         caller = next((p for p in chain if p[0] == source), chain[0])
         return f"{name}:{line}" + (f" (from {source}:{caller[1]})" if caller != chain[0] else "")
@@ -53,27 +62,28 @@ def with_places(text, library, source):
 def profile(module, launch):
     """Run launch() and count how the module's accesses fit a GPU's memory, by source line.
 
-    The module must be a checked one. Returns {(place, space, kind): (requests, transactions,
-    fewest, bytes)}, with place such as "softmax.cu:12" (in the kernel's file, also for a header's
-    helper), space "global" or "shared", kind "read", "write" or "atomic". A request is one of a
-    warp; it takes transactions (32-byte sectors of global memory, turns of shared memory), and
-    could take the fewest if the same bytes lay together.
+    The module must be a checked one; launches of another Module of the same library count, too.
+    Returns {(place, space, kind): (requests, transactions, fewest, bytes)}, with place such as
+    "softmax.cu:12" (in the kernel's file, also for a header's helper), space "global" or "shared",
+    kind "read", "write" or "atomic". A request is one of a warp; it takes transactions (32-byte
+    sectors of global memory, turns of shared memory), and could take the fewest if the same bytes
+    lay together.
     """
     if not module.check:
         raise ValueError("profile wants a module compiled with check=True: others do not count")
     with _profiling:
         module.runtime.emu_profile()  # forgets what came before
-        module.profiled = True
+        _profiled.append(module.library)
         try:
             launch()
         finally:
-            module.profiled = False
+            _profiled.clear()
             text = module.runtime.emu_profile().decode()
     rows = {}
     chains = _chains(module.library, sorted(set(SITE.findall(text))))
     for line in text.splitlines():
         site, space, kind, *counts = line.split()
-        chain = chains[site.strip("@")] or [("?", 0)]
+        chain = chains[site.strip("@")] or [(module.source_name, 0)]
         name, number = next((p for p in chain if p[0] == module.source_name), chain[0])
         key = (f"{name}:{number}", space, kind)
         old = rows.get(key, (0, 0, 0, 0))

@@ -18,14 +18,21 @@
 #include <string>
 #include <vector>
 
-#pragma GCC visibility push(default)
-#include "cuda.h"
+#pragma GCC visibility push(default)  // what kernels call
+#include "cuda_language.h"
+#include "cuda_half.h"
+#include "cuda_atomics.h"
+#include "cuda_warp.h"
+#include "cuda_tensor.h"
+#pragma GCC visibility pop
+
+#define EMU_PUBLIC extern "C" __attribute__((visibility("default")))  // what Python and g++ call
 
 using Address = uintptr_t;
 
 constexpr int MAX_THREADS = 1024;
 constexpr int WARP = 32;
-constexpr size_t STACK_BYTES = 128 << 10;  // of a fiber, its lowest page a guard
+constexpr size_t STACK_BYTES = 33 * 4096;  // of a fiber, its lowest page a guard
 constexpr size_t GUARD_BYTES = 4096;
 constexpr size_t MAX_SHARED_BYTES = 227 << 10;  // dynamic, of a block, on sm_90
 
@@ -134,6 +141,9 @@ void poison_shared();   // for the block that begins
 Region* region_of(Address address, unsigned bytes, Address site);
 void refine(Region& region, int shift);  // to smaller units
 std::string describe_outside(Address address);
+inline bool is_null(Address address) {
+    return address < Address(1) << 32;  // where no system maps anything
+}
 
 // ---- checker.cpp, profile.cpp -------------------------------------------------------------------
 

@@ -13,20 +13,28 @@ static int lanes_of_warp(int first) {
     return std::min(WARP, thread_count - first);
 }
 
+static bool has_come(const Thread& lane, const emu_request& request) {
+    return lane.state == AT_WARP_OPERATION && lane.request.mask == request.mask &&
+           lane.request.operation == request.operation;
+}
+
 // Whether every lane of the mask has come with the same request. An exited lane never will.
 static bool all_have_come(const emu_request& request, const Thread* lanes, int count) {
-    for (int i = 0; i < count; i++) {
-        if (!(request.mask >> i & 1))
+    static int missing[MAX_THREADS / WARP];  // the lane of each warp that was awaited last
+    int& awaited = missing[lanes->number / WARP];
+    const bool still = awaited < count && (request.mask >> awaited & 1);
+    if (still && lanes[awaited].state != EXITED && !has_come(lanes[awaited], request))
+        return false;
+    for (awaited = 0; awaited < count; awaited++) {
+        const Thread& lane = lanes[awaited];
+        if (!(request.mask >> awaited & 1))
             continue;
-        const Thread& lane = lanes[i];
         if (lane.state == EXITED) {
-            report("WARP-EXITED", "lane " + std::to_string(i) + ", which the mask names at " +
+            report("WARP-EXITED", "lane " + std::to_string(awaited) + ", which the mask names at " +
                                       place(request.file, request.line) + ", has returned");
             stop_launch();
         }
-        const bool same = lane.state == AT_WARP_OPERATION && lane.request.mask == request.mask &&
-                          lane.request.operation == request.operation;
-        if (!same)
+        if (!has_come(lane, request))
             return false;
     }
     return true;
