@@ -3,15 +3,15 @@
 //     products   dots[r, c] = Σ_d own[r, d] · other[c, d]
 //     mixture    result[r, d] += Σ_c weights[r, c] · other[c, d]
 //
-// Idea: all of attention, backward too, is these two, between the rows that a block owns (of queries,
-// or of keys) and all rows of the other side, which come past in steps. Both are matrix products in
-// shared memory: a thread holds a square of dots and a few rows of the result in registers, so that
-// each number that it reads is used several times, and reads 16 bytes at a time.
+// Idea: all of attention, backward too, is these two, between the rows that a block owns (of
+// queries, or of keys) and all rows of the other side, which come past in steps. Both are matrix
+// products in shared memory: a thread holds a square of dots and a few rows of the result in
+// registers, so that each number that it reads is used several times, and reads 16 bytes at a time.
 //
-// A block is `across` × 16 threads. Per thread, with SIDE numbers in 16 bytes: SIDE × SIDE dots, and
-// SIDE rows × 8 columns of the result. So a block owns 16·SIDE rows, meets SIDE·across in a step, and
-// sees columns in slices of 8·across: `across` is 4 for heads of up to 32 columns, else 8. Wider heads
-// come in several slices, and a block makes one slice of the result.
+// A block is `across` × 16 threads. Per thread, with SIDE numbers in 16 bytes: SIDE × SIDE dots,
+// and SIDE rows × 8 columns of the result. So a block owns 16·SIDE rows, meets SIDE·across in a
+// step, and sees columns in slices of 8·across: `across` is 4 for heads of up to 32 columns, else
+// 8. Wider heads come in several slices, and a block makes one slice of the result.
 //
 // Rows of a tile are 16 bytes longer than the slice, an odd number of them: so the eight rows that
 // eight threads read at once lie in different banks.   Read next: attention.cu.
