@@ -149,8 +149,9 @@ def _copy_rate(xp, size=1 << 29):
 
 
 def _lent(torch, arrays):
-    """The same memory as PyTorch's tensors."""
-    return {n: x if x is None else torch.from_dlpack(x) for n, x in arrays.items()}
+    """The same memory as PyTorch's tensors, of what it has a type for."""
+    known = {n: x for n, x in arrays.items() if getattr(x, "dtype", None) is not None}
+    return {n: torch.from_dlpack(x) for n, x in known.items() if x.dtype.kind in "fi"}
 
 
 def _torch_stream(xp, torch):
