@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import needs
 
 from minigen.backend import conv, emulator, work
 from minigen.backend.device import conv as device
@@ -176,7 +177,7 @@ def test_three_maps_are_their_definitions(example, limit, with_bias):
     check_three_maps(*example, with_bias, limits(limit))
 
 
-@pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+@needs(emulator)
 @settings(max_examples=100)
 @given(convolutions(), st.sampled_from(list(KERNELS)), st.booleans())
 def test_three_maps_by_kernels_are_their_definitions(example, choices, with_bias):

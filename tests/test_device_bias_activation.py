@@ -7,13 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from minigen.kernels.bias_activation import BAND
 
 import minigen
 from minigen import Tensor, ops
 from minigen.autograd import grad
 from minigen.backend import emulator
 from minigen.backend.kernels import launch
-from minigen.kernels.bias_activation import BAND
 
 pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
 

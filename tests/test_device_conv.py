@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from minigen.kernels.conv import divisor
+from needs import needs
 
 from minigen.backend import conv, emulator
 from minigen.backend.device.conv import fits
 from minigen.backend.kernels import emulated_kernels
 
-emulated = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+emulated = needs(emulator)
 
 
 def options(n, stride=1, padding=1):

@@ -112,7 +112,9 @@ def prepared(name, *arrays, T=None, also=(), **scalars):
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
     given = _by_name(kernel, arrays)
     T, sizes = _bound(kernel, given, T, scalars)
-    xp = array_module(next(x for x in given.values() if x is not None))
+    xp = array_module(*arrays)
+    if len({isinstance(x, ndarray) for x in arrays if x is not None}) > 1:
+        raise TypeError(f"{kernel.name}: its arrays are partly on the CPU, partly on a GPU")
     values, made = _values(kernel, given, T, sizes, xp)
     view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
     grid = tuple(int(n) for n in kernel.grid(view))
@@ -186,7 +188,7 @@ def _bound(kernel, given, T, scalars):
 
 
 def _bind(kernel, a, x, T, sizes):
-    """Give an array's sizes to the words of its argument. TypeError or ValueError if they differ."""
+    """Give an array's sizes to the words of its argument. TypeError, ValueError if it misfits."""
     if x.dtype != dtype_of(a.dtype, T):
         raise TypeError(
             f"{kernel.name}: {a.name} is {x.dtype.name}, expected {dtype_of(a.dtype, T).name}; "
@@ -210,16 +212,9 @@ def shape_of(a, sizes):
 
 
 def table_of(rows):
-    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are.
-
-    Kept by what they are: arrays that stay in their memory are asked for once.
-    """
-    return _table(tuple(tuple(map(address_of, row)) for row in rows), device_of(rows[0][0]))
-
-
-@functools.lru_cache(256)
-def _table(addresses, device):
-    return to_device(np.array(addresses, np.uint64), device)
+    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are."""
+    addresses = [[address_of(x) for x in row] for row in rows]
+    return to_device(np.array(addresses, np.uint64), device_of(rows[0][0]))
 
 
 def address_of(x):
