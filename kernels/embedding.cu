@@ -95,14 +95,11 @@ __global__ void embedding_gradient(const T* __restrict__ g, const long long* __r
     if (here.row >= rows) return;
     const int first = embedding_first(ids, places, here.row);
     const int last = embedding_first(ids, places, here.row + 1);
+    // The whole chunks in this range, and the places before and after them; any may be none.
     const int chunk = (first + EMBEDDING_CHUNK - 1) / EMBEDDING_CHUNK;
     const int chunk_end = last / EMBEDDING_CHUNK;
-    if (chunk >= chunk_end) {  // no whole chunk in this range
-        here.add(g, order, first, last);
-    } else {
-        here.add(g, order, first, chunk * EMBEDDING_CHUNK);
-        here.add(sums, nullptr, chunk, chunk_end);
-        here.add(g, order, chunk_end * EMBEDDING_CHUNK, last);
-    }
+    here.add(g, order, first, min(last, chunk * EMBEDDING_CHUNK));
+    here.add(sums, nullptr, chunk, chunk_end);
+    here.add(g, order, max(chunk, chunk_end) * EMBEDDING_CHUNK, last);
     here.write(table);
 }
