@@ -34,9 +34,8 @@ def _attention_backward(torch, a, s):
 
 def _convolution(a, s):
     """(x, weight, options) of a two-dimensional convolution."""
-    kernel = s["kernel"][1:]
-    x = a["x"].flatten(2, 3).unflatten(2, (s["height"], s["width"]))
-    return x, kernel, {"padding": s["low"][1:], "groups": s["groups"]}
+    kernel = s["kernel"][1:]  # the depth is 1
+    return a["x"].squeeze(2), kernel, {"padding": s["low"][1:], "groups": s["groups"]}
 
 
 def _conv(torch, a, s):
@@ -47,7 +46,7 @@ def _conv(torch, a, s):
 
 def _conv_weight_grad(torch, a, s):
     x, kernel, options = _convolution(a, s)
-    g = a["g"].flatten(2, 3).unflatten(2, (s["out_height"], s["out_width"]))
+    g = a["g"].squeeze(2)
     shape = (s["outputs"], s["inputs"] // s["groups"], *kernel)
     return lambda: torch.nn.grad.conv2d_weight(x, shape, g, **options)
 
