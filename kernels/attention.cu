@@ -12,21 +12,21 @@
 // heads, as a projection writes and reads them.
 //
 // Forward: a block owns 64 rows of queries of one head (32 in double), and meets the keys 32 at a
-// time. It keeps the running maximum and sum of each row; when a larger score comes, what was summed
-// so far is multiplied by exp(old - new). The weights of a step go through shared memory, from the
-// threads that computed them to those that mix the values: all in one warp. Nothing as large as the
-// scores is ever in global memory: m and r suffice for the backward to make P again.
+// time. It keeps the running maximum and sum of each row; when a larger score comes, what was
+// summed so far is multiplied by exp(old - new). The weights of a step go through shared memory,
+// from the threads that computed them to those that mix the values: all in one warp. Nothing as
+// large as the scores is ever in global memory: m and r suffice for the backward to make P again.
 // Backward: dq by blocks that own queries, dk and dv by blocks that own keys, so that every sum has
-// one owner and no order of blocks can change it: five matrix products become seven, and no atomics.
-// m and r are kept apart: log Σ + m would lose the sum's digits where scores are large.
+// one owner and no order of blocks can change it: five matrix products become seven, and no
+// atomics. m and r are kept apart: log Σ + m would lose the sum's digits where scores are large.
 //
-// Tried: masks added in registers, and results stored from them (both have to be unrolled: twice the
-// code, and up to 250 registers). Considered: tiles of 16-bit numbers (half of the shared memory, but
-// a conversion for each number read); slices of 128 columns (more than the 64 kB that every GPU has:
-// so heads wider than 64 score once per slice of the result, 1.5 times the work at 128). Still to
-// come: copies that run ahead of the step, and tensor cores: here all is plain multiply-add.
-// Sources: Dao et al., FlashAttention, 2022; Milakov and Gimelshein, Online normalizer calculation
-// for softmax, 2018. Reference: attention.py.   Read next: mg_attention.cuh.
+// Tried: masks added in registers, and results stored from them (both have to be unrolled: twice
+// the code, and up to 250 registers). Considered: tiles of 16-bit numbers (half of the shared
+// memory, but a conversion for each number read); slices of 128 columns (more than the 64 kB that
+// every GPU has: so heads wider than 64 score once per slice of the result, 1.5 times the work at
+// 128). Still to come: copies that run ahead of the step, and tensor cores: here all is plain
+// multiply-add. Sources: Dao et al., FlashAttention, 2022; Milakov and Gimelshein, Online
+// normalizer calculation for softmax, 2018. Reference: attention.py.   Read next: mg_attention.cuh.
 #include "mg_attention.cuh"
 #include "mg_reduce.cuh"
 

@@ -177,7 +177,7 @@ KERNELS = (
         bytes=lambda s: (s.chunks + 1) * s.channels * 3 * s.itemsize,
         flops=lambda s: 12 * s.chunks * s.channels,
         types=FLOATS[:2],  # statistics are in the type to accumulate in
-        registers=40,
+        registers=48,
     ),
     Kernel(
         "batch_norm_running",

@@ -6,14 +6,15 @@
 // Memory: x, g, y, dx (rows, columns), bias (columns). f is a type of mg_activation.cuh. Backward
 // works f' out from x again, so that forward leaves nothing behind but what was there.
 //
-// Without sums, a thread takes a pack of 16 bytes, its neighbour the next one; what does not fit (an
-// odd end, columns that packs would cross, memory that is not aligned) goes one by one.
-// With column sums, a block has a band of rows, 32 packs wide: eight threads take turns in the rows of
-// a pack, and add up what they have seen in shared memory. That is one partial sum for each band and
-// column, and column_sum adds the bands up. The order of additions never changes; atomics, which are
-// one kernel less, would give other digits every time.
-// Considered: to keep f' from forward, as the CPU does. Here memory is what takes the time, and a read
-// of x is no dearer than one of f'; nothing is written, and nothing kept.
+// Without sums, a thread takes a pack of 16 bytes, its neighbour the next one; what does not fit
+// (an odd end, columns that packs would cross, memory that is not aligned) goes one by one.
+// With sums of columns, a block has a band of rows, 32 packs wide: the eight threads of a pack take
+// turns in its rows, and add up what they have seen in shared memory. That is a partial sum for
+// each band and column; column_sum adds the bands up. The order of additions never changes.
+//
+// Considered: to keep f' from forward, as the CPU does. A read of x is no dearer than one of f',
+// and this way nothing is written, nothing kept. Atomics for the sums: one kernel less, but other
+// digits every time.
 // Reference: bias_activation.py.   Read next: mg_activation.cuh.
 #include "mg_activation.cuh"
 

@@ -3,23 +3,24 @@
 //     loss_r = Σ_c q[r, c]·(-log p[r, c]) = Q_r·log(total_r) - Σ_c q[r, c]·(x[r, c] - top_r)
 //     dx[r, c] = g_r·(Q_r·p[r, c] - q[r, c])          p[r, c] = exp(x[r, c] - top_r) / total_r
 //
-// with Q_r = Σ_c q[r, c]. The targets, w the weights of the classes, s the smoothing, make q:
+// with Q_r = Σ_c q[r, c]. The targets, the weights w of the classes, and the smoothing s make q:
 //
-//     classes         q[c] = w[c]·(1[c = target]·(1 - s) + s/C)       nothing where it is ignored
+//     classes         q[c] = w[c]·(1[c = target]·(1 - s) + s/C)       0 where the target is ignored
 //     probabilities   q[c] = w[c]·(target[c]·(1 - s) + s/C)
 //
-// DENSE: all q[c] can be there; else one is, that of the target's class. (Then s = 0.) Dense rows are
-// read one by one, neighbours by neighbours, for there is q to read or to work out for each.
+// Not DENSE: only the q of the target's class is not 0 (then s = 0). DENSE: there is one to read or
+// to work out for each element, and so these are read one by one, neighbours by neighbours.
 //
-// Memory: logits and probabilities (outer, columns, inner), what is one per row (outer, inner); teams
-// and rows as in mg_rows.cuh. Forward reads the logits once and leaves top and Q/total of each row,
-// from which backward makes dx in one visit. Ignored rows are not even read: nan may stand there.
+// Memory: logits, probabilities and dx (outer, columns, inner), what there is one of for each row
+// (outer, inner); teams and rows as in mg_rows.cuh. Forward reads the logits once, and leaves top
+// and Q/total of each row, from which backward makes dx in one visit. Ignored rows are not read.
 //
-// Considered: to write the gradient in forward, as the CPU does (../minigen/backend/cross_entropy.py). It
-// then has to be multiplied by g, which only the GPU knows: a read and a write more than to compute
-// p again, memory for all of it between forward and backward, and in float16 numbers too small to
-// hold before g, the scale of the loss, is there. To give the mean's divisor as a number: the host
-// would wait for it; so `counted` is summed there, and backward divides by that sum.
+// Considered: to write the gradient in forward, as ../minigen/backend/cross_entropy.py does. It has
+// to be multiplied by g then, which only the GPU knows. That is one read and one write, as much as
+// to compute p again; but also a write in forward, memory for all of it until backward, and in
+// float16 numbers that are too small to hold before they are multiplied by the scale of the loss.
+// To give the divisor of a mean as a number: the host would have to wait for it. So `counted` is
+// summed where it is, and backward divides by that sum.
 // Reference: cross_entropy.py.   Read next: mg_rows.cuh.
 #include "mg_rows.cuh"
 
@@ -88,7 +89,8 @@ __device__ __forceinline__ row_result<mg_acc<T>> forward(const T* x, const row_w
 }
 
 template <typename T, bool DENSE, typename Team>
-__global__ void cross_entropy_forward(const T* __restrict__ x, const long long* __restrict__ targets,
+__global__ void cross_entropy_forward(const T* __restrict__ x,
+                                      const long long* __restrict__ targets,
                                       const T* __restrict__ probabilities,
                                       const mg_acc<T>* __restrict__ of_class,
                                       mg_acc<T>* __restrict__ loss, mg_acc<T>* __restrict__ counted,
@@ -140,7 +142,8 @@ __device__ __forceinline__ void backward(const T* x, T* dx, const row_weights<T>
 template <typename T, bool DENSE, typename Team>
 __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
                                        const mg_acc<T>* __restrict__ count,
-                                       const T* __restrict__ x, const long long* __restrict__ targets,
+                                       const T* __restrict__ x,
+                                       const long long* __restrict__ targets,
                                        const T* __restrict__ probabilities,
                                        const mg_acc<T>* __restrict__ of_class,
                                        const mg_acc<T>* __restrict__ top,
@@ -162,9 +165,9 @@ __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
     const row_weights<T> weights =
         weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
     if (!DENSE && mg_fits<Team>(columns, x, dx))
-        backward<T, DENSE, Team, V>(x + start, dx + start, weights, columns, inner, top[r], scale[r],
-                                    of_row);
+        backward<T, DENSE, Team, V>(x + start, dx + start, weights, columns, inner, top[r],
+                                    scale[r], of_row);
     else
-        backward<T, DENSE, Team, 1>(x + start, dx + start, weights, columns, inner, top[r], scale[r],
-                                    of_row);
+        backward<T, DENSE, Team, 1>(x + start, dx + start, weights, columns, inner, top[r],
+                                    scale[r], of_row);
 }

@@ -76,6 +76,7 @@ _SAMPLES = (
     _sample(3, 64, 1, "a_warp", True, 0.1, **_CLASSES),
     _sample(3, 333, 1, "a_warp", True, **_PROBABILITIES),
     _sample(3, 1027, 1, "a_block", **_CLASSES),
+    _sample(2, 1056, 1, "a_block", **_CLASSES),
     _sample(2, 2560, 1, "a_block", True, 0.1, of_class=None, **_CLASSES),
     _sample(2, 1088, 1, "a_block", True, 0.2, **_PROBABILITIES),
     _sample(2, 5, 67, "a_thread", **_CLASSES),
@@ -92,29 +93,30 @@ _TARGETS = (
 _OPTIONS = (Scalar("ignore_index", "int64"), Scalar("smoothing", "A"))
 _LOGITS = In("x", "T", "outer columns inner", draw=_drawn_logits)
 
-
+# g for all, divided by a count, and g for each row, in turns
 _BACK = tuple(
-    {**sample, "gradients": gradients, **count}
-    for sample in _SAMPLES
-    for gradients, count in (
-        (1, {}),
-        (sample["outer"] * sample["inner"], {"count": None}),
-    )
+    {**s, "gradients": s["outer"] * s["inner"], "count": None} if i % 2 else {**s, "gradients": 1}
+    for i, s in enumerate(_SAMPLES)
 )
 
 
 def _moved(s):
     """Bytes of the logits, and of probabilities where they are the targets."""
-    dense = 1 + (not hasattr(s, "probabilities"))
-    return dense * s.outer * s.columns * s.inner * s.itemsize
+    arrays = 1 + (getattr(s, "targets", 0) is None)
+    return arrays * s.outer * s.columns * s.inner * s.itemsize
 
 
 KERNELS = (
     Kernel(
         "cross_entropy_forward",
         "cross_entropy.cu",
-        (_LOGITS, *_TARGETS, *(Out(n, "A", _ROW) for n in ("loss", "counted", "top", "scale")))
-        + (*SIZES, *_OPTIONS),
+        (
+            _LOGITS,
+            *_TARGETS,
+            *(Out(name, "A", _ROW) for name in ("loss", "counted", "top", "scale")),
+            *SIZES,
+            *_OPTIONS,
+        ),
         grid=team_grid,
         block=team_block,
         reference=_forward,

@@ -2,10 +2,10 @@
 //
 //     table[r] = Σ g[i] over all i with id i = r
 //
-// Memory: g (places, width), table (rows, width). Some rows get many: a padding token may be a tenth
-// of all. Atomics would add them in any order, so that the sum differs from run to run. Here the ids
-// come sorted, stably, and order[p] says which row of g stands at the place p: what belongs to a row
-// of the table is a range of places, found by bisection, and summed from first to last.
+// Memory: g (places, width), table (rows, width). Some rows get many: a padding token may be a
+// tenth of all. Atomics would add them in any order, so that the sum differs from run to run. Here
+// the ids come sorted, stably, and order[p] says which row of g stands at the place p: what belongs
+// to a row of the table is a range of places, found by bisection, and summed from first to last.
 //
 // A thread has a row of the table and up to 4 neighbouring columns, so that a warp reads 512 bytes
 // of a row of g at a time. Long ranges would be long waits: before, every chunk of 64 places that

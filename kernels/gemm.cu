@@ -49,8 +49,9 @@ struct gemm_factor {
         side += first;
         const bool inside = side < sides && k < depth;
         const int left = along_depth ? depth - k : sides - side;
-        const long long at = along_depth ? (long long)side * depth + k : (long long)k * sides + side;
-        return mg_load_few<MG_FEW<T>>(data + at, inside ? left : 0, inside && wide);
+        const T* at = data + (along_depth ? side : k) * (long long)(along_depth ? depth : sides);
+        at += along_depth ? k : side;
+        return mg_load_few<MG_FEW<T>>(at, inside ? left : 0, inside && wide);
     }
 };
 
@@ -95,9 +96,9 @@ __device__ __forceinline__ void gemm_block(const T* __restrict__ a, const T* __r
     }
 }
 
-// R: 2 or 4, for tiles of 32 or 64 rows and columns.
+// R: 2 or 4, for tiles of 32 or 64 rows and columns; four blocks a multiprocessor, of float64 two.
 template <typename T, int R>
-__global__ void __launch_bounds__(MG_TILE_THREADS)
+__global__ void __launch_bounds__(MG_TILE_THREADS, sizeof(T) == 8 ? 2 : 4)
     gemm(const T* __restrict__ a, const T* __restrict__ b, const T* __restrict__ bias,
          T* __restrict__ c, int rows, int columns, int depth, int a_batch, int b_batch,
          int a_turned, int b_turned, int activation, mg_acc<T> slope) {

@@ -56,7 +56,7 @@ def _entry(name, samples, bench, **options):
             + s.rows * s.columns * s.batch
         ),
         flops=lambda s: 2 * s.batch * s.rows * s.columns * s.depth,
-        registers=128,
+        registers=128,  # two blocks a multiprocessor at least
         **options,
     )
 

@@ -5,9 +5,9 @@
 //     gelu_tanh     x·σ(2u), u = √(2/π)·(x + 0.044715·x³)         identity    x
 //
 // Idea: an activation is a type with two functions, so that a kernel is a template of it and the
-// choice costs nothing where it runs: `F::value(x, slope)`, and `F::gradient(g, x, slope)`, which is
-// g·f'(x) from the input x, so that nothing but x has to be kept. slope belongs to leaky_relu; the
-// others ignore it. A is the type to compute in, float or double. nan stays nan everywhere.
+// choice costs nothing where it runs: `F::value(x, slope)`, and `F::gradient(g, x, slope)`, which
+// is g·f'(x), from the input x, so that nothing but x has to be kept. slope is leaky_relu's; the
+// others ignore it. A is the type to compute in, float or double. nan stays nan.
 // Where f' is 0, relu says 0 even for g = inf: it chooses, it does not multiply.
 // Reference: bias_activation.py.   Read next: bias_activation.cu.
 #pragma once
@@ -19,9 +19,10 @@
 __device__ __forceinline__ float mg_logistic(float x) { return __fdividef(1.0f, 1 + mg_exp(-x)); }
 __device__ __forceinline__ double mg_logistic(double x) { return 1 / (1 + mg_exp(-x)); }
 
-// Φ(x) = ½·erfc(-x/√2), the normal distribution function. erfcf takes some 70 instructions, erff 30,
-// more than a GPU has time for while it reads 16-bit numbers. Half as many do: σ of our own fit of
-// Φ's logit, x times a polynomial of x², by which Φ is off by 1.2e-7 at most.
+// Φ(x) = ½·erfc(-x/√2), the normal distribution function. erfcf compiles to some 70 instructions,
+// erff to 30, more than there is time for while 16-bit numbers are read. So float takes our own fit
+// of Φ's logit, x times a polynomial of x², as ../minigen/backend/elementwise.py does: it is off by
+// 1.2e-7 at most.
 __device__ __forceinline__ float mg_phi(float x) {
     const float u = x * x;
     float logit = 3.512451e-9f;
@@ -55,7 +56,9 @@ struct mg_leaky_relu {
     template <typename A>
     static __device__ __forceinline__ A value(A x, A slope) { return x > 0 ? x : slope * x; }
     template <typename A>
-    static __device__ __forceinline__ A gradient(A g, A x, A slope) { return x > 0 ? g : slope * g; }
+    static __device__ __forceinline__ A gradient(A g, A x, A slope) {
+        return x > 0 ? g : slope * g;
+    }
 };
 
 struct mg_gelu {

@@ -3,15 +3,15 @@
 //     products   dots[r, c] = Σ_d own[r, d] · other[c, d]
 //     mixture    result[r, d] += Σ_c weights[r, c] · other[c, d]
 //
-// Idea: all of attention, backward too, is these two, between the rows that a block owns (of queries,
-// or of keys) and all rows of the other side, which come past in steps. Both are matrix products in
-// shared memory: a thread holds a square of dots and a few rows of the result in registers, and
-// reads 16 bytes at a time, for which four (in double: two) numbers meet four.
+// Idea: all of attention, backward too, is these two, between the rows that a block owns (of
+// queries, or of keys) and all rows of the other side, which come past in steps. Both are matrix
+// products in shared memory: a thread holds a square of dots and a few rows of the result in
+// registers, so that each number that it reads is used several times, and reads 16 bytes at a time.
 //
-// A block is `across` × 16 threads. Per thread, with SIDE numbers in 16 bytes: SIDE × SIDE dots, and
-// SIDE rows × 8 columns of the result. So a block owns 16·SIDE rows, meets SIDE·across in a step, and
-// sees columns in slices of 8·across: `across` is 4 for heads of up to 32 columns, else 8. Wider heads
-// come in several slices, and a block makes one slice of the result.
+// A block is `across` × 16 threads. Per thread, with SIDE numbers in 16 bytes: SIDE × SIDE dots,
+// and SIDE rows × 8 columns of the result. So a block owns 16·SIDE rows, meets SIDE·across in a
+// step, and sees columns in slices of 8·across: `across` is 4 for heads of up to 32 columns, else
+// 8. Wider heads come in several slices, and a block makes one slice of the result.
 //
 // Rows of a tile are 16 bytes longer than the slice, an odd number of them: so the eight rows that
 // eight threads read at once lie in different banks.   Read next: attention.cu.
@@ -142,8 +142,9 @@ __device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_row
 
 // ---- the two matrix products
 
+// 16 bytes of a tile.
 template <typename A>
-__device__ __forceinline__ mg_pack<A, MG_WIDE<A>> mg_four(const A* p) {
+__device__ __forceinline__ mg_pack<A, MG_WIDE<A>> mg_sixteen(const A* p) {
     return *reinterpret_cast<const mg_pack<A, MG_WIDE<A>>*>(p);
 }
 
@@ -173,8 +174,8 @@ __device__ __forceinline__ void mg_products(const mg_tiles<A>& t, const mg_rows<
             mg_pack<A, SIDE> a[SIDE], b[SIDE];
 #pragma unroll
             for (int i = 0; i < SIDE; i++) {
-                a[i] = mg_four(own_tile + t.own(i) * t.stride + d);
-                b[i] = mg_four(other_tile + t.other(i) * t.stride + d);
+                a[i] = mg_sixteen(own_tile + t.own(i) * t.stride + d);
+                b[i] = mg_sixteen(other_tile + t.other(i) * t.stride + d);
             }
 #pragma unroll
             for (int e = 0; e < SIDE; e++)
@@ -197,12 +198,12 @@ __device__ __forceinline__ void mg_mixture(const mg_tiles<A>& t, const A* weight
         mg_pack<A, SIDE> w[SIDE];
 #pragma unroll
         for (int i = 0; i < SIDE; i++)
-            w[i] = mg_four(weights + t.own(i) * t.weights_stride + c);
+            w[i] = mg_sixteen(weights + t.own(i) * t.weights_stride + c);
 #pragma unroll
         for (int e = 0; e < SIDE; e++)
 #pragma unroll
             for (int m = 0; m < MG_OUTPUTS; m += SIDE) {
-                const auto v = mg_four(other_tile + (c + e) * t.stride + t.column(m));
+                const auto v = mg_sixteen(other_tile + (c + e) * t.stride + t.column(m));
 #pragma unroll
                 for (int i = 0; i < SIDE; i++)
 #pragma unroll
@@ -253,8 +254,9 @@ struct mg_scores {
     }
 };
 
-// Scores of products, in place. Either side may own the rows. What a mask adds comes by way of the
-// thread's own weights in shared memory: a loop over registers would have to be unrolled, at length.
+// Scores of products, in place; -infinity where there is nothing to see. Either side may own the
+// rows. What a mask adds comes by way of the thread's own weights in shared memory: a loop over
+// registers would have to be unrolled, at length.
 template <bool KEYS_OWN, typename A>
 __device__ __forceinline__ void mg_score(const mg_tiles<A>& t, const mg_scores<A>& scores, int own,
                                          int other, A* weights, mg_dots<A>& dots) {

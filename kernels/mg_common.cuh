@@ -95,7 +95,8 @@ __device__ __forceinline__ bool mg_are_aligned(const Pointers*... pointers) {
 template <typename T>
 constexpr int MG_FEW = sizeof(T) == 8 ? 2 : 4;
 
-// V neighbours from p on, or the first `left` of them and zeros. wide: p is aligned, all V are there.
+// V neighbours from p on, or the first `left` of them and zeros. wide: p is aligned, and all V are
+// there.
 template <int V, typename T>
 __device__ __forceinline__ mg_pack<T, V> mg_load_few(const T* p, int left, bool wide) {
     if (wide) return mg_load_pack<V>(p);

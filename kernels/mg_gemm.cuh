@@ -12,7 +12,8 @@
 // the last is multiplied: one barrier a slice. k is the slow index there, and R columns of a thread
 // lie in groups of 4, so that a warp's reads are wide and without bank conflicts.
 // Numbers: R = 8 for large products, 2 where there would be too few blocks; 256 threads always.
-// Facts from S. Boehm, "How to optimize a CUDA matmul kernel" (2022).   Read next: gemm.cu, conv.cu.
+// Facts from S. Boehm, "How to optimize a CUDA matmul kernel" (2022).
+// Read next: gemm.cu, conv.cu.
 #pragma once
 #include "mg_common.cuh"
 
@@ -80,20 +81,27 @@ struct mg_slice {
 
     __device__ __forceinline__ void put(mg_acc<T> (*shared)[SIDE + 4]) {
 #pragma unroll
-        for (int i = 0; i < MG_TILE_EACH; i++) {
-            const int n = i % WIDTH;
-            shared[depth(i / WIDTH) + (along_depth ? n : 0)]
-                  [side(i / WIDTH) + (along_depth ? 0 : n)] = mg_element(held[i / WIDTH], n);
+        for (int i = 0; i < MG_TILE_EACH / WIDTH; i++) {
+            const int s = side(i), k = depth(i);
+            mg_pack<mg_acc<T>, WIDTH> wide;
+#pragma unroll
+            for (int n = 0; n < WIDTH; n++)
+                wide.at[n] = mg_element(held[i], n);
+            if (!along_depth) mg_store_pack(&shared[k][s], wide);
+#pragma unroll
+            for (int n = 0; n < WIDTH; n++)
+                if (along_depth) shared[k + n][s] = wide.at[n];
         }
     }
 };
 
-// The sums of one thread: sum[i][j] is for the row mg_tile_place<R>(threadIdx.x / 16, i) of the tile
-// and the column mg_tile_place<R>(threadIdx.x % 16, j).
+// The sums of one thread: sum[i][j] is for the row mg_tile_place<R>(threadIdx.x / 16, i) of the
+// tile and the column mg_tile_place<R>(threadIdx.x % 16, j).
 //
-// load_a(row in the tile, k) and load_b(k, column in the tile) give an mg_acc<T>, or an mg_pack<T, V>
-// of V neighbours, in the direction that a_along_depth and b_along_depth say; 0 outside, and for
-// k ≥ depth_end. All threads of the block call, and once in a kernel (or with a barrier between).
+// load_a(row in the tile, k) and load_b(k, column in the tile) give an mg_acc<T>, or an
+// mg_pack<T, V> of V neighbours, in the direction that a_along_depth and b_along_depth say; 0
+// outside, and for k ≥ depth_end. All threads of the block call, and once in a kernel (or with a
+// barrier between).
 template <typename T, int R, class LoadA, class LoadB>
 __device__ __forceinline__ void mg_tile_sums(int depth_begin, int depth_end, LoadA load_a,
                                              LoadB load_b, bool a_along_depth, bool b_along_depth,

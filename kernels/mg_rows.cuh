@@ -1,16 +1,16 @@
 // mg_rows.cuh — rows of a reduction: where they lie, who works on one, and how it is read.
 //
 // Idea: softmax and its kin reduce along one dimension of x, seen as (outer, columns, inner): a row
-// is the `columns` numbers that are `inner` elements apart. A kernel is a template of Team, who works
-// on one row together, and is written once for all three:
+// is the `columns` numbers that are `inner` elements apart. A kernel is a template of Team, those
+// who work on one row together, and is written once for all three:
 //
 //     a_warp      inner = 1, columns <= 1024: each lane holds its part in registers, read once
 //     a_block     inner = 1, longer rows: read again for each visit, by then from a cache
-//     a_thread    inner > 1: neighbouring threads read neighbouring rows; and rows of few columns
+//     a_thread    inner > 1: neighbouring threads have neighbouring rows; and rows of few columns
 //
-// A team visits its row in packs of V elements: wide ones, of 16 bytes, if they fit.
-// `Team::visit<V>(columns, f)` calls f(p, c) for the p-th pack of this thread, from column c on, and
-// `row_of<Team, T, V>` gives the pack. Team::sum and Team::max reduce over the team, for each of it.
+// A team visits its row in packs of V elements: wide ones, of 16 bytes, if they fit, else single
+// elements. `Team::visit<V>(columns, f)` calls f(p, c) for this thread's p-th pack, which starts at
+// column c, and `row_of<Team, T, V>` gives it. Team::sum and Team::max give all of it the result.
 // Read next: softmax.cu.
 #pragma once
 #include "mg_reduce.cuh"
@@ -19,8 +19,8 @@ constexpr int MG_HELD = 32;  // elements of a row that a lane of a warp holds
 
 // ---- width
 
-// Elements of a wide pack. Not so for double, which is for checks: it would cost half of all the time
-// that compiling takes.
+// Elements of a wide pack. Only one for double, which is for checks: unrolled for wide packs, it
+// took half of the time in which a file compiles.
 template <typename Team, typename T>
 constexpr int mg_row_width = Team::side_by_side && sizeof(T) < 8 ? MG_WIDE<T> : 1;
 
@@ -34,7 +34,8 @@ __device__ __forceinline__ bool mg_fits(int columns, const T* first, const Array
 // ---- teams
 
 struct a_warp {
-    static constexpr bool side_by_side = true, held = true;  // how elements lie; where they are kept
+    static constexpr bool side_by_side = true;  // whether the elements of a row are neighbours
+    static constexpr bool held = true;          // whether wide packs stay in registers
     static __device__ long long row() {
         return (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
     }
@@ -55,7 +56,8 @@ struct a_warp {
 };
 
 struct a_block {
-    static constexpr bool side_by_side = true, held = false;
+    static constexpr bool side_by_side = true;
+    static constexpr bool held = false;
     static __device__ long long row() { return blockIdx.x; }
     static __device__ int rank() { return threadIdx.x; }
     template <typename A>
@@ -70,7 +72,8 @@ struct a_block {
 };
 
 struct a_thread {
-    static constexpr bool side_by_side = false, held = false;
+    static constexpr bool side_by_side = false;
+    static constexpr bool held = false;
     static __device__ long long row() { return (long long)blockIdx.x * blockDim.x + threadIdx.x; }
     static __device__ int rank() { return 0; }
     template <typename A>
@@ -105,15 +108,17 @@ template <typename Team, typename T, int V>
 struct row_of<Team, T, V, true> {
     mg_pack<T, V> held[MG_HELD / V];
     __device__ row_of(const T* row, int columns, int) {
-        Team::template visit<V>(columns, [&](int p, int c) { held[p] = mg_load_pack<V>(row + c); });
+        Team::template visit<V>(columns, [&](int p, int c) {
+            held[p] = mg_load_pack<V>(row + c);
+        });
     }
     __device__ mg_pack<T, V> pack(int p, int) const { return held[p]; }
 };
 
 // ---- Σ exp(x), without overflow
 
-// What was seen of a row: its largest element, and Σ exp(x - top) of all. Where a larger one comes, the
-// sum shrinks: one visit is enough (Milakov & Gimelshein, Online normalizer calculation, 2018).
+// What was seen of a row: its largest element, and Σ exp(x - top) of all. When a larger one comes,
+// the sum shrinks: one visit is enough (Milakov & Gimelshein, Online normalizer calculation, 2018).
 // inf counts as the largest finite number, and then leaves an infinite total.
 template <typename A>
 struct mg_exponentials {

@@ -5,8 +5,9 @@
 //     dx[r, c] = y·(g - Σ_c g·y)                      log: g - exp(y)·Σ_c g
 //
 // Memory: x, y, g, dx (outer, columns, inner) in C order; a row r is the `columns` numbers at one
-// (outer, inner). Who works on a row is chosen by its shape: a_warp, a_block or a_thread (see
-// mg_rows.cuh). Memory is read once, but for rows of a block, which come from a cache the second time.
+// (outer, inner). Who works on a row depends on its shape: a_warp, a_block or a_thread (see
+// mg_rows.cuh). Memory is read once; rows of a block come from a cache the second time.
+//
 // Considered: three visits (max, sum, write), one more than needed for rows that are not held; a
 // transposed copy where inner > 1, twice the traffic (the caller makes it for few, long rows only);
 // a warp for rows of ten columns, most of whose lanes would have nothing to do.

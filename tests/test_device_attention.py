@@ -71,6 +71,16 @@ def test_two_scores_of_any_size_share_the_weight():
     assert y.tolist() == [[2]] and gv.tolist() == [[0.5], [0.5]]
 
 
+def test_a_key_that_nobody_may_look_at_may_be_infinite():
+    """Not even the rows that fill up a tile of queries may look: 0·inf is nan."""
+    q, k, v, g = random((3, 4), (5, 4), (5, 2), (3, 2))
+    k[1] = np.inf
+    with emulated_kernels():
+        y, _, gk, gv = run([q, k, v, np.arange(5) != 1], g)
+    assert all(np.isfinite(x).all() for x in (y, gk, gv))
+    assert (gk[1] == 0).all() and (gv[1] == 0).all()
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_16_bits_stay_16_bits(dtype):
     """In memory; and nothing is lost but in the last step, the rounding of the results."""

@@ -16,7 +16,7 @@ from scipy import stats
 
 import minigen as mg
 from minigen import ops
-from minigen.backend import cupy, emulator, kernels, nvrtc
+from minigen.backend import cupy, emulator
 from minigen.backend.device import random as device
 
 emulated = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
@@ -186,17 +186,10 @@ def test_the_same_launches_again_draw_other_numbers():
 def gpus(monkeypatch):
     """Two of them: the stand-in's arrays, the emulator's launches."""
 
-    def run(path, expression, grid, block, values, shared):
-        chosen = nvrtc.kernels_of(path.name)[expression][1]
-        module = kernels.emulated_module(path.name, chosen["T"], False)
-        values = [v._array if isinstance(v, fake_cupy.ndarray) else v for v in values]
-        module[expression](grid, block, values, shared_mem=shared)
-
     if emulator.unavailable():
         pytest.skip(emulator.unavailable())
     fake_cupy.install(monkeypatch)
     cupy.module.cache_clear()
-    monkeypatch.setattr(cupy, "run", run)
     yield
     cupy.module.cache_clear()
 

@@ -37,19 +37,22 @@ def test_every_source_has_entries_and_every_entry_a_source():
 
 @compiles
 def test_what_is_beyond_an_entry_is_said(monkeypatch, tmp_path):
-    bad = tmp_path / "softmax.cu"
-    text = (FOLDER / "softmax.cu").read_text()
+    text = (FOLDER / "blend.cu").read_text()
     for header in FOLDER.glob("*.cuh"):
         (tmp_path / header.name).write_text(header.read_text())
-    # an array with an index that the compiler cannot know lies in local memory
-    wasteful = "A kept[32]; kept[columns % 32] = 0; A largest = mg_lowest<A>() + kept[blockIdx.x];"
-    bad.write_text(text.replace("A largest = mg_lowest<A>();", wasteful, 1))
     monkeypatch.setattr(nvrtc, "FOLDER", tmp_path)
-    problems = nvrtc.examined("softmax.cu", 90)[1]
-    assert problems and all("bytes of stack" in problem for problem in problems)
-    bad.write_text(text.replace("A total = 0;", "A total = nonsense;", 1))
-    (problem,) = nvrtc.examined("softmax.cu", 90)[1]
-    assert "softmax.cu for sm_90" in problem and "nonsense" in problem
+
+    def problems(instead):
+        found = text.replace("mg_acc<T> sum = 0;", instead, 1)
+        assert found != text
+        (tmp_path / "blend.cu").write_text(found)
+        return nvrtc.examined("blend.cu", 90)[1]
+
+    # an array with an index that the compiler cannot know lies in local memory
+    wasteful = problems("mg_acc<T> kept[32]; kept[c % 32] = 0; mg_acc<T> sum = kept[p % 32];")
+    assert wasteful and all("bytes of stack" in problem for problem in wasteful)
+    (wrong,) = problems("mg_acc<T> sum = nonsense;")
+    assert "blend.cu for sm_90" in wrong and "nonsense" in wrong
 
 
 # ---- mutation

@@ -56,12 +56,18 @@ def moved(x, device):
     return rows
 
 
-def run(kernel, T, there, scalars):
-    """Launch a kernel on what was drawn and moved, {argument: array}; returns what it makes."""
-    tables = [x for x in there.values() if isinstance(x, list)]
+def prepared(kernel, T, there, scalars):
+    """kernels.prepared of what was drawn and moved, {argument: array or rows of a table}."""
     given = [kernels.table_of(x) if isinstance(x, list) else x for x in there.values()]
-    also = [array for rows in tables for row in rows for array in row]
-    return kernels.launch(kernel, *given, T=T, also=also, **scalars)
+    also = [array for x in there.values() if isinstance(x, list) for array in leaves(x)]
+    return kernels.prepared(kernel, *given, T=T, also=also, **scalars)
+
+
+def leaves(x):
+    """The arrays of what was drawn for an argument: one, none, or all of a table."""
+    if isinstance(x, list):
+        return [array for row in x for array in row]
+    return [] if x is None else [x]
 
 
 def expected(kernel, T, arrays, sample):
@@ -86,24 +92,16 @@ def error(kernel, T, sample, device="cpu", seed=0):
     arrays, scalars = drawn(kernel, T, sample, seed)
     right = expected(kernel, T, arrays, sample)
     there = {name: moved(x, device) for name, x in arrays.items()}
-    made = run(kernel, T, there, scalars)
-    outputs = iter(made if isinstance(made, tuple) else (made,))
+    call, made = prepared(kernel, T, there, scalars)
+    call()
+    outputs = iter(made)
     written = [a for a in kernel.arguments if a.role in ("out", "inout", "table")]
     worst = 0.0
     for a, want in zip(written, right, strict=True):
         got = next(outputs) if a.role == "out" else there[a.name]
-        for one, exact in _pairs(got, want):
+        for one, exact in zip(leaves(got), leaves(want), strict=want is not None):
             worst = max(worst, _error(to_numpy(one), exact, kernel.tolerance))
     return worst
-
-
-def _pairs(got, want):
-    """(array, what it must be), of an argument; of all arrays of a table."""
-    if isinstance(got, list):
-        for mine, theirs in zip(got, want, strict=True):
-            yield from zip(mine, theirs, strict=True)
-    elif want is not None:
-        yield got, want
 
 
 def _error(got, want, tolerance):

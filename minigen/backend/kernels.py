@@ -212,16 +212,9 @@ def shape_of(a, sizes):
 
 
 def table_of(rows):
-    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are.
-
-    Kept by what they are: arrays that stay in their memory are asked for once.
-    """
-    return _table(tuple(tuple(map(address_of, row)) for row in rows), device_of(rows[0][0]))
-
-
-@functools.lru_cache(256)
-def _table(addresses, device):
-    return to_device(np.array(addresses, np.uint64), device)
+    """Addresses of arrays, rows of equally many, as a kernel takes them: uint64, where they are."""
+    addresses = [[address_of(x) for x in row] for row in rows]
+    return to_device(np.array(addresses, np.uint64), device_of(rows[0][0]))
 
 
 def address_of(x):

@@ -14,7 +14,7 @@ import statistics
 from datetime import date
 from pathlib import Path
 
-from minigen.backend import gpu_properties, kernel_check, kernels, module_on, on, to_device
+from minigen.backend import gpu_properties, kernel_check, kernels, module_on, on
 from minigen.cli.bench_report import can_write, write
 from minigen.cli.bench_torch import TORCH
 from minigen.kernels.entry import ITEM_SIZES, sizes_of
@@ -112,12 +112,12 @@ def line(row):
 def _calls(xp, kernel, T, device):
     """Functions that each launch the kernel, on inputs of their own; and these inputs."""
     arrays, scalars = kernel_check.drawn(kernel, T, kernel.bench)
-    size = sum(x.nbytes for x in arrays.values() if x is not None)
+    size = sum(part.nbytes for x in arrays.values() for part in kernel_check.leaves(x))
     copies = min(16, max(2, -(-int(CACHE) // max(size, 1))))
     calls, inputs = [], []
     for _ in range(copies):
-        there = {n: x if x is None else to_device(x.copy(), device) for n, x in arrays.items()}
-        calls.append(kernels.prepared(kernel, *there.values(), **scalars)[0])
+        there = {name: kernel_check.moved(x, device) for name, x in arrays.items()}
+        calls.append(kernel_check.prepared(kernel, T, there, scalars)[0])
         inputs.append(there)
     return calls, inputs
 

@@ -2,6 +2,7 @@
 
 Idea: as in elementwise.py; where the derivative shares work with the function (gelu, silu), the op
 is fused: forward computes value and derivative in one visit of the data, backward is one product.
+On a device relu, leaky_relu, gelu and silu launch kernels, whose backward starts from x again.
 Read next: ../backend/elementwise.py (the visit), ../op.py (what @fused does), softmax.py.
 """
 

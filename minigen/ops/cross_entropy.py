@@ -3,7 +3,7 @@
 Idea: -Σ_c q_c · log p_c, where q says which classes were right: one class, or probabilities of
 all. Class weights, ignored positions and label smoothing only change q, and the mean divides by
 the weight of what was not ignored. `_reference` says so in ops; the fused op hands q to one kernel,
-which makes loss and gradient in a single visit of the logits.
+which makes loss and gradient in a single visit of the logits. On a device the kernels make q, too.
 Read next: ../backend/cross_entropy.py (the kernel), loss.py (other losses).
 """
 

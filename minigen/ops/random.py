@@ -61,17 +61,21 @@ class Generator:
         """Gaussian numbers.   shape: tuple or int -> Tensor"""
         shape, dtype = _shape("normal", shape), _float("normal", dtype)
         if self._philox:
-            return wrap(kernels.normal(self._philox.take(), shape, dtype, mean, std))
+            return self._by_kernel(kernels.normal, shape, dtype, mean, std)
         return self._floats(self._rng.standard_normal, shape, dtype, std, mean)
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         """Numbers in [low, high), all equally likely.   shape: tuple or int -> Tensor"""
         shape, dtype = _shape("uniform", shape), _float("uniform", dtype)
         if self._philox:
-            return wrap(kernels.uniform(self._philox.take(), shape, dtype, low, high))
+            return self._by_kernel(kernels.uniform, shape, dtype, low, high)
         x = self._floats(self._rng.random, shape, dtype, high - low, low)
         kind = x.dtype.type  # rounding may reach high: the last number below it stands for that
         return x.clamp(max=numpy.nextafter(kind(high), kind(low))) if high > low else x
+
+    def _by_kernel(self, draw, *args):
+        with backend.on(self.device):
+            return wrap(draw(self._philox.take(), *args))
 
     def _floats(self, draw, shape, dtype, scale, shift):
         """draw's numbers times scale plus shift; NumPy draws float32 and float64, no others."""
@@ -96,7 +100,7 @@ class Generator:
             raise ValueError(f"randint: [{low}, {high}) has numbers that int64 does not have")
         shape = _shape("randint", shape)
         if self._philox:
-            return wrap(kernels.randint(self._philox.take(), shape, low, high))
+            return self._by_kernel(kernels.randint, shape, low, high)
         return self._placed(self._rng.integers(low, high, shape))
 
     def permutation(self, n):

@@ -23,7 +23,7 @@ def clip_grad_norm_(parameters, max_norm):
     having = [p for p in parameters if p.grad is not None]
     gradients = [p.grad.data for p in having]
     if having and isinstance(max_norm, Real) and device.takes(*gradients):
-        total, clipped = device.clipped(gradients, max_norm)
+        total, clipped = device.clipped(device.batch_of(having[0]), gradients, max_norm)
         for p, g in zip(having, clipped, strict=True):
             p.grad = wrap(g).to(p.dtype)
         return wrap(total)

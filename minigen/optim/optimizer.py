@@ -129,8 +129,7 @@ class Optimizer:
                 if p.grad is None:
                     continue
                 x, g = p.data, p.grad.data
-                fits = g.shape == x.shape
-                self._require(fits, f"gradient {g.shape} of a parameter {p.shape}")
+                self._require(g.shape == x.shape, f"gradient {g.shape} of a parameter {p.shape}")
                 if self.together and takes(x, g) and x.flags.c_contiguous:
                     batches.setdefault((number, p.device, p.dtype), []).append(p)
                 else:

@@ -1,7 +1,7 @@
-"""Cross-entropy on a device; see ../cross_entropy.py for what it means, and kernels/cross_entropy.cu.
+"""Cross-entropy on a device; see kernels/cross_entropy.cu.
 
-Idea: the kernels take targets, class weights, smoothing and the index that is ignored as they are, so
-that nothing is worked out beforehand, and the host never waits. What the CPU keeps, the gradient, is
+Idea: the kernels take targets, class weights, smoothing and the index that is ignored as they are:
+nothing is worked out beforehand, and the host never waits. The gradient, which the CPU keeps, is
 made in backward from the logits.
 Read next: ../../ops/cross_entropy.py.
 """

@@ -6,13 +6,15 @@ moved copies nothing from the host, so it can be captured and replayed.
 Read next: ../../optim/optimizer.py.
 """
 
-import functools
+import weakref
 
 import numpy as np
 
 from minigen.backend import array_module, device_of, to_device
-from minigen.backend.kernels import active, launch, table_of
+from minigen.backend.kernels import active, address_of, launch, table_of
 from minigen.kernels.optimizer import chunks_of
+
+TABLES = 16  # that a batch keeps: gradients come back to the same few places
 
 
 def takes(*arrays):
@@ -41,61 +43,77 @@ class Following:
 
 
 class Batch:
-    """What a device keeps of parameters that step together: step counts and settings."""
+    """What a device keeps of parameters that step, or are clipped, together."""
 
     def __init__(self):
         self.steps, self.settings = Following("int64"), Following("float64")
+        self._copied = {}  # arrays on the device by what they were made of, latest use last
+
+    def _kept(self, key, make):
+        self._copied[key] = self._copied.pop(key, None) or make()
+        if len(self._copied) > TABLES:
+            del self._copied[next(iter(self._copied))]
+        return self._copied[key]
+
+    def run(self, name, rows, *arrays, **scalars):
+        """Launch a kernel that goes over all chunks of a table of arrays."""
+        device, also = device_of(rows[0][0]), [x for row in rows for x in row]
+        places = tuple(tuple(map(address_of, row)) for row in rows)
+        lengths = tuple(x.size for x in rows[0])
+
+        def cut():
+            made = np.array(lengths, np.int64), chunks_of(lengths)
+            return [to_device(x, device) for x in made]
+
+        read = *self._kept(places, lambda: [table_of(rows)]), *self._kept(lengths, cut), *arrays
+        return launch(name, *read, T=rows[0][0].dtype.name, also=also, **scalars)
+
+    def ticked(self, name, steps, device, *arrays):
+        """Count the steps on, on the device as the host will; returns what the kernel makes."""
+        made = launch(name, self.steps.there(steps, device), *arrays)
+        self.steps.host = [step + 1 for step in steps]
+        return made
 
 
 def sgd(batch, rows, steps, lr, momentum, dampening, weight_decay, nesterov):
     """One step.   rows: parameters, (momenta,) gradients; steps: how many each has made, before"""
-    cut, device = _cut(rows), device_of(rows[0][0])
+    device = device_of(rows[0][0])
     numbers = [lr, weight_decay, momentum, dampening, float(nesterov)]
-    settings, counts = batch.settings.there(numbers, device), batch.steps.there(steps, device)
-    _ticked(batch, "sgd_tick", counts)
+    settings = batch.settings.there(numbers, device)
+    batch.ticked("sgd_tick", steps, device)
     if momentum:
-        _run("momentum_step", rows, *cut, counts, settings)
+        batch.run("momentum_step", rows, batch.steps.there(batch.steps.host, device), settings)
     else:
-        _run("sgd_step", rows, *cut, settings)
+        batch.run("sgd_step", rows, settings)
 
 
 def adam(batch, rows, steps, lr, betas, eps, weight_decay, decoupled):
     """One step.   rows: parameters, averages of gradients, of squares, gradients"""
-    cut, device = _cut(rows), device_of(rows[0][0])
+    device = device_of(rows[0][0])
     decays = [0.0, weight_decay] if decoupled else [weight_decay, 0.0]
     settings = batch.settings.there([lr, *betas, eps, *decays], device)
-    corrections = _ticked(batch, "adam_tick", batch.steps.there(steps, device), settings)
-    _run("adam_step", rows, *cut, corrections, settings)
+    corrections = batch.ticked("adam_tick", steps, device, settings)
+    batch.run("adam_step", rows, corrections, settings)
 
 
-def clipped(gradients, largest):
+# ---- clipping has no optimizer that could keep a batch: the first parameter's life decides
+
+_clipped = {}  # id of a parameter -> Batch
+
+
+def batch_of(parameter):
+    """The Batch of clipping these parameters, of which this is the first."""
+    if id(parameter) not in _clipped:
+        _clipped[id(parameter)] = Batch()
+        weakref.finalize(parameter, _clipped.pop, id(parameter))
+    return _clipped[id(parameter)]
+
+
+def clipped(batch, gradients, largest):
     """(their norm as one vector, 0-d float32; all, scaled by one factor if it exceeds largest)."""
-    xp, cut = array_module(*gradients), _cut([gradients])
+    xp = array_module(*gradients)
     made = [xp.empty(g.shape, g.dtype) for g in gradients]
     gradients = [xp.ascontiguousarray(g) for g in gradients]  # of 0 dimensions gets one
-    norm = launch("gradient_norm", _run("gradient_squares", [gradients], *cut))
-    _run("gradient_clip", [made, gradients], *cut, norm, largest=largest)
+    norm = launch("gradient_norm", batch.run("gradient_squares", [gradients]))
+    batch.run("gradient_clip", [made, gradients], norm, largest=largest)
     return norm.reshape(()), made
-
-
-def _run(name, rows, *arrays, **scalars):
-    also = [x for row in rows for x in row]
-    T = rows[0][0].dtype.name
-    return launch(name, table_of(rows), *arrays, T=T, also=also, **scalars)
-
-
-def _ticked(batch, name, counts, *arrays):
-    """The counts, counted on, as the host's will be."""
-    made = launch(name, counts, *arrays)
-    batch.steps.host = [count + 1 for count in batch.steps.host]
-    return made
-
-
-def _cut(rows):
-    """Sizes and chunks of the arrays of any row, as all kernels here take them."""
-    return _cut_of(tuple(x.size for x in rows[0]), device_of(rows[0][0]))
-
-
-@functools.lru_cache(64)
-def _cut_of(lengths, device):
-    return tuple(to_device(x, device) for x in (np.array(lengths, "int64"), chunks_of(lengths)))
