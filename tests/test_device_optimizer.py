@@ -36,7 +36,7 @@ def launches(monkeypatch):
     """The names of the kernels that were launched."""
     seen = []
     run = kernels._emulated
-    monkeypatch.setattr(kernels, "_emulated", lambda k, *a: (seen.append(k.name), run(k, *a))[1])
+    monkeypatch.setattr(kernels, "_emulated", lambda p, *a: (seen.append(p.kernel.name), run(p, *a))[1])
     return seen
 
 
