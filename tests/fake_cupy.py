@@ -26,6 +26,7 @@ import numpy
 from fake_kernels import RawModule
 from scipy import special
 
+from minigen.backend import bounds
 from minigen.ops import random
 
 GPUS = 2  # in this machine
@@ -436,7 +437,8 @@ for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
 
 def install(monkeypatch):
     """Let `import cupy` find the stand-in, with GPU 0 the current one, until the test ends."""
-    _thread.gpu = 0
+    monkeypatch.setattr(_thread, "gpu", 0)
+    monkeypatch.setattr(bounds, "_watched", [])  # indices of its GPUs, to be looked at later
     ufuncs = {name: _Ufunc(getattr(special, name)) for name in ("erf", "erfc")}
     found = _module("cupyx.scipy.special", **ufuncs)
     scipy = _module("cupyx.scipy", special=found)
