@@ -282,4 +282,4 @@ def _on_gpu(kernel, chosen, grid, block, values, shared, also):
     from minigen.backend import cupy
 
     values = [np.uint64(0) if x is None else x for x in values]  # a null pointer
-    cupy.run(FOLDER / kernel.source, kernel.expression(**chosen), grid, block, values, shared)
+    cupy.run(FOLDER, kernel.source, kernel.expression(**chosen), grid, block, values, shared)
