@@ -79,11 +79,12 @@ _SAMPLES = (
     _sample(2, 1056, 1, "a_block", **_CLASSES),
     _sample(2, 2560, 1, "a_block", True, 0.1, of_class=None, **_CLASSES),
     _sample(2, 1088, 1, "a_block", True, 0.2, **_PROBABILITIES),
+    _sample(1, 16390, 1, "a_block", True, 0.2, **_CLASSES),  # the largest block
     _sample(2, 5, 67, "a_thread", **_CLASSES),
     _sample(3, 10, 1, "a_thread", True, 0.3, of_class=None, **_PROBABILITIES),
     _sample(2, 4, 33, "a_thread", True, 0.2, **_CLASSES),
 )
-_BENCH = _sample(8192, 50304, 1, "a_block", of_class=None, **_CLASSES)
+_BENCH = _sample(2048, 50304, 1, "a_block", of_class=None, **_CLASSES)
 _ROW = "outer inner"
 _TARGETS = (
     In("targets", "int64", _ROW, optional=True, draw=_drawn_targets),
