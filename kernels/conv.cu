@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(MG_TILE_THREADS, 2)
     const int group = blockIdx.z % groups;
     const mg_piece piece = pieces[blockIdx.z / groups];
     const mg_windows windows(piece, (long long)blockIdx.x * MG_TILE_SIDE<R>);
-    if (windows.sample >= samples) return;  // a piece with fewer columns than the largest
+    if (windows.sample >= samples) return;  // fewer columns than the largest piece has: no work
     const mg_image image = {depth, height, width}, out = {out_depth, out_height, out_width};
     const int rows = outputs / groups, channels = inputs / groups, volume = image.volume();
     const int first_row = blockIdx.y * MG_TILE_SIDE<R>, depth_end = channels * piece.taps.value;
@@ -107,8 +107,8 @@ __global__ void __launch_bounds__(MG_TILE_THREADS, 2)
     const int group = blockIdx.z % groups, part = blockIdx.z / groups;
     const mg_piece piece = pieces[0];
     const int volume = piece.volume.value, kernel_size = piece.taps.value;
-    const long long begin = (long long)part * slice, all = (long long)samples * volume;
-    const int depth_end = int(begin + slice < all ? slice : all - begin);
+    const long long begin = (long long)part * slice;
+    const int depth_end = int(min((long long)slice, (long long)samples * volume - begin));
     const mg_windows windows(piece, begin);
     const mg_image image = {depth, height, width};
     const int rows = outputs / groups, channels = inputs / groups;

@@ -40,7 +40,6 @@ __global__ void __launch_bounds__(256)
     const mg_windows windows(piece, (long long)blockIdx.x * blockDim.x);
     const mg_window u = windows.at(threadIdx.x);  // its "sample" is one of every SAMPLES
     const int sample = u.sample * SAMPLES;
-    if (sample >= samples) return;
     const mg_image image = {depth, height, width}, out = {out_depth, out_height, out_width};
     const int group = output / rows, row = output % rows, volume = image.volume();
     const T* w = weight + (long long)group * rows * channels * kernel_size;
@@ -92,8 +91,8 @@ __global__ void __launch_bounds__(256, 4)
     const int input = output / (outputs / groups) * channels + blockIdx.x % channels;
     const mg_piece piece = pieces[0];
     const int volume = piece.volume.value, kernel_size = piece.taps.value;
-    const long long begin = (long long)blockIdx.z * slice, all = (long long)samples * volume;
-    const int end = int(begin + slice < all ? slice : all - begin);
+    const long long begin = (long long)blockIdx.z * slice;
+    const int end = int(min((long long)slice, (long long)samples * volume - begin));
     const mg_windows windows(piece, begin);
     const mg_image image = {depth, height, width};
     const int first = blockIdx.y * TAPS;

@@ -31,7 +31,7 @@ CUDA_TYPES = {
 ITEM_SIZES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Argument:
     """An array or a number that the kernel takes.
 
@@ -78,7 +78,7 @@ def Scalar(name, dtype="int32"):
     return Argument(name, dtype, "", "scalar")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """One kernel: how to launch it, and what it must do. See the file's docstring.
 

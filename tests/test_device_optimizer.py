@@ -34,9 +34,13 @@ def by_numpy(monkeypatch):
 @pytest.fixture
 def launches(monkeypatch):
     """The names of the kernels that were launched."""
-    seen = []
-    run = kernels._emulated
-    monkeypatch.setattr(kernels, "_emulated", lambda k, *a: (seen.append(k.name), run(k, *a))[1])
+    seen, run = [], kernels._emulated
+
+    def noted(plan, *rest):
+        seen.append(plan.kernel.name)
+        return run(plan, *rest)
+
+    monkeypatch.setattr(kernels, "_emulated", noted)
     return seen
 
 

@@ -27,9 +27,9 @@ def launched(monkeypatch):
     """Names of the kernels that were launched."""
     names, launch = set(), kernels._emulated
 
-    def noted(kernel, *rest):
-        names.add(kernel.name)
-        return launch(kernel, *rest)
+    def noted(plan, *rest):
+        names.add(plan.kernel.name)
+        return launch(plan, *rest)
 
     monkeypatch.setattr(kernels, "_emulated", noted)
     return names

@@ -150,6 +150,11 @@ def gpu_properties(device):
     return _gpu().properties(parse_device(device) or 0)
 
 
+def is_capturing():
+    """Whether the current GPU's stream records a graph: then CuPy refuses cuBLAS and its like."""
+    return _gpu().is_capturing()
+
+
 def synchronize():
     """Wait until the current GPU has done all that it was asked for."""
     _gpu().module().cuda.Device().synchronize()

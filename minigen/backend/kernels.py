@@ -110,38 +110,66 @@ def launch(name, *arrays, T=None, also=(), **scalars):
 def prepared(name, *arrays, T=None, also=(), **scalars):
     """(function that launches, the arrays that it will write): launch in two steps."""
     kernel = name if isinstance(name, entry.Kernel) else manifest()[name]
-    given = _by_name(kernel, arrays)
-    T, sizes = _bound(kernel, given, T, scalars)
-    xp = array_module(*arrays)
-    if len({isinstance(x, ndarray) for x in arrays if x is not None}) > 1:
+    like = tuple([None if x is None else (x.shape, x.dtype) for x in arrays])
+    plan = _plan(kernel, like, T, tuple(scalars.items()))
+    on_cpu = {isinstance(x, ndarray) for x in arrays if x is not None}
+    if len(on_cpu) > 1:
         raise TypeError(f"{kernel.name}: its arrays are partly on the CPU, partly on a GPU")
-    values, made = _values(kernel, given, T, sizes, xp)
-    view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
-    grid = tuple(int(n) for n in kernel.grid(view))
-    if 0 in grid:
-        return (lambda: None), made
-    chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
-    block, shared = kernel.block_of(view), int(kernel.shared(view))
-    run = _emulated if xp is np else _on_gpu
-    return (lambda: run(kernel, chosen, grid, block, values, shared, also)), made
-
-
-def _values(kernel, given, T, sizes, xp):
-    """What the C++ function is called with, and the new arrays among it."""
+    xp = array_module(*arrays)
     empty = xp.empty if xp is not np else _emulator().empty
-    values, made = [], []
-    for a in kernel.arguments:
-        if a.role == "scalar":
-            values.append(_number(kernel, a, T, sizes))
-        elif a.role == "out":
-            made.append(empty(shape_of(a, sizes), dtype_of(a.dtype, T)))
-            values.append(made[-1])
-        else:
-            x = given[a.name]
-            if x is not None and not x.flags.c_contiguous:
-                x = _contiguous(kernel, a, x, xp)
-            values.append(x)
-    return values, made
+    values, made = list(plan.values), []
+    for place, a, x in zip(plan.places, plan.given, arrays, strict=True):
+        if x is not None and not x.flags.c_contiguous:
+            x = _contiguous(kernel, a, x, xp)
+        values[place] = x
+    for place, shape, dtype in plan.outputs:
+        values[place] = empty(shape, dtype)
+        made.append(values[place])
+    if 0 in plan.grid:
+        return (lambda: None), made
+    run = _emulated if xp is np else _on_gpu
+    return (lambda: run(plan, values, also)), made
+
+
+class Plan(NamedTuple):
+    """All of a launch that follows from shapes, dtypes and scalars."""
+
+    kernel: entry.Kernel
+    T: str | None
+    expression: str  # the C++ name
+    values: tuple  # what the C++ function takes: its numbers, and None where arrays will stand
+    given: tuple  # arguments that the caller gives arrays for
+    places: tuple  # their places among the values
+    outputs: tuple  # (place, shape, dtype) of the arrays to make
+    grid: tuple
+    block: tuple
+    shared: int
+
+
+@functools.lru_cache(4096)  # a step of training launches the same ones every time
+def _plan(kernel, like, T, scalars):
+    """The Plan for arrays like these, (shape, dtype) or None each. TypeError, ValueError."""
+    given = _by_name(kernel, like)
+    T, sizes = _bound(kernel, given, T, dict(scalars))
+    view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
+    chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
+    each = list(enumerate(kernel.arguments))
+    return Plan(
+        kernel,
+        T if kernel.types else None,
+        kernel.expression(**chosen),
+        tuple(_number(kernel, a, T, sizes) if a.role == "scalar" else None for _, a in each),
+        tuple(a for _, a in each if a.name in given),
+        tuple(place for place, a in each if a.name in given),
+        tuple(
+            (place, shape_of(a, sizes), dtype_of(a.dtype, T))
+            for place, a in each
+            if a.role == "out"
+        ),
+        tuple(int(n) for n in kernel.grid(view)),
+        kernel.block_of(view),
+        int(kernel.shared(view)),
+    )
 
 
 @functools.cache
@@ -153,7 +181,7 @@ def manifest():
 
 
 def _by_name(kernel, arrays):
-    """{argument: array} of what is read or changed. TypeError for a wrong number of them."""
+    """{argument: its (shape, dtype)} of what is given. TypeError for a wrong number of them."""
     wanted = [a for a in kernel.arguments if a.role not in ("out", "scalar")]
     if len(arrays) != len(wanted):
         names = ", ".join(a.name for a in wanted)
@@ -167,14 +195,13 @@ def _by_name(kernel, arrays):
 def _bound(kernel, given, T, scalars):
     """(T, {size, scalar or variant: value}), checked against every array."""
     of_type = (given.get(a.name) for a in kernel.arguments if a.dtype == "T")
-    T = next((x.dtype.name for x in of_type if x is not None), T)
+    T = next((dtype.name for _, dtype in filter(None, of_type)), T)
     if kernel.types and T not in kernel.types:
         raise TypeError(f"{kernel.name}: exists for {', '.join(kernel.types)}, not for {T}")
     sizes = dict(scalars)
     for a in kernel.arguments:
-        x = given.get(a.name)
-        if x is not None:
-            _bind(kernel, a, x, T, sizes)
+        if given.get(a.name) is not None:
+            _bind(kernel, a, *given[a.name], T, sizes)
     for name in scalars:
         if name not in kernel.words:
             raise TypeError(f"{kernel.name}: takes no {name}")
@@ -187,21 +214,21 @@ def _bound(kernel, given, T, scalars):
     return T, sizes
 
 
-def _bind(kernel, a, x, T, sizes):
+def _bind(kernel, a, shape, dtype, T, sizes):
     """Give an array's sizes to the words of its argument. TypeError, ValueError if it misfits."""
-    if x.dtype != dtype_of(a.dtype, T):
+    if dtype != dtype_of(a.dtype, T):
         raise TypeError(
-            f"{kernel.name}: {a.name} is {x.dtype.name}, expected {dtype_of(a.dtype, T).name}; "
+            f"{kernel.name}: {a.name} is {dtype.name}, expected {dtype_of(a.dtype, T).name}; "
             "cast it first"
         )
-    fits = len(a.words) == x.ndim
+    fits = len(a.words) == len(shape)
     if fits:
-        for word, size in zip(a.words, x.shape, strict=True):
+        for word, size in zip(a.words, shape, strict=True):
             fits &= (word if word.__class__ is int else sizes.setdefault(word, size)) == size
     if not fits:
         known = ", ".join(f"{word}={sizes[word]}" for word in a.words if word in sizes)
         raise ValueError(
-            f"{kernel.name}: {a.name} {tuple(x.shape)} must have the shape ({a.shape})"
+            f"{kernel.name}: {a.name} {tuple(shape)} must have the shape ({a.shape})"
             + f" with {known}" * bool(known)
         )
 
@@ -255,11 +282,18 @@ def _contiguous(kernel, a, x, xp):
     return xp.ascontiguousarray(x)
 
 
-def _emulated(kernel, chosen, grid, block, values, shared, also):
-    how = _emulation or _PLAIN
-    module = emulated_module(kernel.source, chosen.get("T"), how.check, how.folder, how.only)
-    run = module[kernel.expression(**chosen)]
-    run(grid, block, values, shared_mem=shared, order=how.order, seed=how.seed, also=also)
+def _emulated(plan, values, also):
+    how, source = _emulation or _PLAIN, plan.kernel.source
+    module = emulated_module(source, plan.T, how.check, how.folder, how.only)
+    module[plan.expression](
+        plan.grid,
+        plan.block,
+        values,
+        shared_mem=plan.shared,
+        order=how.order,
+        seed=how.seed,
+        also=also,
+    )
 
 
 @functools.cache
@@ -278,8 +312,9 @@ def expressions(source, T, only=()):
     return names
 
 
-def _on_gpu(kernel, chosen, grid, block, values, shared, also):
+def _on_gpu(plan, values, also):
     from minigen.backend import cupy
 
     values = [np.uint64(0) if x is None else x for x in values]  # a null pointer
-    cupy.run(FOLDER, kernel.source, kernel.expression(**chosen), grid, block, values, shared)
+    source, expression = plan.kernel.source, plan.expression
+    cupy.run(FOLDER, source, expression, plan.grid, plan.block, values, plan.shared)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from minigen.backend import array_module, cupy, linalg_raises, ndarray, quiet
+from minigen.backend import array_module, is_capturing, linalg_raises, ndarray, quiet
 from minigen.backend.device import linalg as device
 from minigen.backend.kernels import active
 from minigen.backend.numpy import halves
@@ -33,7 +33,7 @@ def _by_our_kernel(*arrays):
 
     On a GPU cuBLAS is faster, but CuPy refuses it while a stream records a graph.
     """
-    return active(*arrays) and (array_module(*arrays) is np or cupy.is_capturing())
+    return active(*arrays) and (array_module(*arrays) is np or is_capturing())
 
 
 def matmul(a, b):

@@ -15,7 +15,7 @@ from minigen.backend import emulator, kernel_check, kernel_mutation, kernels, nv
 from minigen.cli.demo import table
 
 HELP = """Look at minigen's CUDA kernels; no GPU is needed.
-  list       every kernel: file, types, arguments
+  list       every kernel: file, types, what it reads and writes
   compile    compile them for sm_80 and sm_90: registers, shared memory, spills
   profile    run kernels on the emulator and count, line by line, transactions of memory
   mutate     make one mistake at a time and see whether it is noticed"""
@@ -56,10 +56,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(chosen):
-    rows = [["kernel", "file", "types", "arguments"]]
+    rows = [["kernel", "file", "types", "reads -> writes"]]
     for kernel in chosen:
-        arguments = ", ".join(f"{a.name} {a.role}" for a in kernel.arguments)
-        rows.append([kernel.name, kernel.source, " ".join(kernel.types), arguments])
+        read = [a.name for a in kernel.arguments if a.role in ("in", "inout", "table")]
+        written = [a.name for a in kernel.arguments if a.role in ("out", "inout", "table")]
+        flow = f"{' '.join(read)} -> {' '.join(written)}"
+        rows.append([kernel.name, kernel.source, " ".join(kernel.types), flow])
     print("\n".join(table(rows)))
     return 0
 
