@@ -71,7 +71,7 @@ def _drawn_logits(rng, s):
 
 
 def _sample(outer, columns, inner, team, dense=False, smoothing=0.0, **absent):
-    """absent: optional arrays that are None; of targets and probabilities, one is."""
+    """absent: optional arrays that are None, as of targets and probabilities one; and options."""
     return {
         "outer": outer, "columns": columns, "inner": inner, "team": team, "dense": dense,
         "ignore_index": -100, "smoothing": smoothing, **absent,
@@ -89,7 +89,7 @@ _SAMPLES = (
     _sample(2, 2560, 1, "a_block", True, 0.1, of_class=None, **_CLASSES),
     _sample(2, 1088, 1, "a_block", True, 0.2, **_PROBABILITIES),
     _sample(1, 16390, 1, "a_block", True, 0.2, **_CLASSES),  # the largest block
-    _sample(2, 5, 67, "a_thread", **_CLASSES),
+    _sample(2, 5, 67, "a_thread", ignore_index=1, **_CLASSES),
     _sample(3, 10, 1, "a_thread", True, 0.3, of_class=None, **_PROBABILITIES),
     _sample(2, 4, 33, "a_thread", True, 0.2, **_CLASSES),
 )
