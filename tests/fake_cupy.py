@@ -23,7 +23,7 @@ from types import ModuleType, SimpleNamespace
 import fake_index
 import fake_memory
 import numpy
-from fake_kernels import RawModule
+from fake_kernels import SHARED, RawModule
 from scipy import special
 
 from minigen.backend import bounds
@@ -404,7 +404,10 @@ def _cupy():
     names["linalg"] = SimpleNamespace(**_table(numpy.linalg, LINALG, _looked_at))
     names["fft"] = SimpleNamespace(**_table(numpy.fft, FFT))
     described = {"name": b"stand-in"}
-    runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
+    runtime = SimpleNamespace(
+        getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described,
+        cudaDevAttrMaxSharedMemoryPerBlockOptin=97, deviceGetAttribute=lambda which, gpu: SHARED,
+    )  # fmt: skip
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
         Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
