@@ -38,7 +38,7 @@ def _counted(target, weight, ignore_index):
     classes = target if ignored is None else xp.where(ignored, 0, target)
     if weight is not None:
         each = weight[classes] if ignored is None else xp.where(ignored, 0, weight[classes])
-        return classes, each, ignored, float(each.sum())
+        return classes, each, ignored, float(each.sum(dtype="float64"))  # 16 bits soon overflow
     if ignored is None:
         return classes, None, None, target.size
     return classes, ~ignored, ignored, int((~ignored).sum())
