@@ -106,6 +106,20 @@ def test_float16_sums_are_made_in_float32():
     assert ops.std(wide, correction=0).item() == ops.norm(wide).item() / 2 == 300
 
 
+def test_bfloat16_sums_are_made_in_float32():
+    """In its own 8 bits a sum of ones would stay at 256."""
+    x = Tensor(np.ones(9000, pytest.importorskip("ml_dtypes").bfloat16))
+    for y, expected in (
+        (ops.sum(x), 9000),
+        (ops.mean(x), 1),
+        (ops.cumsum(x, 0)[-1], 9000),
+        (ops.logsumexp(x), 1 + np.log(9000)),
+        (ops.log_softmax(x, 0)[0], -np.log(9000)),
+    ):
+        assert y.dtype == x.dtype
+        assert y.item() == pytest.approx(expected, rel=4e-3)
+
+
 def test_float16_shares_among_more_ties_than_it_counts():
     x = Tensor(np.ones(70_000, "float16")).requires_grad_()
     for f in (ops.amax, ops.amin, lambda x: ops.norm(x, inf)):

@@ -23,6 +23,7 @@ from minigen.backend.numpy import scratch
 
 SMALL = 4096  # elements; up to here the plain path is as fast
 BLOCK = 1 << 15  # elements in a block of rows
+HALVES = "eE"  # what NumPy calls float16 and bfloat16: each sum of theirs is made in float32
 LONG = 1024  # terms of one sum
 
 
@@ -41,25 +42,25 @@ _sum, _max = np.add.reduce, np.maximum.reduce
 
 
 def wide(x):
-    """x as floats that sums may be made of: integers and float16 as float32."""
-    return x.astype("float32") if x.dtype.kind not in "fV" or x.dtype.char == "e" else x
+    """x as floats that sums may be made of: integers and 16 bits as float32."""
+    return x.astype("float32") if x.dtype.kind not in "fV" or x.dtype.char in HALVES else x
 
 
 def narrow(y, x):
     """y, computed from wide(x), with the precision of x."""
-    return y.astype("float16") if x.dtype.char == "e" else y
+    return y.astype(x.dtype) if x.dtype.char in HALVES else y
 
 
 # ---- sums
 
 
 def total(x, axis=None, keepdims=False):
-    """x.sum(axis, keepdims=keepdims), float16 summed and returned as float32.
+    """x.sum(axis, keepdims=keepdims), 16 bits summed and returned as float32.
 
     Fast where the dimensions summed are the first or the last ones in memory, or both.
     """
     if not _is_known(x):
-        return x.sum(axis, "float32" if x.dtype.char == "e" else None, keepdims=keepdims)
+        return x.sum(axis, "float32" if x.dtype.char in HALVES else None, keepdims=keepdims)
     if x.size <= SMALL:
         return _sum(x, axis, None, None, keepdims)
     axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -260,19 +261,19 @@ def accumulate(x, dim, reverse, product):
     """Sums (or products) of x up to each element along dim; reverse: from the other end.
 
     Integers and booleans give int64. float32 along more than LONG elements is accumulated in
-    float64, float16 in float32.
+    float64, 16 bits in float32.
     """
     turned = (*[slice(None)] * dim, slice(None, None, -1 if reverse else None))
     x, n = x[turned], x.shape[dim]
     dtype = {"b": "int64", "u": "int64"}.get(x.dtype.kind)
-    if x.dtype.char == "e" or (x.dtype.char == "f" and n > LONG):
-        dtype = "float32" if x.dtype.char == "e" else "float64"
+    if x.dtype.char in HALVES or (x.dtype.char == "f" and n > LONG):
+        dtype = "float32" if x.dtype.char in HALVES else "float64"
     if _is_known(x) and dim < x.ndim - 1 and x.size >= 256 * max(n, 1):  # NumPy would stride
         y = _accumulate_slices(x, dim, dtype, np.multiply if product else np.add)
     else:
         xp = array_module(x)
         y = (xp.cumprod if product else xp.cumsum)(x, dim, dtype)
-    return (y.astype(x.dtype) if x.dtype.kind == "f" and y.dtype != x.dtype else y)[turned]
+    return (y.astype(x.dtype) if x.dtype.kind in "fV" and y.dtype != x.dtype else y)[turned]
 
 
 def _accumulate_slices(x, dim, dtype, ufunc):

@@ -75,7 +75,7 @@ def _mean_vjp(g, x_shape, dim):
 
 @primitive(_mean_vjp)
 def mean(x, dim=None, keepdim=False):
-    """Arithmetic mean over dim; nan over nothing. float16 is summed in float32."""
+    """Arithmetic mean over dim; nan over nothing. 16 bits are summed in float32."""
     total = rows.total(x, _axis(x, dim), keepdim)
     if x.size:
         y = total / (x.size // total.size)
@@ -138,7 +138,7 @@ def prod(x, dim=None, keepdim=False):
 
     dx_i = g·Π_{j≠i} x_j, without a division: exact at zeros, in all orders.
     """
-    wide = {"e": "float32", "B": "int64"}.get(x.dtype.char)
+    wide = {"e": "float32", "E": "float32", "B": "int64"}.get(x.dtype.char)
     return rows.narrow(x.prod(_axis(x, dim), wide, keepdims=keepdim), x)
 
 
