@@ -37,7 +37,7 @@ class Generator:
     """
 
     def __init__(self, seed=0, device="cpu"):
-        backend.parse_device(device)
+        backend.on(device)  # RuntimeError if it is not there
         self.device = device
         self._philox = None if device == "cpu" else Philox(0, device)
         self.manual_seed(seed)
