@@ -441,12 +441,12 @@ for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
 def install(monkeypatch):
     """Let `import cupy` find the stand-in, with GPU 0 the current one, until the test ends."""
     monkeypatch.setattr(_thread, "gpu", 0)
-    monkeypatch.setattr(bounds, "_watched", [])  # indices of its GPUs, to be looked at later
     ufuncs = {name: _Ufunc(getattr(special, name)) for name in ("erf", "erfc")}
     found = _module("cupyx.scipy.special", **ufuncs)
     scipy = _module("cupyx.scipy", special=found)
     cupyx = _module("cupyx", errstate=_errstate, scatter_add=_scatter_add, scipy=scipy)
     for module in (cupy, cupyx, scipy, found):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    # the default generators of its GPUs have their state there, and go with it
+    # the default generators of its GPUs, and indices still to be looked at, go with it
     monkeypatch.setattr(random, "_defaults", {})
+    monkeypatch.setattr(bounds, "_watched", [])
