@@ -101,7 +101,7 @@ class Kernel:
     template: str = "{T}"  # the template arguments, of T and the variants: "{T}, {causal}"
     shared: Callable = lambda s: 0  # sizes -> bytes of dynamic shared memory
     registers: int = 64  # at most, per thread
-    tolerance: float = 1.0  # of the usual error, see tests/test_kernels.py; 0: bit for bit
+    tolerance: float = 1.0  # of the usual error, see kernel_check.py; 0: bit for bit
 
     @functools.cached_property
     def words(self):

@@ -9,15 +9,14 @@ CuPy 14 does otherwise than NumPy is answered here or in the file named, for all
     clip             without a limit: floats and integers only       clip
     powers           of integers to -1: 0, no error                  power
     warnings         none, ever; linalg fails in silence             quiet, linalg_raises
-    random numbers   drawn by NumPy and copied: every device gets    ../ops/random.py
-                     the same (curand would draw others)
+    random numbers   drawn by our kernels (curand draws others)      device/random.py
     out of memory    an error of its own kind                        memory.py
     streams          work goes to the current one; we make none      nothing: CuPy does it
     the current GPU  computes, whatever GPU the arrays are on        array_module, follow
     nan, inf, 1e20   as integers: what the hardware makes of them    nothing: C leaves it open
 
 What does not differ: which dtype comes out of which (tests/test_fake_cupy.py asks CuPy itself).
-Read next: ../../kernels/README.md once kernels exist.
+Read next: kernels.py (who launches), ../../kernels/README.md.
 """
 
 import contextlib
