@@ -106,8 +106,9 @@ class Kernel:
     @functools.cached_property
     def words(self):
         """Names of all that a launch may be told: sizes, scalars and variants."""
-        shapes = {word for a in self.arguments for word in a.words}
-        return shapes | {a.name for a in self.arguments} | self.variants.keys()
+        sizes = {word for a in self.arguments for word in a.words}
+        scalars = {a.name for a in self.arguments if a.role == "scalar"}
+        return sizes | scalars | self.variants.keys()
 
     def expression(self, **chosen):
         """The C++ name of one instantiation: `softmax_forward<float>`."""
