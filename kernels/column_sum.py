@@ -25,9 +25,9 @@ KERNELS = (
         block=_block,
         reference=lambda x: x.sum(0),
         samples=(
-            {"rows": 0, "columns": 3},
-            {"rows": 3, "columns": 70},
             {"rows": 45, "columns": 32},
+            {"rows": 3, "columns": 70},
+            {"rows": 0, "columns": 3},
             {"rows": 150, "columns": 33},
         ),
         bench={"rows": 512, "columns": 2048},

@@ -6,13 +6,12 @@ kernel that is right only in one order, or only by luck, fails here.
 Read next: ../kernels/README.md, ../minigen/backend/kernel_check.py.
 """
 
-
 import pytest
 from needs import needs
 
 from minigen.backend import emulator
 from minigen.backend.kernel_check import error
-from minigen.backend.kernels import emulated_kernels, manifest
+from minigen.backend.kernels import FOLDER, emulated_kernels, expressions, manifest
 
 pytestmark = needs(emulator)
 
@@ -25,6 +24,18 @@ def runs():
         for T in kernel.types or (None,):
             for i, sample in enumerate(kernel.samples):
                 yield pytest.param(kernel, T, sample, id=f"{kernel.name}-{T}-{i}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built(request):
+    """What the chosen tests need is compiled before the first, on all cores; later it is cached."""
+    jobs = {}  # in the order of the tests
+    for test in request.session.items:
+        if test.path == request.path:
+            source, T = test.callspec.params["kernel"].source, test.callspec.params["T"]
+            check = "checker" in test.originalname
+            jobs[source, T, check] = (FOLDER / source, expressions(source, T), check)
+    emulator.build(jobs.values())
 
 
 @pytest.mark.parametrize(("kernel", "T", "sample"), list(runs()))
