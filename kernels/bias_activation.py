@@ -169,6 +169,7 @@ KERNELS = (
         bytes=lambda s: (3 * s.rows + 1) * s.columns * s.itemsize,
         flops=lambda s: 20 * s.rows * s.columns,
         registers=72,
+        tolerance=2.0,  # partial sums what a GPU's __expf may be off by: CUDA's bound gives 1.5
         variants={"activation": tuple(ACTIVATIONS)},
         template="{T}, {activation}",
     ),

@@ -61,6 +61,7 @@ _SAMPLES = (
     _sample(70, 4, 11, 5),
     _sample(64, 1, 40, 4),  # exactly one block
     _sample(9, 8, 7, 33),
+    _sample(5, 1, 7, 3),  # warps to spare
 )
 _LARGE = _sample(1 << 18, 4, 1 << 18, 64)
 _INDEX = In("index", "int64", "places neighbours", draw=_index)

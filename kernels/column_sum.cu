@@ -4,8 +4,8 @@
 //
 // Memory: x (rows, columns), y (columns), of the type that kernels add up in. A kernel whose result
 // is a sum over more than a block can see (the gradient of a scale, of a bias, of a convolution's
-// weight) leaves a partial sum for each of its blocks, a row of x. This one adds the rows up, always
-// in the same order; with atomics one launch would do, but with other digits every time.
+// weight) leaves a partial sum for each of its blocks: a row of x. This one adds the rows up, in a
+// fixed order; with atomics one launch would do, but its digits would differ from run to run.
 //
 // A block has 32 columns, which a warp reads as neighbours. Its warps take turns in the rows, up to
 // 32 where there are many, fewer where there are few; the first one adds up what they have seen.

@@ -108,8 +108,10 @@ __global__ void __launch_bounds__(256, 4)
         for (int t = 0; t < TAPS; t++) {
             if (t >= count) break;
             const mg_tap tap = taps[first + t];
+            A value = 0;  // in the padding: times an infinite gradient nan, as everywhere
             if (image.has(z + tap.z, y + tap.y, x0 + tap.x))
-                sum[t] += up * mg_load(from, image.place(z + tap.z, y + tap.y, x0 + tap.x));
+                value = mg_load(from, image.place(z + tap.z, y + tap.y, x0 + tap.x));
+            sum[t] += up * value;
         }
     }
     __shared__ A of_warp[TAPS][32];

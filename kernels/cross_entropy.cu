@@ -5,7 +5,7 @@
 //
 // with Q_r = Σ_c q[r, c]. The targets, the weights w of the classes, and the smoothing s make q:
 //
-//     classes         q[c] = w[c]·(1[c = target]·(1 - s) + s/C)       0 where the target is ignored
+//     classes         q[c] = w[c]·(1[c = target]·(1 - s) + s/C)       0 where no target counts
 //     probabilities   q[c] = w[c]·(target[c]·(1 - s) + s/C)
 //
 // Not DENSE: only the q of the target's class is not 0 (then s = 0). DENSE: there is one to read or
@@ -13,7 +13,8 @@
 //
 // Memory: logits, probabilities and dx (outer, columns, inner), what there is one of for each row
 // (outer, inner); teams and rows as in mg_rows.cuh. Forward reads the logits once, and leaves top
-// and Q/total of each row, from which backward makes dx in one visit. Ignored rows are not read.
+// and Q/total of each row, from which backward makes dx in one visit. Rows whose target
+// is ignored are not read. Nor are those whose target is no class: of them the host hears later.
 //
 // Considered: to write the gradient in forward, as ../minigen/backend/cross_entropy.py does. It has
 // to be multiplied by g then, which only the GPU knows. That is one read and one write, as much as
@@ -49,6 +50,14 @@ __device__ row_weights<T> weights_of(const long long* targets, const T* probabil
     const long long target = targets ? targets[Team::row()] : -1;
     if (probabilities) probabilities += mg_row_start<Team>(columns, inner);
     return {probabilities, of_class, target, inner, 1 - smoothing, smoothing / columns};
+}
+
+// Whether a row counts: it has probabilities, or a class that there is.
+__device__ __forceinline__ bool counts(const long long* targets, long long row, int columns,
+                                       long long ignore_index) {
+    if (!targets) return true;
+    const long long target = targets[row];
+    return target != ignore_index && 0 <= target && target < columns;
 }
 
 // ---- forward
@@ -101,7 +110,7 @@ __global__ void cross_entropy_forward(const T* __restrict__ x,
     const long long r = Team::row();
     if (r >= (long long)outer * inner) return;
     row_result<mg_acc<T>> result = {0, 0, 0, 0};
-    if (!targets || targets[r] != ignore_index) {
+    if (counts(targets, r, columns, ignore_index)) {
         const T* row = x + mg_row_start<Team>(columns, inner);
         const row_weights<T> weights =
             weights_of<T, Team>(targets, probabilities, of_class, columns, inner, smoothing);
@@ -154,7 +163,7 @@ __global__ void cross_entropy_backward(const mg_acc<T>* __restrict__ g,
     constexpr int V = DENSE ? 1 : mg_row_width<Team, T>;
     const long long r = Team::row(), start = mg_row_start<Team>(columns, inner);
     if (r >= (long long)outer * inner) return;
-    if (targets && targets[r] == ignore_index) {
+    if (!counts(targets, r, columns, ignore_index)) {
         Team::template visit<1>(columns, [&](int, int c) {
             mg_store(dx, start + (long long)c * inner, A(0));
         });

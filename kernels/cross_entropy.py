@@ -10,23 +10,30 @@ from minigen.kernels.softmax import SIZES, TEAMS, drawn_rows, team_block, team_g
 # ---- references
 
 
+def _counts(x, targets, ignore_index):
+    """Which rows count: those with probabilities, or a class that there is."""
+    if targets is None:
+        return np.ones((x.shape[0], x.shape[2]), bool)
+    return (targets != ignore_index) & (targets >= 0) & (targets < x.shape[1])
+
+
 def _weights(x, targets, probabilities, of_class, ignore_index, smoothing):
     """(q, what each row counts): q as x, all 0 in rows that are ignored."""
     columns = x.shape[1]
     w = np.ones(columns) if of_class is None else of_class
+    kept = _counts(x, targets, ignore_index)
     if targets is None:
         here, counted = probabilities, np.ones((x.shape[0], x.shape[2]))
     else:
-        kept = targets != ignore_index
         classes = np.where(kept, targets, 0)
         here, counted = np.eye(columns)[classes].swapaxes(1, 2), w[classes] * kept
     q = w[:, None] * (here * (1 - smoothing) + smoothing / columns)
-    return q if targets is None else q * kept[:, None], counted
+    return q * kept[:, None], counted
 
 
 def _forward(x, targets, probabilities, of_class, ignore_index, smoothing):
     q, counted = _weights(x, targets, probabilities, of_class, ignore_index, smoothing)
-    kept = 1 if targets is None else targets != ignore_index
+    kept = _counts(x, targets, ignore_index)
     top = x.max(1)
     total = np.exp(x - top[:, None]).sum(1)
     log_p = x - top[:, None] - np.log(total)[:, None]
@@ -38,17 +45,19 @@ def _backward(g, count, x, targets, probabilities, of_class, top, scale, ignore_
     g = np.broadcast_to(g, x.shape[0] * x.shape[2]).reshape(x.shape[0], 1, x.shape[2])
     g = g if count is None else g * 0 if count == 0 else g / count
     d = g * (scale[:, None] * np.exp(x - top[:, None]) - q)
-    return d if targets is None else d * (targets != ignore_index)[:, None]
+    return d * _counts(x, targets, ignore_index)[:, None]
 
 
 # ---- entries
 
 
 def _drawn_targets(rng, s):
-    """Classes, the first and the last among them, and some that are ignored."""
+    """Classes, the first and the last among them, some that are ignored, some that are none."""
     targets = rng.integers(0, s.columns, (s.outer, s.inner))
     targets.flat[0] = s.columns - 1
     targets.flat[1::3] = s.ignore_index
+    targets.flat[2::5] = s.columns
+    targets.flat[8::9] = -1
     return targets
 
 
@@ -58,7 +67,7 @@ def _drawn_probabilities(rng, s):
 
 
 def _sample(outer, columns, inner, team, dense=False, smoothing=0.0, **absent):
-    """absent: optional arrays that are None; of targets and probabilities, one is."""
+    """absent: optional arrays that are None, as of targets and probabilities one; and options."""
     return {
         "outer": outer, "columns": columns, "inner": inner, "team": team, "dense": dense,
         "ignore_index": -100, "smoothing": smoothing, **absent,
@@ -75,11 +84,12 @@ _SAMPLES = (
     _sample(2, 1056, 1, "a_block", **_CLASSES),
     _sample(2, 2560, 1, "a_block", True, 0.1, of_class=None, **_CLASSES),
     _sample(2, 1088, 1, "a_block", True, 0.2, **_PROBABILITIES),
-    _sample(2, 5, 67, "a_thread", **_CLASSES),
+    _sample(1, 16390, 1, "a_block", True, 0.2, **_CLASSES),  # the largest block
+    _sample(2, 5, 67, "a_thread", ignore_index=1, **_CLASSES),
     _sample(3, 10, 1, "a_thread", True, 0.3, of_class=None, **_PROBABILITIES),
     _sample(2, 4, 33, "a_thread", True, 0.2, **_CLASSES),
 )
-_BENCH = _sample(8192, 50304, 1, "a_block", of_class=None, **_CLASSES)
+_BENCH = _sample(2048, 50304, 1, "a_block", of_class=None, **_CLASSES)
 _ROW = "outer inner"
 _TARGETS = (
     In("targets", "int64", _ROW, optional=True, draw=_drawn_targets),

@@ -71,6 +71,12 @@ __device__ __forceinline__ void for_chunk(T* const* table, const long long* size
     }
 }
 
+// A gradient with weight decay. Without one an infinite parameter has no say: 0·inf would be nan.
+template <typename T>
+__device__ T decayed(T g, T x, T decay) {
+    return decay != 0 ? g + decay * x : g;
+}
+
 // ---- SGD.   settings: lr, decay, momentum, dampening, 1 for Nesterov's
 
 __global__ void sgd_tick(long long* steps, int tensors) {
@@ -85,7 +91,7 @@ __global__ void sgd_step(T* const* __restrict__ table, const long long* __restri
                          int tensors) {
     const T lr = T(settings[0]), decay = T(settings[1]);
     for_chunk<2, 1, 2>(table, sizes, chunks, tensors,
-                       [=](T(&v)[2]) { v[0] -= lr * (v[1] + decay * v[0]); });
+                       [=](T(&v)[2]) { v[0] -= lr * decayed(v[1], v[0], decay); });
 }
 
 // Rows: parameters, momenta, gradients. The first step has b = g.
@@ -97,7 +103,7 @@ __global__ void momentum_step(T* const* __restrict__ table, const long long* __r
     const T share = steps[chunks[blockIdx.x].x] == 1 ? T(1) : T(1 - settings[3]);
     const bool nesterov = settings[4] != 0;
     for_chunk<3, 2, 3>(table, sizes, chunks, tensors, [=](T(&v)[3]) {
-        const T g = v[2] + decay * v[0];
+        const T g = decayed(v[2], v[0], decay);
         v[1] = momentum * v[1] + share * g;
         v[0] -= lr * (nesterov ? g + momentum * v[1] : v[1]);
     });
@@ -125,7 +131,7 @@ __global__ void adam_step(T* const* __restrict__ table, const long long* __restr
     const T fresh = T(1 - settings[1]), kept = T(settings[2]), fresh_square = T(1 - settings[2]);
     const T decay = T(settings[4]), shrunk = T(1 - settings[0] * settings[5]);
     for_chunk<4, 3, 4>(table, sizes, chunks, tensors, [=](T(&v)[4]) {
-        const T x = shrunk * v[0], g = v[3] + decay * v[0];
+        const T x = shrunk * v[0], g = decayed(v[3], v[0], decay);
         v[1] += fresh * (g - v[1]);
         v[2] = kept * v[2] + fresh_square * (g * g);
         v[0] = x - rate * (v[1] / (mg_sqrt(v[2]) + floor));

@@ -57,7 +57,8 @@ def _softmax_backward(g, y, log):
 # ---- entries
 
 # Of a warp: the two ends, more packs than one, rows that do not fill the last block; wide (all
-# types have packs in 64 columns) and not. Of a block: less than a visit of all threads, and more.
+# types have packs in 64 columns) and not. Of a block: less than a visit of all threads, and more;
+# the largest block.
 _ROWS = tuple(
     {"outer": outer, "columns": columns, "inner": inner, "team": team}
     for outer, columns, inner, team in (
@@ -68,6 +69,7 @@ _ROWS = tuple(
         (2, 1027, 1, "a_block"),
         (1, 2560, 1, "a_block"),
         (2, 96, 1, "a_block"),
+        (1, 16390, 1, "a_block"),
         (2, 5, 67, "a_thread"),
         (3, 1, 1, "a_thread"),
     )

@@ -7,9 +7,8 @@ is what CuPy lacks. test_fake_cupy.py compares them with CuPy's own where that i
 
 Stricter than CuPy: an array of another GPU than the current one is refused (where the hardware
 allows it, CuPy computes, and leaves the result on the wrong GPU), what broadcasting repeats is
-read-only, clip wants both limits, and ufuncs have no methods (a few of CuPy's have `at` and
-`reduce`). As careless as CuPy: an index out of range reads another element, and an integer to a
-negative power is 0.
+read-only, clip wants both limits, and ufuncs have no methods (a few of CuPy's have). As careless as
+CuPy: an index out of range reads another element, and an integer to a negative power is 0.
 Read next: fake_index.py, fake_memory.py, test_seam.py.
 """
 
@@ -23,9 +22,10 @@ from types import ModuleType, SimpleNamespace
 import fake_index
 import fake_memory
 import numpy
-from fake_kernels import RawModule
+from fake_kernels import SHARED, RawModule
 from scipy import special
 
+from minigen.backend import bounds
 from minigen.ops import random
 
 GPUS = 2  # in this machine
@@ -404,6 +404,8 @@ def _cupy():
     names["fft"] = SimpleNamespace(**_table(numpy.fft, FFT))
     described = {"name": b"stand-in"}
     runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
+    runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
+    runtime.deviceGetAttribute = lambda which, gpu: SHARED
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
         Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,
@@ -436,7 +438,8 @@ for _name, _function in {**ARITHMETIC, **COMPARISONS, **UNARY}.items():
 
 def install(monkeypatch):
     """Let `import cupy` find the stand-in, with GPU 0 the current one, until the test ends."""
-    _thread.gpu = 0
+    monkeypatch.setattr(_thread, "gpu", 0)
+    monkeypatch.setattr(bounds, "_watched", [])  # indices of its GPUs, to be looked at later
     ufuncs = {name: _Ufunc(getattr(special, name)) for name in ("erf", "erfc")}
     found = _module("cupyx.scipy.special", **ufuncs)
     scipy = _module("cupyx.scipy", special=found)

@@ -74,3 +74,15 @@ def test_four_dimensions_and_gigantic_samples_are_left_to_array_functions():
     assert fits((8, 3, 3, 3), (3, 9, 9), (8, 9, 9))
     assert not fits((8, 3, 1, 3, 1, 3), (3, 1, 9, 1, 9), (8, 1, 9, 1, 9))
     assert not fits((2**16, 3, 3, 3), (3, 2**8, 2**8), (2**16, 2**8, 2**8))
+
+
+@emulated
+@pytest.mark.parametrize("outputs", [2, 12])
+def test_zeros_of_the_padding_times_an_infinite_gradient_are_nan(outputs):
+    """Whichever kernel it is: directly for few outputs, else as a product of matrices."""
+    x, g = np.ones((1, 6, 5)), np.ones((1, outputs, 5))
+    g[0, 0, 0] = np.inf
+    with emulated_kernels():
+        w = conv.conv_weight_grad(x, g, *options(1), (3,))
+    assert np.isnan(w[0, :, 0]).all() and (w[0, :, 1:] == np.inf).all()
+    assert np.isfinite(w[1:]).all()

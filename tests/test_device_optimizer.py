@@ -87,6 +87,22 @@ def test_the_same_steps_as_without_kernels(optimizer, settings):
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "settings"),
+    [(optim.SGD, {}), (optim.SGD, {"momentum": 0.9}), (optim.Adam, {}), (optim.AdamW, {})],
+)
+def test_without_decay_an_infinite_parameter_spoils_nothing(optimizer, settings):
+    p = nn.Parameter(np.array([np.inf, 1.0]))
+    p.grad = mg.tensor([2.0, 3.0], dtype="float64")
+    opt = optimizer([p], **{"weight_decay": 0.0, **settings})
+    with mg.emulated_kernels():
+        opt.step()
+    assert p.detach().numpy()[0] == np.inf
+    for key, value in opt.state_dict().items():
+        if "." in key and key != "groups":
+            assert np.isfinite(value).all(), key
+
+
+@pytest.mark.parametrize(
     ("optimizer", "settings", "expected"),
     [
         (optim.SGD, {}, ["sgd_tick", "sgd_step"]),

@@ -107,6 +107,21 @@ def test_huge_logits_keep_their_digits(columns):
         np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("fn", [ops.softmax, ops.log_softmax, ops.logsumexp])
+@pytest.mark.parametrize(
+    ("dim", "text"),
+    [
+        (-3, "dim -3 is out of range for a tensor of 2 dimensions"),
+        ((0, 2), "dim 2 is out of range for a tensor of 2 dimensions"),
+        ((1, -1), "duplicate value in 'dim'"),
+    ],
+    ids=str,
+)
+def test_a_wrong_dim_is_an_error(fn, dim, text):
+    with pytest.raises((IndexError, ValueError), match=text):
+        fn(Tensor(np.zeros((2, 3), "float32")), dim)
+
+
 @WIDTHS
 def test_what_is_ignored_is_not_read(columns):
     x = rng().normal(size=(4, columns)).astype("float32")
@@ -138,5 +153,5 @@ def test_half_precision_gradients_survive_what_a_mean_divides_by():
 
 def test_a_class_out_of_range_is_an_error():
     x = Tensor(np.zeros((3, 4), "float32"))
-    with pytest.raises(IndexError, match="targets run from 1 to 4, but there are 4 classes"):
+    with pytest.raises(IndexError, match="the targets hold 4, but there are 4 classes"):
         ops.cross_entropy(x, Tensor(np.array([1, -100, 4])))

@@ -31,6 +31,7 @@ INDEXED = [
     (lambda x, i: ops.index_select(x, 1, i), "index_select: the index must lie in [-4, 4): dim 1"),
     (lambda x, i: ops.take_along_dim(x, i[None], 1), "take_along_dim: the index must lie in [-4,"),
     (lambda x, i: x.scatter_add(1, i[None], x[:1, :2]), "scatter_add: the index must lie in [-4"),
+    (lambda x, i: ops.cross_entropy(x[:2], i), "cross_entropy: the targets hold 7, but there are "),
     (lambda x, i: ops.embedding(i, x), "embedding: x (2,) holds id 7; weight (3, 4) has rows 0 to"),
     (lambda x, i: ops.embedding(-i, x), "embedding: x (2,) holds id -7; weight (3, 4) has rows"),
 ]

@@ -172,6 +172,13 @@ def test_one_row_of_nan_or_inf_spoils_no_other():
     np.testing.assert_allclose(y, [np.log(3), np.nan, np.nan, np.log(3)], rtol=1e-6)
 
 
+def test_weights_of_many_targets_may_exceed_float16():
+    """70,000 weights of 1 add up to more than its largest number."""
+    x, target = Tensor(np.zeros((70_000, 2), "float16")), Tensor(np.zeros(70_000, int))
+    y = ops.cross_entropy(x, target, weight=Tensor(np.ones(2, "float16")))
+    assert y.item() == pytest.approx(np.log(2), rel=1e-3)
+
+
 # ---- what is kept for backward
 
 

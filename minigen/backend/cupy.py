@@ -9,18 +9,20 @@ CuPy 14 does otherwise than NumPy is answered here or in the file named, for all
     clip             without a limit: floats and integers only       clip
     powers           of integers to -1: 0, no error                  power
     warnings         none, ever; linalg fails in silence             quiet, linalg_raises
-    random numbers   drawn by our kernels (curand draws others)      device/random.py
+    random numbers   curand's: ours are the same on every GPU        device/random.py
     out of memory    an error of its own kind                        memory.py
     streams          work goes to the current one; we make none      nothing: CuPy does it
     the current GPU  computes, whatever GPU the arrays are on        array_module, follow
     nan, inf, 1e20   as integers: what the hardware makes of them    nothing: C leaves it open
+    below 1.2e-38    float32 is 0: compiled with -ftz=true, ours too  nothing: it is as fast as 0
 
 What does not differ: which dtype comes out of which (tests/test_fake_cupy.py asks CuPy itself).
-Read next: kernels.py (who launches), ../../kernels/README.md.
+Read next: kernels.py, ../../kernels/README.md.
 """
 
 import contextlib
 import functools
+import hashlib
 
 import numpy
 
@@ -158,25 +160,35 @@ def byte_range(x):
 # ---- our kernels
 
 
-def run(path, expression, grid, block, values, shared):
+def run(folder, source, expression, grid, block, values, shared):
     """Launch a kernel of a .cu file on the current GPU and stream; compiled on first use."""
-    _compiled(path, expression, module().cuda.Device().id, shared)(
-        grid, block, values, shared_mem=shared
-    )
+    kernel = _compiled(folder, source, expression, module().cuda.Device().id)
+    kernel(grid, block, tuple(values), shared_mem=shared)
 
 
 @functools.cache
-def _compiled(path, expression, gpu, shared):
-    """The function, on one GPU (CuPy loads it for the current one), allowed that much memory."""
+def _compiled(folder, source, expression, gpu):
+    """The function, on one GPU: CuPy loads it for the current one."""
     code = module().RawModule(
-        code=path.read_text(encoding="utf-8"),
-        options=("--std=c++17", f"-I{path.parent}"),
+        code=(folder / source).read_text(encoding="utf-8"),
+        options=("--std=c++17", f"-I{folder}", f"-DMG_HEADERS={_digest(folder)}"),
         name_expressions=[expression],
     )
     kernel = code.get_function(expression)
-    if shared > 48 << 10:  # what a kernel gets without asking
-        kernel.max_dynamic_shared_size_bytes = shared
+    # Shared memory beyond 48 KB must be allowed, and what is fixed counts. All, once: CUDA keeps
+    # one number for a function, so that allowing what a launch needs would take from those before.
+    runtime = module().cuda.runtime
+    most = runtime.deviceGetAttribute(runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin, gpu)
+    kernel.max_dynamic_shared_size_bytes = most - kernel.shared_size_bytes
     return kernel
+
+
+@functools.cache
+def _digest(folder):
+    """Of all headers, in 16 digits: CuPy's cache on disk asks for the source and the options alone,
+    and would go on with what a header said before."""
+    text = b"".join(path.read_bytes() for path in sorted(folder.glob("*.cuh")))
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def properties(number):

@@ -87,8 +87,11 @@ def _wide(x):
     return x.astype("float64")
 
 
-def error(kernel, T, sample, device="cpu", seed=0):
-    """The largest error of any output, as a multiple of what is allowed: right if at most 1."""
+def error(kernel, T, sample, device="cpu", seed=0, moved=moved):
+    """The largest error of any output, as a multiple of what is allowed: right if at most 1.
+
+    moved: what brings the inputs to the device.
+    """
     arrays, scalars = drawn(kernel, T, sample, seed)
     right = expected(kernel, T, arrays, sample)
     there = {name: moved(x, device) for name, x in arrays.items()}

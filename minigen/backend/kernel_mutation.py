@@ -91,9 +91,10 @@ def _is_condition(code):
 
 
 def _is_declaration(code, at):
-    """Whether `name[...]` at a place declares an array, as in `__shared__ float tile[32];`."""
-    return bool(re.search(r"[\w>\]]\s+$", code[:at])) and not re.search(
-        r"\b(return|else)\s+$", code[:at]
+    """Whether `name[...]` at a place declares an array: `__shared__ float a[32], b[32];`."""
+    before = re.sub(r"\b\w+\[[^\]]*\],\s*$", "", code[:at])  # another one, declared before it
+    return bool(re.search(r"[\w>\]]\s+$", before)) and not re.search(
+        r"\b(return|else)\s+$", before
     )
 
 

@@ -316,5 +316,5 @@ def _on_gpu(plan, values, also):
     from minigen.backend import cupy
 
     values = [np.uint64(0) if x is None else x for x in values]  # a null pointer
-    path = FOLDER / plan.kernel.source
-    cupy.run(path, plan.expression, plan.grid, plan.block, values, plan.shared)
+    source, expression = plan.kernel.source, plan.expression
+    cupy.run(FOLDER, source, expression, plan.grid, plan.block, values, plan.shared)

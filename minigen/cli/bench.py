@@ -45,6 +45,7 @@ def add_arguments(parser):
 
 
 def positive(text):
+    """An option that is a whole number, at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")

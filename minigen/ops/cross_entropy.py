@@ -8,8 +8,9 @@ Read next: ../backend/cross_entropy.py (the kernel), loss.py (other losses).
 """
 
 import math
+from functools import partial
 
-from minigen.backend import array_module, follow, quiet
+from minigen.backend import array_module, follow, ndarray, quiet, watch_index
 from minigen.backend import cross_entropy as kernel
 from minigen.backend.device import cross_entropy as device
 from minigen.backend.kernels import active, on_device
@@ -37,7 +38,7 @@ def _counted(target, weight, ignore_index):
     classes = target if ignored is None else xp.where(ignored, 0, target)
     if weight is not None:
         each = weight[classes] if ignored is None else xp.where(ignored, 0, weight[classes])
-        return classes, each, ignored, float(each.sum())
+        return classes, each, ignored, float(each.sum(dtype="float64"))  # 16 bits soon overflow
     if ignored is None:
         return classes, None, None, target.size
     return classes, ~ignored, ignored, int((~ignored).sum())
@@ -104,21 +105,21 @@ def _check_classes(function, what, x, target, ignore_index, hint=""):
             f"{function}: targets are class numbers, not {target.dtype}; use .long(){hint}"
         )
     numbers, classes = getattr(target, "_data", target), shape[1 if x.ndim > 1 else 0]
+    if isinstance(numbers, ndarray) and _in_range(numbers, classes):
+        return
     follow(numbers)
-    looked_at = numbers
-    if on_device(numbers):  # one look, at all that count: the host waits for each
-        looked_at = array_module(numbers).where(numbers == ignore_index, 0, numbers)
-    if not _in_range(looked_at, classes):
-        numbers = numbers[numbers != ignore_index]
-        if not _in_range(numbers, classes):
-            raise IndexError(
-                f"{function}: targets run from {int(numbers.min())} to {int(numbers.max())}, but "
-                f"there are {classes} classes, numbered from 0"
-            )
+    counted = array_module(numbers).where(numbers == ignore_index, 0, numbers)
+    watch_index(counted, 0, classes, partial(_no_class, function, classes))
 
 
 def _in_range(numbers, classes):
-    return not numbers.size or bool((numbers.min() >= 0) & (numbers.max() < classes))
+    return not numbers.size or bool(numbers.min() >= 0 and numbers.max() < classes)
+
+
+def _no_class(function, classes, number):
+    return (
+        f"{function}: the targets hold {number}, but there are {classes} classes, numbered from 0"
+    )
 
 
 def _check_probabilities(x, target, ignore_index):

@@ -28,12 +28,14 @@ DIRECT = 8  # outputs of a group up to which a tile of 32 would be mostly empty
 POINTS = 256  # positions from which a kernel of size 1 is a product of matrices for each sample
 SHORTEST = 512  # positions of a slice: below that, adding the slices costs as much
 LARGEST = 1 << 30  # elements that kernels count in 32 bits, two such numbers added
+MOST = (1 << 16) - 1  # blocks along y and z of a grid: channels are counted there
 
 
 def fits(weight, *samples):
     """Whether there is a kernel, for shapes of a weight and of samples: one to three dimensions,
     and no gigantic ones."""
-    return len(weight) <= 5 and all(math.prod(shape) <= LARGEST for shape in (weight, *samples))
+    small = all(math.prod(shape) <= LARGEST for shape in (weight, *samples))
+    return len(weight) <= 5 and small and all(shape[0] <= MOST for shape in samples)
 
 
 def conv(x, weight, bias, stride, padding, dilation, groups, windows):

@@ -59,10 +59,10 @@ class Batch:
         """Launch a kernel that goes over all chunks of a table of arrays."""
         device, also = device_of(rows[0][0]), [x for row in rows for x in row]
         places = tuple(tuple(map(address_of, row)) for row in rows)
-        lengths = tuple(x.size for x in rows[0])
+        lengths = device, *(x.size for x in rows[0])
 
         def cut():
-            made = np.array(lengths, np.int64), chunks_of(lengths)
+            made = np.array(lengths[1:], np.int64), chunks_of(lengths[1:])
             return [to_device(x, device) for x in made]
 
         read = *self._kept(places, lambda: [table_of(rows)]), *self._kept(lengths, cut), *arrays

@@ -7,6 +7,8 @@ Read next: ../rows.py.
 
 import math
 
+from numpy.lib.array_utils import normalize_axis_index
+
 from minigen.backend.kernels import launch
 from minigen.kernels.softmax import team_for
 
@@ -15,9 +17,17 @@ _SHORT = 256  # columns up to which fewer threads do
 
 
 def _dims(x, axis):
-    """axis, a number, a tuple or None for all, as a sorted list; [] for a 0-d x."""
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return sorted(a % x.ndim for a in axes) if x.ndim else []
+    """axis, a number, a tuple or None for all, as a sorted list; [] for a 0-d x.
+
+    AxisError for an axis that x has not, ValueError for one named twice: as NumPy's reductions.
+    """
+    if axis is None or (x.ndim == 0 and axis in (0, -1)):
+        return list(range(x.ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    axes = sorted(normalize_axis_index(a, x.ndim) for a in axes)
+    if len({*axes}) < len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return axes
 
 
 def _laid(x, axis):
