@@ -71,9 +71,9 @@ __global__ void attention_forward(const T* __restrict__ q, const T* __restrict__
     const int start = (tiles - 1 - blockIdx.x % tiles) * t.OWN;  // long causal rows come first
     const int sample = blockIdx.x / tiles / heads, head = blockIdx.x / tiles % heads;
     const int slice = blockIdx.y;
-    const mg_rows<const T> query_rows(q, sample, head, heads, queries, width);
-    const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
-    const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
+    const mg_head<const T> query_rows(q, sample, head, heads, queries, width);
+    const mg_head<const T> key_rows(k, sample, head, heads, keys, width);
+    const mg_head<const T> value_rows(v, sample, head, heads, keys, value_width);
     const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own = shared;
@@ -127,7 +127,7 @@ __global__ void attention_forward(const T* __restrict__ q, const T* __restrict__
             reciprocal[place] = inverse;
         }
     }
-    const mg_rows<T> made(y, sample, head, heads, queries, value_width);
+    const mg_head<T> made(y, sample, head, heads, queries, value_width);
     mg_store_rows(t, made, start, slice, result, own);
 }
 
@@ -162,10 +162,10 @@ __global__ void attention_backward_query(
     const int start = (tiles - 1 - blockIdx.x % tiles) * t.OWN;
     const int sample = blockIdx.x / tiles / heads, head = blockIdx.x / tiles % heads;
     const int slice = blockIdx.y;
-    const mg_rows<const T> query_rows(q, sample, head, heads, queries, width);
-    const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
-    const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
-    const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
+    const mg_head<const T> query_rows(q, sample, head, heads, queries, width);
+    const mg_head<const T> key_rows(k, sample, head, heads, keys, width);
+    const mg_head<const T> value_rows(v, sample, head, heads, keys, value_width);
+    const mg_head<const T> slope_rows(g, sample, head, heads, queries, value_width);
     const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own_query = shared;
@@ -198,7 +198,7 @@ __global__ void attention_backward_query(
         __syncwarp();
         mg_mixture(t, weights, other, result);
     }
-    const mg_rows<T> made(dq, sample, head, heads, queries, width);
+    const mg_head<T> made(dq, sample, head, heads, queries, width);
     scale_result(result, scale);
     mg_store_rows(t, made, start, slice, result, own_slope);
 }
@@ -221,10 +221,10 @@ __global__ void attention_backward_key_value(
     const int start = blockIdx.x % tiles * t.OWN;  // long causal columns come first
     const int sample = blockIdx.x / tiles / heads, head = blockIdx.x / tiles % heads;
     const int slice = blockIdx.y;
-    const mg_rows<const T> query_rows(q, sample, head, heads, queries, width);
-    const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
-    const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
-    const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
+    const mg_head<const T> query_rows(q, sample, head, heads, queries, width);
+    const mg_head<const T> key_rows(k, sample, head, heads, keys, width);
+    const mg_head<const T> value_rows(v, sample, head, heads, keys, value_width);
+    const mg_head<const T> slope_rows(g, sample, head, heads, queries, value_width);
     const mg_scores<A> rules(allowed, mask, sample, head, mask_samples, mask_heads, mask_queries,
                              mask_keys, queries, keys, causal, scale);
     A* const own_key = shared;
@@ -268,8 +268,8 @@ __global__ void attention_backward_key_value(
         mg_mixture(t, weights, other_query, key_result);
     }
     scale_result(key_result, scale);
-    const mg_rows<T> made_key(dk, sample, head, heads, keys, width);
-    const mg_rows<T> made_value(dv, sample, head, heads, keys, value_width);
+    const mg_head<T> made_key(dk, sample, head, heads, keys, width);
+    const mg_head<T> made_value(dv, sample, head, heads, keys, value_width);
     mg_store_rows(t, made_key, start, slice, key_result, own_key);
     mg_store_rows(t, made_value, start, slice, value_result, own_value);
 }
@@ -303,10 +303,10 @@ __global__ void attention_backward_mask(
     mg_dots<A> total = {};
     for (int sample = mask_sample; sample < samples; sample += mask_samples)
         for (int head = mask_head; head < heads; head += mask_heads) {
-            const mg_rows<const T> query_rows(q, sample, head, heads, queries, width);
-            const mg_rows<const T> key_rows(k, sample, head, heads, keys, width);
-            const mg_rows<const T> value_rows(v, sample, head, heads, keys, value_width);
-            const mg_rows<const T> slope_rows(g, sample, head, heads, queries, value_width);
+            const mg_head<const T> query_rows(q, sample, head, heads, queries, width);
+            const mg_head<const T> key_rows(k, sample, head, heads, keys, width);
+            const mg_head<const T> value_rows(v, sample, head, heads, keys, value_width);
+            const mg_head<const T> slope_rows(g, sample, head, heads, queries, value_width);
             const mg_scores<A> rules(nullptr, mask, sample, head, mask_samples, mask_heads,
                                      mask_queries, mask_keys, queries, keys, false, scale);
             for (int query = query_start; query < query_end; query += t.OWN)

@@ -11,7 +11,7 @@
 // leaves its moments or sums; then these parts are put together, always in the same order.
 //
 //     forward   batch_norm_moments -> batch_norm_finish -> batch_norm_apply
-//     backward  batch_norm_sums -> layer_norm_sums -> batch_norm_backward
+//     backward  batch_norm_sums -> column_sum -> batch_norm_backward
 //
 // Null pointers stand for mean, rest and bias 0, for no division, and for weight 1: with given
 // statistics y is batch_norm_apply with weight = scale, and dx is that again, of g.
@@ -25,12 +25,12 @@
 #include "mg_moments.cuh"
 
 // A chunk of a channel: where its i-th element is, and how many it has.
-struct Chunk {
+struct channel_chunk {
     long long first_sample;
     unsigned first_position;
     int channels, channel, positions, count;
 
-    __device__ Chunk(int samples, int channels, int positions, int chunk)
+    __device__ channel_chunk(int samples, int channels, int positions, int chunk)
         : channels(channels), positions(positions) {
         channel = blockIdx.x % channels;
         const long long start = (long long)(blockIdx.x / channels) * chunk;
@@ -47,12 +47,12 @@ struct Chunk {
 };
 
 // The channel of the i-th element of a block that has `size` neighbours in memory.
-struct Place {
+struct channel_place {
     long long start;
     unsigned first_position, first_channel;
     int channels, positions;
 
-    __device__ Place(int channels, int positions, int size)
+    __device__ channel_place(int channels, int positions, int size)
         : start((long long)blockIdx.x * size), channels(channels), positions(positions) {
         first_position = start % positions;
         first_channel = start / positions % channels;
@@ -73,7 +73,7 @@ __global__ void batch_norm_moments(const T* __restrict__ x, mg_acc<T>* __restric
                                    int positions, int chunk) {
     using A = mg_acc<T>;
     MG_DYN_SHARED(T, memory);
-    const Chunk here(samples, channels, positions, chunk);
+    const channel_chunk here(samples, channels, positions, chunk);
     const mg_moments<A> m =
         mg_team_moments<wide ? MG_WIDE<T> : 1>(x, here.count, here, memory);
     if (threadIdx.x > 0) return;
@@ -149,7 +149,7 @@ __global__ void batch_norm_apply(const T* __restrict__ x, const mg_acc<T>* __res
                                  int samples, int channels, int positions, mg_acc<T> eps) {
     using A = mg_acc<T>;
     constexpr int V = wide ? MG_WIDE<T> : 1;
-    const Place place(channels, positions, blockDim.x * V * STEPS);
+    const channel_place place(channels, positions, blockDim.x * V * STEPS);
     const long long end = (long long)samples * channels * positions;
     A values[V];
     for (int step = 0; step < STEPS; ++step) {
@@ -177,7 +177,7 @@ __global__ void batch_norm_sums(const T* __restrict__ g, const T* __restrict__ x
                                 int positions, int chunk, mg_acc<T> eps) {
     using A = mg_acc<T>;
     constexpr int V = wide ? MG_WIDE<T> : 1;
-    const Chunk here(samples, channels, positions, chunk);
+    const channel_chunk here(samples, channels, positions, chunk);
     const int c = here.channel;
     const A middle = mean[c], left = rest ? rest[c] : 0;
     A upper[V], values[V], total[2] = {0, 0};
@@ -205,7 +205,7 @@ __global__ void batch_norm_backward(
     T* __restrict__ dx, int samples, int channels, int positions, mg_acc<T> eps) {
     using A = mg_acc<T>;
     constexpr int V = wide ? MG_WIDE<T> : 1;
-    const Place place(channels, positions, blockDim.x * V * STEPS);
+    const channel_place place(channels, positions, blockDim.x * V * STEPS);
     const long long end = (long long)samples * channels * positions;
     const A share = A(1) / ((long long)samples * positions);
     A upper[V], values[V];

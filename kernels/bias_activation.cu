@@ -10,12 +10,12 @@
 // (an odd end, columns that packs would cross, memory that is not aligned) goes one by one.
 // With sums of columns, a block has a band of rows, 32 packs wide: the eight threads of a pack take
 // turns in its rows, and add up what they have seen in shared memory. That is a partial sum for
-// each band and column; column_sum adds the bands up. The order of additions never changes.
+// each band and column; column_sum.cu adds the bands up. The order of additions never changes.
 //
 // Considered: to keep f' from forward, as the CPU does. A read of x is no dearer than one of f',
 // and this way nothing is written, nothing kept. Atomics for the sums: one kernel less, but other
 // digits every time.
-// Reference: bias_activation.py.   Read next: mg_activation.cuh.
+// Reference: bias_activation.py.   Read next: mg_activation.cuh, column_sum.cu.
 #include "mg_activation.cuh"
 
 // ---- without sums
@@ -139,16 +139,4 @@ __global__ void bias_activation_backward(const T* __restrict__ g, const T* __res
         band_of<T, F, V, 1>(g, x, bias, dx, partial, rows, columns, band_rows, slope);
     else
         band_of<T, F, 1, V>(g, x, bias, dx, partial, rows, columns, band_rows, slope);
-}
-
-template <typename T>
-__global__ void column_sum(const T* __restrict__ x, T* __restrict__ y, int rows, int columns) {
-    const int c = blockIdx.x * LANES + threadIdx.x % LANES;
-    T sums[1] = {};
-    if (c < columns)
-        for (int r = threadIdx.x / LANES; r < rows; r += TURNS)
-            sums[0] += x[(long long)r * columns + c];
-    add_turns(sums, [&](int, T total) {
-        if (c < columns) y[c] = total;
-    });
 }

@@ -173,23 +173,4 @@ KERNELS = (
         variants={"activation": tuple(ACTIVATIONS)},
         template="{T}, {activation}",
     ),
-    Kernel(
-        "column_sum",
-        "bias_activation.cu",
-        (
-            In("x", "T", _SHAPE),
-            Out("y", "T", "columns"),
-            Scalar("rows"),
-            Scalar("columns"),
-        ),
-        grid=lambda s: (ceil_div(s.columns, 32),),
-        block=(256,),
-        reference=lambda x: x.sum(0),
-        samples=({"rows": 13, "columns": 70}, {"rows": 5, "columns": 32}),
-        bench={"rows": 1024, "columns": 16384},
-        bytes=lambda s: (s.rows + 1) * s.columns * s.itemsize,
-        flops=lambda s: s.rows * s.columns,
-        registers=32,
-        types=("float32", "float64"),  # partial sums are in the type that kernels compute in
-    ),
 )

@@ -17,7 +17,7 @@
 // threads take neighbouring windows, which are neighbours in x where they step by 1.
 //
 // The weight gradient sums over many positions for few results. To have enough blocks, the
-// positions are cut into slices; each slice leaves its own partial sum, and a second kernel adds
+// positions are cut into slices; each slice leaves its own partial sum, and column_sum.cu adds
 // these in order, so that the result is the same every time (atomics would add in any order).
 //
 // Pieces spare the input gradient a test of divisibility in the gather: with stride 2 in two
@@ -133,22 +133,14 @@ __global__ void __launch_bounds__(MG_TILE_THREADS, 2)
         const int place = image.place(z + tap.z, y + tap.y, x0 + tap.x);
         return mg_load(from, channel * image.volume() + place);
     };
-    auto store = [&](int row, int column, A sum) {
-        if (first_row + row >= rows || first_column + column >= columns) return;
+    A sum[R][R];
+    mg_tile_sums<T, R>(0, depth_end, load_a, load_b, true, true, sum);  // both along positions
+#pragma unroll
+    for (int i = 0; i < R * R; i++) {
+        const int row = mg_tile_place<R>(threadIdx.x / 16, i / R);
+        const int column = first_column + mg_tile_place<R>(threadIdx.x % 16, i % R);
+        if (first_row + row >= rows || column >= columns) continue;
         const long long place = (long long)part * outputs + output + row;
-        partial[place * columns + first_column + column] = sum;
-    };
-    mg_gemm_tile<T, R>(0, depth_end, load_a, load_b, store, true, true);  // both along positions
-}
-
-// The second pass: partial (slices, size) -> w (size), a thread for each element.
-template <typename T>
-__global__ void conv_weight_grad_sum(const T* __restrict__ partial, T* __restrict__ w, int slices,
-                                     long long size) {
-    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= size) return;
-    T sum = 0;
-    for (int slice = 0; slice < slices; slice++)
-        sum += partial[slice * size + i];
-    w[i] = sum;
+        partial[place * columns + column] = sum[i / R][i % R];
+    }
 }

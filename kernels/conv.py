@@ -100,10 +100,6 @@ def weight_grad(x, g, groups, stride, low, dilation, kernel, slices, slice):
     return np.stack(grads, -1).reshape(slices, g.shape[1], -1, len(grads))
 
 
-def _sum(partial):
-    return partial.sum(0)
-
-
 # ---- samples
 
 
@@ -291,24 +287,6 @@ KERNELS = (
         variants=_R,
         template="{T}, {R}",
         registers=128,
-    ),
-    Kernel(
-        "conv_weight_grad_sum",
-        "conv.cu",
-        (
-            In("partial", "T", "slices size"),
-            Out("w", "T", "size"),
-            Scalar("slices"),
-            Scalar("size", "int64"),
-        ),
-        grid=lambda s: (ceil_div(s.size, 256),),
-        block=(256,),
-        reference=_sum,
-        samples=({"slices": 3, "size": 70}, {"slices": 2, "size": 256}, {"slices": 1, "size": 257}),
-        bench={"slices": 14, "size": 128 * 128 * 9},
-        bytes=lambda s: (s.slices + 1) * s.size * s.itemsize,
-        flops=lambda s: s.slices * s.size,
-        types=("float32", "float64"),  # of the partial sums: all types are summed in these
     ),
     Kernel(
         "conv_direct",

@@ -72,7 +72,7 @@ template <typename T, bool DENSE, typename Team, int V>
 __device__ __forceinline__ row_result<mg_acc<T>> forward(const T* x, const row_weights<T>& weights,
                                                          int columns, int inner) {
     using A = mg_acc<T>;
-    const row_of<Team, T, V> row(x, columns, inner);
+    const mg_row<Team, T, V> row(x, columns, inner);
     mg_exponentials<A> seen;
     Team::template visit<V>(columns, [&](int p, int c) { seen.add(row.pack(p, c)); });
     seen.template share<Team>();

@@ -5,7 +5,7 @@ Read next: cross_entropy.cu, entry.py.
 
 import numpy as np
 from minigen.kernels.entry import In, Kernel, Out, Scalar
-from minigen.kernels.softmax import SIZES, TEAMS, team_block, team_grid
+from minigen.kernels.softmax import SIZES, TEAMS, drawn_rows, team_block, team_grid
 
 # ---- references
 
@@ -66,10 +66,6 @@ def _drawn_probabilities(rng, s):
     return q / q.sum(1, keepdims=True)
 
 
-def _drawn_logits(rng, s):
-    return rng.normal(0, 3, (s.outer, s.columns, s.inner))
-
-
 def _sample(outer, columns, inner, team, dense=False, smoothing=0.0, **absent):
     """absent: optional arrays that are None, as of targets and probabilities one; and options."""
     return {
@@ -101,7 +97,7 @@ _TARGETS = (
     In("of_class", "A", "columns", optional=True, draw=lambda rng, s: rng.random(s.columns) + 0.5),
 )
 _OPTIONS = (Scalar("ignore_index", "int64"), Scalar("smoothing", "A"))
-_LOGITS = In("x", "T", "outer columns inner", draw=_drawn_logits)
+_LOGITS = In("x", "T", "outer columns inner", draw=drawn_rows)
 
 # g for all, divided by a count, and g for each row, in turns
 _BACK = tuple(

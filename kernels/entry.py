@@ -101,13 +101,14 @@ class Kernel:
     template: str = "{T}"  # the template arguments, of T and the variants: "{T}, {causal}"
     shared: Callable = lambda s: 0  # sizes -> bytes of dynamic shared memory
     registers: int = 64  # at most, per thread
-    tolerance: float = 1.0  # of the usual error, see tests/test_kernels.py; 0: bit for bit
+    tolerance: float = 1.0  # of the usual error, see kernel_check.py; 0: bit for bit
 
     @functools.cached_property
     def words(self):
         """Names of all that a launch may be told: sizes, scalars and variants."""
-        shapes = {word for a in self.arguments for word in a.words}
-        return shapes | {a.name for a in self.arguments} | self.variants.keys()
+        sizes = {word for a in self.arguments for word in a.words}
+        scalars = {a.name for a in self.arguments if a.role == "scalar"}
+        return sizes | scalars | self.variants.keys()
 
     def expression(self, **chosen):
         """The C++ name of one instantiation: `softmax_forward<float>`."""

@@ -12,7 +12,7 @@
 // Forward: a team of threads per group (mg_moments.cuh), which keeps the group in shared memory if
 // it fits there (held): then x is read once. Backward: a block per group. Teams take a channel each
 // and add up Σ g·x̂ and Σ g, which say everything: dx by a second visit of g and x, in L2 by then,
-// and the sums of each sample for dweight and dbias, which layer_norm_sums adds up.
+// and the sums of each sample for dweight and dbias, which column_sum.cu adds up.
 //
 // What was tried: nothing on a GPU yet. A few huge groups leave multiprocessors idle: they would
 // want several blocks per group, and one more pass over x.

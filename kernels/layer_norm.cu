@@ -13,7 +13,7 @@
 // element. Forward reads the row once, into shared memory if it fits there (held), and visits it
 // three times. Backward: a team does `band` rows, one after the other, and adds up dweight and
 // dbias of its own columns on the way, in shared memory if they fit there (held), so that x and g
-// are read once; the second visit of a row finds it in L1. layer_norm_sums adds up all bands.
+// are read once; the second visit of a row finds it in L1. column_sum.cu adds up all bands.
 //
 // What was tried: nothing on a GPU yet. Considered: rows in registers (a template per length),
 // Σ x and Σ x² in one visit (wrong far from 0), dweight by another kernel (reads x and g again).
@@ -120,22 +120,4 @@ __global__ void layer_norm_backward(
         mg_store_many<V>(out, i, along);
         mg_store_many<V>(out, columns + i, plain);
     }
-}
-
-// y[c] = Σ x[b, c] over the bands b. A block has 32 columns, and 32 warps that share the bands.
-template <typename T>
-__global__ void layer_norm_sums(const T* __restrict__ x, T* __restrict__ y, int bands,
-                                int columns) {
-    __shared__ T of_warp[32][33];  // 33: reading a column visits all 32 banks
-    const int column = blockIdx.x * 32 + threadIdx.x;
-    T total = 0;
-    if (column < columns) {
-        for (int b = threadIdx.y; b < bands; b += 32)
-            total += x[(long long)b * columns + column];
-    }
-    of_warp[threadIdx.y][threadIdx.x] = total;
-    __syncthreads();
-    total = mg_warp_sum(of_warp[threadIdx.x][threadIdx.y]);  // warp w adds up column w
-    const int mine = blockIdx.x * 32 + threadIdx.y;
-    if (threadIdx.x == 0 && mine < columns) y[mine] = total;
 }

@@ -4,7 +4,7 @@ Read next: layer_norm.cu, entry.py.
 """
 
 import numpy as np
-from minigen.kernels.entry import FLOATS, In, Kernel, Out, Scalar, ceil_div
+from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
 
 HELD = 1 << 16  # bytes of shared memory, at most, in which a team keeps what it visits again
 TEAMS = 8  # in a block, where a team is a warp
@@ -139,28 +139,5 @@ KERNELS = (
         variants={"wide": (False, True)},
         template="{T}, {wide}",
         registers=56,
-    ),
-    Kernel(
-        "layer_norm_sums",
-        "layer_norm.cu",
-        (
-            In("x", "T", "bands columns"),
-            Out("y", "T", "columns"),
-            Scalar("bands"),
-            Scalar("columns"),
-        ),
-        grid=lambda s: (ceil_div(s.columns, 32),),
-        block=(32, 32),
-        reference=lambda x: x.sum(0),
-        samples=(
-            {"bands": 3, "columns": 37},
-            {"bands": 70, "columns": 32},
-            {"bands": 0, "columns": 3},
-        ),
-        bench={"bands": 512, "columns": 2048},
-        bytes=lambda s: (s.bands + 1) * s.columns * s.itemsize,
-        flops=lambda s: s.bands * s.columns,
-        types=FLOATS[:2],  # partial sums are in the type to accumulate in
-        registers=32,
     ),
 )

@@ -2,7 +2,7 @@
 //
 //     relu          max(x, 0)                   leaky_relu    x above 0, slope·x below
 //     silu          x·σ(x)                      gelu          x·Φ(x), Φ the normal distribution
-//     gelu_tanh     x·σ(2u), u = √(2/π)·(x + 0.044715·x³)         identity    x
+//     gelu_tanh     x·σ(2u), u = √(2/π)·(x + 0.044715·x³)
 //
 // Idea: an activation is a type with two functions, so that a kernel is a template of it and the
 // choice costs nothing where it runs: `F::value(x, slope)`, and `F::gradient(g, x, slope)`, which
@@ -37,13 +37,6 @@ __device__ __forceinline__ float mg_phi(float x) {
 __device__ __forceinline__ double mg_phi(double x) { return 0.5 * erfc(x * -0.7071067811865476); }
 
 // ---- activations
-
-struct mg_identity {
-    template <typename A>
-    static __device__ __forceinline__ A value(A x, A) { return x; }
-    template <typename A>
-    static __device__ __forceinline__ A gradient(A g, A, A) { return g; }
-};
 
 struct mg_relu {
     template <typename A>

@@ -54,18 +54,18 @@ using mg_result = A[MG_WIDE<A>][MG_OUTPUTS];
 
 // Of an array (samples, count, heads, width); T is const for what is read.
 template <typename T>
-struct mg_rows {
+struct mg_head {
     T* first;
     long long step;
     int count, width;
     bool wide;  // whether 16 bytes may be read at once
 
-    __device__ mg_rows(T* array, int sample, int head, int heads, int count, int width)
+    __device__ mg_head(T* array, int sample, int head, int heads, int count, int width)
         : first(array + ((long long)sample * count * heads + head) * width),
           step((long long)heads * width),
           count(count),
           width(width),
-          wide(width % MG_WIDE<T> == 0 && (unsigned long long)array % 16 == 0) {}
+          wide(width % MG_WIDE<T> == 0 && mg_are_aligned(array)) {}
 
     __device__ __forceinline__ T* row(int r) const { return first + r * step; }
 };
@@ -83,21 +83,21 @@ __device__ __forceinline__ void mg_each(const mg_tiles<A>& t, int total, int sli
 
 // `total` rows, from `start` on, and a slice of their columns, to a tile; zeros outside the array.
 template <typename T, typename A = mg_acc<T>>
-__device__ __forceinline__ void mg_load_rows(const mg_tiles<A>& t, const mg_rows<const T>& rows,
+__device__ __forceinline__ void mg_load_rows(const mg_tiles<A>& t, const mg_head<const T>& rows,
                                              int start, int total, int slice, A* tile) {
     constexpr int WIDE = MG_WIDE<T>, SIDE = MG_WIDE<A>;
     if (rows.wide)
         mg_each<WIDE>(t, total, slice, [&](int r, int place, int column) {
             mg_pack<T, WIDE> read = {};
             if (start + r < rows.count && column < rows.width)
-                read = *reinterpret_cast<const mg_pack<T, WIDE>*>(rows.row(start + r) + column);
+                read = mg_load_pack<WIDE>(rows.row(start + r) + column);
 #pragma unroll
             for (int e = 0; e < WIDE; e += SIDE) {
                 mg_pack<A, SIDE> part;
 #pragma unroll
                 for (int i = 0; i < SIDE; i++)
                     part.at[i] = mg_load(read.at, e + i);
-                *reinterpret_cast<mg_pack<A, SIDE>*>(tile + r * t.stride + place + e) = part;
+                mg_store_pack(tile + r * t.stride + place + e, part);
             }
         });
     else
@@ -109,7 +109,7 @@ __device__ __forceinline__ void mg_load_rows(const mg_tiles<A>& t, const mg_rows
 
 // The block's own rows of a result, through a tile that nobody reads any more.
 template <typename T, typename A = mg_acc<T>>
-__device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_rows<T>& rows,
+__device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_head<T>& rows,
                                               int start, int slice, const mg_result<A>& result,
                                               A* tile) {
     constexpr int WIDE = MG_WIDE<T>, SIDE = MG_WIDE<A>;
@@ -121,7 +121,7 @@ __device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_row
 #pragma unroll
             for (int e = 0; e < SIDE; e++)
                 part.at[e] = result[i][m + e];
-            *reinterpret_cast<mg_pack<A, SIDE>*>(tile + t.own(i) * t.stride + t.column(m)) = part;
+            mg_store_pack(tile + t.own(i) * t.stride + t.column(m), part);
         }
     __syncthreads();
     if (rows.wide)
@@ -131,7 +131,7 @@ __device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_row
             for (int e = 0; e < WIDE; e++)
                 mg_store(made.at, e, tile[r * t.stride + place + e]);
             if (start + r < rows.count && column < rows.width)
-                *reinterpret_cast<mg_pack<T, WIDE>*>(rows.row(start + r) + column) = made;
+                mg_store_pack(rows.row(start + r) + column, made);
         });
     else
         mg_each<1>(t, t.OWN, slice, [&](int r, int place, int column) {
@@ -142,17 +142,11 @@ __device__ __forceinline__ void mg_store_rows(const mg_tiles<A>& t, const mg_row
 
 // ---- the two matrix products
 
-// 16 bytes of a tile.
-template <typename A>
-__device__ __forceinline__ mg_pack<A, MG_WIDE<A>> mg_sixteen(const A* p) {
-    return *reinterpret_cast<const mg_pack<A, MG_WIDE<A>>*>(p);
-}
-
 // dots of the own rows from `own_start` on with the others from `other_start` on. Both tiles are
 // left with the slice `last`. fresh: the own tile is not yet that of these rows.
 template <typename T, typename A = mg_acc<T>>
-__device__ __forceinline__ void mg_products(const mg_tiles<A>& t, const mg_rows<const T>& own,
-                                            int own_start, const mg_rows<const T>& other,
+__device__ __forceinline__ void mg_products(const mg_tiles<A>& t, const mg_head<const T>& own,
+                                            int own_start, const mg_head<const T>& other,
                                             int other_start, bool fresh, int last, A* own_tile,
                                             A* other_tile, mg_dots<A>& dots) {
     constexpr int SIDE = MG_WIDE<A>;
@@ -174,8 +168,8 @@ __device__ __forceinline__ void mg_products(const mg_tiles<A>& t, const mg_rows<
             mg_pack<A, SIDE> a[SIDE], b[SIDE];
 #pragma unroll
             for (int i = 0; i < SIDE; i++) {
-                a[i] = mg_sixteen(own_tile + t.own(i) * t.stride + d);
-                b[i] = mg_sixteen(other_tile + t.other(i) * t.stride + d);
+                a[i] = mg_load_pack<SIDE>(own_tile + t.own(i) * t.stride + d);
+                b[i] = mg_load_pack<SIDE>(other_tile + t.other(i) * t.stride + d);
             }
 #pragma unroll
             for (int e = 0; e < SIDE; e++)
@@ -198,12 +192,12 @@ __device__ __forceinline__ void mg_mixture(const mg_tiles<A>& t, const A* weight
         mg_pack<A, SIDE> w[SIDE];
 #pragma unroll
         for (int i = 0; i < SIDE; i++)
-            w[i] = mg_sixteen(weights + t.own(i) * t.weights_stride + c);
+            w[i] = mg_load_pack<SIDE>(weights + t.own(i) * t.weights_stride + c);
 #pragma unroll
         for (int e = 0; e < SIDE; e++)
 #pragma unroll
             for (int m = 0; m < MG_OUTPUTS; m += SIDE) {
-                const auto v = mg_sixteen(other_tile + (c + e) * t.stride + t.column(m));
+                const auto v = mg_load_pack<SIDE>(other_tile + (c + e) * t.stride + t.column(m));
 #pragma unroll
                 for (int i = 0; i < SIDE; i++)
 #pragma unroll

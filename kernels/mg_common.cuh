@@ -65,6 +65,12 @@ __device__ __forceinline__ float mg_sqrt(float x) { return sqrtf(x); }
 __device__ __forceinline__ double mg_sqrt(double x) { return sqrt(x); }
 
 // ---- several elements in one access: V of them, in an aligned struct of at most 16 bytes
+//
+//     mg_load_pack     as they are in memory
+//     mg_load_many     as numbers to compute with, in several accesses if need be
+//     mg_load_few      as they are, also at an end, and where they are not aligned
+//
+// and likewise mg_store_pack, mg_store_many and mg_store_few.
 
 template <typename T, int V>
 struct __align__(sizeof(T) * V) mg_pack {
@@ -91,6 +97,33 @@ __device__ __forceinline__ bool mg_are_aligned(const Pointers*... pointers) {
     return (reinterpret_cast<size_t>(pointers) | ...) % 16 == 0;
 }
 
+// V neighbours as numbers to compute with, in accesses of at most 16 bytes, to which p + i must be
+// aligned.
+template <int V, typename T>
+__device__ __forceinline__ void mg_load_many(const T* p, long long i, mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        const mg_pack<T, W> pack = mg_load_pack<W>(p + i + first);
+#pragma unroll
+        for (int k = 0; k < W; k++)
+            v[first + k] = mg_acc<T>(pack.at[k]);
+    }
+}
+
+template <int V, typename T>
+__device__ __forceinline__ void mg_store_many(T* p, long long i, const mg_acc<T> (&v)[V]) {
+    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
+#pragma unroll
+    for (int first = 0; first < V; first += W) {
+        mg_pack<T, W> pack;
+#pragma unroll
+        for (int k = 0; k < W; k++)
+            pack.at[k] = T(v[first + k]);
+        mg_store_pack(p + i + first, pack);
+    }
+}
+
 // Up to 4 neighbours, as many as one access of 16 bytes can take: what a thread handles at a time.
 template <typename T>
 constexpr int MG_FEW = sizeof(T) == 8 ? 2 : 4;
@@ -114,30 +147,4 @@ __device__ __forceinline__ void mg_store_few(T* p, const mg_pack<T, V>& v, int l
 #pragma unroll
     for (int i = 0; i < V; i++)
         if (i < left) p[i] = v.at[i];
-}
-
-// ---- V neighbouring elements, as numbers to compute with: in accesses of at most 16 bytes, for
-// which p + i must be aligned
-
-template <int V, typename T>
-__device__ __forceinline__ void mg_load_many(const T* p, long long i, mg_acc<T> (&v)[V]) {
-    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
-#pragma unroll
-    for (int first = 0; first < V; first += W) {
-        const mg_pack<T, W> pack = *reinterpret_cast<const mg_pack<T, W>*>(p + i + first);
-#pragma unroll
-        for (int k = 0; k < W; ++k) v[first + k] = mg_acc<T>(pack.at[k]);
-    }
-}
-
-template <int V, typename T>
-__device__ __forceinline__ void mg_store_many(T* p, long long i, const mg_acc<T> (&v)[V]) {
-    constexpr int W = V < MG_WIDE<T> ? V : MG_WIDE<T>;
-#pragma unroll
-    for (int first = 0; first < V; first += W) {
-        mg_pack<T, W> pack;
-#pragma unroll
-        for (int k = 0; k < W; ++k) pack.at[k] = T(v[first + k]);
-        *reinterpret_cast<mg_pack<T, W>*>(p + i + first) = pack;
-    }
 }

@@ -26,9 +26,6 @@ constexpr int MG_TILE_SIDE = 16 * R;
 template <int R>
 constexpr int MG_TILE_DEPTH = 64 / R;
 
-constexpr int MG_TILE_ROWS = MG_TILE_SIDE<4>;  // the usual size
-constexpr int MG_TILE_COLUMNS = MG_TILE_SIDE<4>;
-
 // Where the result i of a thread lies in the tile: in groups of 4 (or of R, if that is less).
 template <int R>
 __device__ __forceinline__ int mg_tile_place(int thread, int i) {
@@ -139,17 +136,4 @@ __device__ __forceinline__ void mg_tile_sums(int depth_begin, int depth_end, Loa
                 sum[i / R][i % R] += a[i / R] * b[i % R];
         }
     }
-}
-
-// The same, and store(row in the tile, column in the tile, sum), once for each element of the tile.
-template <typename T, int R = 4, class LoadA, class LoadB, class Store>
-__device__ __forceinline__ void mg_gemm_tile(int depth_begin, int depth_end, LoadA load_a,
-                                             LoadB load_b, Store store, bool a_along_depth = true,
-                                             bool b_along_depth = false) {
-    mg_acc<T> sum[R][R];
-    mg_tile_sums<T, R>(depth_begin, depth_end, load_a, load_b, a_along_depth, b_along_depth, sum);
-#pragma unroll
-    for (int i = 0; i < R * R; i++)
-        store(mg_tile_place<R>(threadIdx.x / 16, i / R), mg_tile_place<R>(threadIdx.x % 16, i % R),
-              sum[i / R][i % R]);
 }

@@ -23,16 +23,32 @@ __device__ __forceinline__ A mg_warp_max(A v) {
     return v;
 }
 
+// N sums at once, in one exchange. v: what each thread adds, then the sums.
+template <int N, typename A>
+__device__ void mg_block_sums(A (&v)[N]) {
+    __shared__ A of_warp[N][32];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+#pragma unroll
+    for (int k = 0; k < N; k++)
+        v[k] = mg_warp_sum(v[k]);
+    if (blockDim.x == 32) return;
+    __syncthreads();  // of_warp may still be read for the call before
+    if (lane == 0) {
+#pragma unroll
+        for (int k = 0; k < N; k++)
+            of_warp[k][warp] = v[k];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < N; k++)
+        v[k] = mg_warp_sum(lane < blockDim.x / 32 ? of_warp[k][lane] : A(0));
+}
+
 template <typename A>
 __device__ A mg_block_sum(A v) {
-    __shared__ A of_warp[32];
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    v = mg_warp_sum(v);
-    if (blockDim.x == 32) return v;
-    __syncthreads();  // of_warp may still be read for the call before
-    if (lane == 0) of_warp[warp] = v;
-    __syncthreads();
-    return mg_warp_sum(lane < blockDim.x / 32 ? of_warp[lane] : A(0));
+    A one[1] = {v};
+    mg_block_sums(one);
+    return one[0];
 }
 
 template <typename A>
@@ -45,23 +61,4 @@ __device__ A mg_block_max(A v) {
     if (lane == 0) of_warp[warp] = v;
     __syncthreads();
     return mg_warp_max(lane < blockDim.x / 32 ? of_warp[lane] : mg_lowest<A>());
-}
-
-// N sums at once, in one exchange. v: what each thread adds, then the sums.
-template <int N, typename A>
-__device__ void mg_block_sums(A (&v)[N]) {
-    __shared__ A of_warp[N][32];
-    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-#pragma unroll
-    for (int k = 0; k < N; ++k) v[k] = mg_warp_sum(v[k]);
-    if (blockDim.x == 32) return;
-    __syncthreads();  // of_warp may still be read for the call before
-    if (lane == 0) {
-#pragma unroll
-        for (int k = 0; k < N; ++k) of_warp[k][warp] = v[k];
-    }
-    __syncthreads();
-#pragma unroll
-    for (int k = 0; k < N; ++k)
-        v[k] = mg_warp_sum(lane < blockDim.x / 32 ? of_warp[k][lane] : A(0));
 }

@@ -10,7 +10,7 @@
 //
 // A team visits its row in packs of V elements: wide ones, of 16 bytes, if they fit, else single
 // elements. `Team::visit<V>(columns, f)` calls f(p, c) for this thread's p-th pack, which starts at
-// column c, and `row_of<Team, T, V>` gives it. Team::sum and Team::max give all of it the result.
+// column c, and `mg_row<Team, T, V>` gives it. Team::sum and Team::max give all of it the result.
 // Read next: softmax.cu.
 #pragma once
 #include "mg_reduce.cuh"
@@ -97,17 +97,17 @@ __device__ __forceinline__ long long mg_row_start(int columns, int inner) {
 // ---- reading
 
 template <typename Team, typename T, int V, bool HELD = Team::held && (V > 1)>
-struct row_of {
+struct mg_row {
     const T* at;
     long long step;
-    __device__ row_of(const T* row, int, int inner) : at(row), step(inner) {}
+    __device__ mg_row(const T* row, int, int inner) : at(row), step(inner) {}
     __device__ mg_pack<T, V> pack(int, int c) const { return mg_load_pack<V>(at + c * step); }
 };
 
 template <typename Team, typename T, int V>
-struct row_of<Team, T, V, true> {
+struct mg_row<Team, T, V, true> {
     mg_pack<T, V> held[MG_HELD / V];
-    __device__ row_of(const T* row, int columns, int) {
+    __device__ mg_row(const T* row, int columns, int) {
         Team::template visit<V>(columns, [&](int p, int c) {
             held[p] = mg_load_pack<V>(row + c);
         });

@@ -36,18 +36,18 @@ __device__ __forceinline__ void for_chunk(T* const* table, const long long* size
     const long long first = (long long)chunks[blockIdx.x].y * CHUNK;
     const int count = int(min(sizes[tensor] - first, (long long)CHUNK));
     T* arrays[Rows];
-    unsigned long long misplaced = 0;
+    bool aligned = true;
 #pragma unroll
     for (int r = 0; r < Rows; r++) {
         arrays[r] = table[r * tensors + tensor] + first;
-        misplaced |= (unsigned long long)arrays[r] % 16;
+        aligned &= mg_are_aligned(arrays[r]);
     }
-    const int wide = misplaced ? 0 : count / V * V;
+    const int wide = aligned ? count / V * V : 0;
     for (int i = threadIdx.x * V; i < wide; i += blockDim.x * V) {
         mg_pack<T, V> packs[Rows];
 #pragma unroll
         for (int r = Rows - Read; r < Rows; r++)
-            packs[r] = *reinterpret_cast<const mg_pack<T, V>*>(arrays[r] + i);
+            packs[r] = mg_load_pack<V>(arrays[r] + i);
 #pragma unroll
         for (int k = 0; k < V; k++) {
             T v[Rows];
@@ -59,7 +59,7 @@ __device__ __forceinline__ void for_chunk(T* const* table, const long long* size
         }
 #pragma unroll
         for (int r = 0; r < Written; r++)
-            *reinterpret_cast<mg_pack<T, V>*>(arrays[r] + i) = packs[r];
+            mg_store_pack(arrays[r] + i, packs[r]);
     }
     for (int i = wide + threadIdx.x; i < count; i += blockDim.x) {
         T v[Rows];

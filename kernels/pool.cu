@@ -13,18 +13,18 @@
 #include "mg_common.cuh"
 
 // How windows lie along one dimension, as backend/windows.py has it.
-struct Axis {
+struct pool_axis {
     int size, windows, kernel, stride, dilation, low;
 };
 
 // The window or element number i of all, as plane and three coordinates.
-struct Place {
+struct pool_place {
     long long plane;
     int at[3];
 };
 
-__device__ __forceinline__ Place place_of(long long i, int depth, int height, int width) {
-    Place p;
+__device__ __forceinline__ pool_place place_of(long long i, int depth, int height, int width) {
+    pool_place p;
     p.at[2] = int(i % width);
     i /= width;
     p.at[1] = int(i % height);
@@ -36,8 +36,9 @@ __device__ __forceinline__ Place place_of(long long i, int depth, int height, in
 
 // Calls visit(offset in the plane of x) for every element that a window reads, in row-major order.
 template <typename Visit>
-__device__ __forceinline__ void for_each_element(const Axis* axes, const int* window, Visit visit) {
-    const Axis a = axes[0], b = axes[1], c = axes[2];
+__device__ __forceinline__ void for_each_element(const pool_axis* axes, const int* window,
+                                                 Visit visit) {
+    const pool_axis a = axes[0], b = axes[1], c = axes[2];
     for (int i = 0; i < a.kernel; i++) {
         const int z = window[0] * a.stride + i * a.dilation - a.low;
         if (z < 0 || z >= a.size) continue;
@@ -54,7 +55,7 @@ __device__ __forceinline__ void for_each_element(const Axis* axes, const int* wi
 }
 
 // The window that reads a position by one tap, or -1 if none does.
-__device__ __forceinline__ int window_of(const Axis& axis, int position, int tap) {
+__device__ __forceinline__ int window_of(const pool_axis& axis, int position, int tap) {
     const int first = position + axis.low - tap * axis.dilation;
     if (first < 0 || first % axis.stride != 0) return -1;
     return first / axis.stride < axis.windows ? first / axis.stride : -1;
@@ -62,7 +63,7 @@ __device__ __forceinline__ int window_of(const Axis& axis, int position, int tap
 
 // Calls visit(window's three coordinates) for every window that reads an element.
 template <typename Visit>
-__device__ __forceinline__ void for_each_window(const Axis* axes, const int* at, Visit visit) {
+__device__ __forceinline__ void for_each_window(const pool_axis* axes, const int* at, Visit visit) {
     int w[3];
     for (int i = 0; i < axes[0].kernel; i++) {
         w[0] = window_of(axes[0], at[0], i);
@@ -78,7 +79,7 @@ __device__ __forceinline__ void for_each_window(const Axis* axes, const int* at,
     }
 }
 
-__device__ __forceinline__ long long offset_of(const Axis* axes, const int* window) {
+__device__ __forceinline__ long long offset_of(const pool_axis* axes, const int* window) {
     return (window[0] * (long long)axes[1].windows + window[1]) * axes[2].windows + window[2];
 }
 
@@ -90,8 +91,8 @@ __global__ void max_pool_forward(const T* __restrict__ x, const int* __restrict_
     using A = mg_acc<T>;
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    const Axis* axes = reinterpret_cast<const Axis*>(geometry);
-    const Place p = place_of(i, axes[0].windows, axes[1].windows, axes[2].windows);
+    const pool_axis* axes = reinterpret_cast<const pool_axis*>(geometry);
+    const pool_place p = place_of(i, axes[0].windows, axes[1].windows, axes[2].windows);
     const T* plane = x + p.plane * axes[0].size * axes[1].size * axes[2].size;
     A best = 0;
     int where = -1;
@@ -114,8 +115,8 @@ __global__ void max_pool_backward(const T* __restrict__ g, const int* __restrict
     using A = mg_acc<T>;
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    const Axis* axes = reinterpret_cast<const Axis*>(geometry);
-    const Place p = place_of(i, axes[0].size, axes[1].size, axes[2].size);
+    const pool_axis* axes = reinterpret_cast<const pool_axis*>(geometry);
+    const pool_place p = place_of(i, axes[0].size, axes[1].size, axes[2].size);
     const long long windows = (long long)axes[0].windows * axes[1].windows * axes[2].windows;
     const int here = int(i % ((long long)axes[0].size * axes[1].size * axes[2].size));
     A sum = 0;
@@ -130,7 +131,7 @@ __global__ void max_pool_backward(const T* __restrict__ g, const int* __restrict
 
 // One over the number of elements of a window: `divisor` itself unless that is 0.
 template <typename A>
-__device__ __forceinline__ A weight_of(const Axis* axes, const int* window, int padding_counts,
+__device__ __forceinline__ A weight_of(const pool_axis* axes, const int* window, int padding_counts,
                                        A divisor) {
     if (divisor != A(0)) return A(1) / divisor;
     A count = 1;
@@ -151,8 +152,8 @@ __global__ void avg_pool_forward(const T* __restrict__ x, const int* __restrict_
     using A = mg_acc<T>;
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    const Axis* axes = reinterpret_cast<const Axis*>(geometry);
-    const Place p = place_of(i, axes[0].windows, axes[1].windows, axes[2].windows);
+    const pool_axis* axes = reinterpret_cast<const pool_axis*>(geometry);
+    const pool_place p = place_of(i, axes[0].windows, axes[1].windows, axes[2].windows);
     const T* plane = x + p.plane * axes[0].size * axes[1].size * axes[2].size;
     A sum = 0;
     for_each_element(axes, p.at, [&](int at) { sum += mg_load(plane, at); });
@@ -166,8 +167,8 @@ __global__ void avg_pool_backward(const T* __restrict__ g, const int* __restrict
     using A = mg_acc<T>;
     const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= count) return;
-    const Axis* axes = reinterpret_cast<const Axis*>(geometry);
-    const Place p = place_of(i, axes[0].size, axes[1].size, axes[2].size);
+    const pool_axis* axes = reinterpret_cast<const pool_axis*>(geometry);
+    const pool_place p = place_of(i, axes[0].size, axes[1].size, axes[2].size);
     const long long windows = (long long)axes[0].windows * axes[1].windows * axes[2].windows;
     A sum = 0;
     for_each_window(axes, p.at, [&](const int* window) {

@@ -6,7 +6,7 @@ Read next: pool.cu, entry.py.
 from itertools import product
 
 import numpy as np
-from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div
+from minigen.kernels.entry import In, Kernel, Out, Scalar, ceil_div, sizes_of
 
 THREADS = 256
 
@@ -119,8 +119,6 @@ def _index(rng, s):
 
 def _with(samples, count, **more):
     """The samples with their number of threads, and more options."""
-    from minigen.kernels.entry import sizes_of
-
     return tuple(sample | {"count": count(sizes_of(**sample))} | more for sample in samples)
 
 

@@ -20,9 +20,6 @@
 
 // ---- up to N neighbours, in the widest accesses; the last thread has less than N
 
-template <typename T, int N>
-constexpr int WIDTH = MG_WIDE<T> < N ? MG_WIDE<T> : N;
-
 template <int N>
 __device__ __forceinline__ bool is_whole(long long first, long long count) {
     return first + N <= count;
@@ -31,14 +28,8 @@ __device__ __forceinline__ bool is_whole(long long first, long long count) {
 template <int N, typename T>
 __device__ __forceinline__ void load_group(const T* x, long long first, long long count,
                                            mg_acc<T> (&values)[N]) {
-    constexpr int V = WIDTH<T, N>;
     if (is_whole<N>(first, count)) {
-#pragma unroll
-        for (int i = 0; i < N; i += V) {
-            const auto pack = *reinterpret_cast<const mg_pack<T, V>*>(x + first + i);
-#pragma unroll
-            for (int k = 0; k < V; k++) values[i + k] = mg_acc<T>(pack.at[k]);
-        }
+        mg_load_many(x, first, values);
     } else {
 #pragma unroll
         for (int i = 0; i < N; i++) values[i] = first + i < count ? mg_load(x, first + i) : 0;
@@ -48,15 +39,8 @@ __device__ __forceinline__ void load_group(const T* x, long long first, long lon
 template <int N, typename T>
 __device__ __forceinline__ void store_group(T* y, long long first, long long count,
                                             const mg_acc<T> (&values)[N]) {
-    constexpr int V = WIDTH<T, N>;
     if (is_whole<N>(first, count)) {
-#pragma unroll
-        for (int i = 0; i < N; i += V) {
-            mg_pack<T, V> pack;
-#pragma unroll
-            for (int k = 0; k < V; k++) pack.at[k] = T(values[i + k]);
-            *reinterpret_cast<mg_pack<T, V>*>(y + first + i) = pack;
-        }
+        mg_store_many(y, first, values);
     } else {
 #pragma unroll
         for (int i = 0; i < N; i++)

@@ -19,7 +19,7 @@
 template <typename T, bool LOG, typename Team, int V>
 __device__ __forceinline__ void forward(const T* x, T* y, int columns, int inner) {
     using A = mg_acc<T>;
-    const row_of<Team, T, V> row(x, columns, inner);
+    const mg_row<Team, T, V> row(x, columns, inner);
     mg_exponentials<A> seen;
     Team::template visit<V>(columns, [&](int p, int c) {
         seen.add(row.pack(p, c));
@@ -77,7 +77,7 @@ __global__ void logsumexp(const T* __restrict__ x, T* __restrict__ y, int outer,
 template <typename T, bool LOG, typename Team, int V>
 __device__ __forceinline__ void backward(const T* g, const T* y, T* dx, int columns, int inner) {
     using A = mg_acc<T>;
-    const row_of<Team, T, V> g_row(g, columns, inner), y_row(y, columns, inner);
+    const mg_row<Team, T, V> g_row(g, columns, inner), y_row(y, columns, inner);
     A total = 0;  // Σ g·y, or Σ g
     Team::template visit<V>(columns, [&](int p, int c) {
         const mg_pack<T, V> gs = g_row.pack(p, c), ys = y_row.pack(p, c);

@@ -79,21 +79,21 @@ _BENCH = {"outer": 8192, "columns": 4096, "inner": 1, "team": "a_block"}
 _LAYOUT = "outer columns inner"
 
 
-def _drawn_rows(rng, s):
+def drawn_rows(rng, s):
     """Numbers whose exponentials differ by far, so that a wrong maximum is seen."""
     return rng.normal(0, 3, (s.outer, s.columns, s.inner))
 
 
 def _drawn_result(rng, s):
     """What the forward could have given."""
-    return _softmax(_drawn_rows(rng, s), s.log)
+    return _softmax(drawn_rows(rng, s), s.log)
 
 
 KERNELS = (
     Kernel(
         "softmax_forward",
         "softmax.cu",
-        (In("x", "T", _LAYOUT, draw=_drawn_rows), Out("y", "T", _LAYOUT), *SIZES),
+        (In("x", "T", _LAYOUT, draw=drawn_rows), Out("y", "T", _LAYOUT), *SIZES),
         grid=team_grid,
         block=team_block,
         reference=_softmax,
@@ -108,7 +108,7 @@ KERNELS = (
     Kernel(
         "logsumexp",
         "softmax.cu",
-        (In("x", "T", _LAYOUT, draw=_drawn_rows), Out("y", "T", "outer inner"), *SIZES),
+        (In("x", "T", _LAYOUT, draw=drawn_rows), Out("y", "T", "outer inner"), *SIZES),
         grid=team_grid,
         block=team_block,
         reference=_logsumexp,

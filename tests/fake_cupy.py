@@ -7,9 +7,8 @@ is what CuPy lacks. test_fake_cupy.py compares them with CuPy's own where that i
 
 Stricter than CuPy: an array of another GPU than the current one is refused (where the hardware
 allows it, CuPy computes, and leaves the result on the wrong GPU), what broadcasting repeats is
-read-only, clip wants both limits, and ufuncs have no methods (a few of CuPy's have `at` and
-`reduce`). As careless as CuPy: an index out of range reads another element, and an integer to a
-negative power is 0.
+read-only, clip wants both limits, and ufuncs have no methods (a few of CuPy's have). As careless as
+CuPy: an index out of range reads another element, and an integer to a negative power is 0.
 Read next: fake_index.py, fake_memory.py, test_seam.py.
 """
 
@@ -404,10 +403,9 @@ def _cupy():
     names["linalg"] = SimpleNamespace(**_table(numpy.linalg, LINALG, _looked_at))
     names["fft"] = SimpleNamespace(**_table(numpy.fft, FFT))
     described = {"name": b"stand-in"}
-    runtime = SimpleNamespace(
-        getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described,
-        cudaDevAttrMaxSharedMemoryPerBlockOptin=97, deviceGetAttribute=lambda which, gpu: SHARED,
-    )  # fmt: skip
+    runtime = SimpleNamespace(getDeviceCount=lambda: GPUS, getDeviceProperties=lambda _: described)
+    runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
+    runtime.deviceGetAttribute = lambda which, gpu: SHARED
     memory = SimpleNamespace(OutOfMemoryError=fake_memory.OutOfMemoryError)
     names["cuda"] = SimpleNamespace(
         Device=Device, is_available=lambda: True, memory=memory, runtime=runtime,

@@ -8,6 +8,7 @@ Read next: test_attention.py, ../kernels/attention.cu.
 import numpy as np
 import pytest
 from cases_attention import attention
+from needs import needs
 
 import minigen as mg
 from minigen import ops
@@ -17,7 +18,7 @@ from minigen.backend.device import attention as device
 from minigen.backend.kernels import emulated_kernels
 from minigen.tensor import Tensor
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+pytestmark = needs(emulator)
 
 
 def random(*shapes, dtype="float32"):

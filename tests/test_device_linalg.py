@@ -10,6 +10,7 @@ Read next: ../minigen/backend/device/linalg.py, ../kernels/gemm.cu, test_kernels
 import fake_cupy
 import numpy as np
 import pytest
+from needs import needs
 
 import minigen as mg
 from minigen import ops
@@ -17,7 +18,7 @@ from minigen.backend import cupy, emulator, linalg
 from minigen.backend.device import linalg as device
 from minigen.backend.device.scatter import summed_rows
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+pytestmark = needs(emulator)
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ Read next: ../minigen/backend/device/optimizer.py, test_optim.py.
 
 import numpy as np
 import pytest
+from needs import needs
 
 import minigen as mg
 from minigen import nn, optim
 from minigen.backend import emulator, kernels
 from minigen.backend.device import optimizer as device
 
-pytestmark = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+pytestmark = needs(emulator)
 
 OPTIMIZERS = [
     (optim.SGD, {"lr": 0.1, "weight_decay": 0.1}),

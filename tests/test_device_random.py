@@ -12,6 +12,7 @@ import fake_cupy
 import numpy as np
 import pytest
 from minigen.kernels import random
+from needs import needs
 from scipy import stats
 
 import minigen as mg
@@ -19,7 +20,7 @@ from minigen import ops
 from minigen.backend import cupy, emulator
 from minigen.backend.device import random as device
 
-emulated = pytest.mark.skipif(bool(emulator.unavailable()), reason=emulator.unavailable() or "-")
+emulated = needs(emulator)
 DRAW = np.uint64([7, 0])
 
 

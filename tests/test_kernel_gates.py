@@ -6,7 +6,6 @@ command, which asks whether the other tests would notice a mistake, is tried on 
 Read next: ../minigen/backend/nvrtc.py, ../minigen/backend/kernel_mutation.py, test_kernels.py.
 """
 
-
 import pytest
 from needs import needs
 
@@ -64,7 +63,6 @@ def test_every_mistake_in_a_source_has_kernels_that_may_notice_it():
             assert kernel_mutation.affected(mutant), mutant
 
 
-
 def mistakes(tmp_path, line):
     path = tmp_path / "some.cu"
     path.write_text(line)
@@ -109,3 +107,28 @@ def test_list_command_and_a_name_that_is_none(capsys):
     assert "softmax_backward" in capsys.readouterr().out
     assert main(["kernels", "list", "--only", "nonsense"]) == 2
     assert "no kernel has 'nonsense' in its name" in capsys.readouterr().out
+
+
+@runs
+def test_mutate_command_counts_what_is_noticed(capsys, monkeypatch):
+    """With answers that are given: none of three mistakes is noticed, then all are."""
+    monkeypatch.setattr(kernel_mutation, "noticed", lambda mutant: "")
+    assert main(["kernels", "mutate", "--only", "column_sum", "--sample", "3"]) == 1
+    assert "0.0% of 3 mistakes were noticed" in capsys.readouterr().out
+    monkeypatch.setattr(kernel_mutation, "noticed", lambda mutant: "wrong numbers")
+    assert main(["kernels", "mutate", "--only", "column_sum", "--sample", "3"]) == 0
+    assert "100.0% of 3 mistakes were noticed" in capsys.readouterr().out
+    assert main(["kernels", "mutate", "--only", "nonsense"]) == 2
+    with pytest.raises(SystemExit):
+        main(["kernels", "mutate", "--sample", "0"])
+    assert "0 is not at least 1" in capsys.readouterr().err
+
+
+@runs
+def test_stopped_commands_say_so(capsys, monkeypatch):
+    def stop(mutant):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kernel_mutation, "noticed", stop)
+    assert main(["kernels", "mutate", "--only", "column_sum", "--sample", "1"]) == 130
+    assert capsys.readouterr().err == "stopped\n"

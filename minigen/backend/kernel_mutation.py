@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import re
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -161,6 +162,7 @@ def noticed(mutant):
 
 def _try(pipe, mutant, folder):
     """In a process of its own: answer through the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a word
     os.environ["MINIGEN_CACHE"] = str(folder)  # nobody will want these builds again
     for path in sources():
         shutil.copy(path, folder)

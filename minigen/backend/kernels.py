@@ -185,7 +185,7 @@ def _by_name(kernel, arrays):
     wanted = [a for a in kernel.arguments if a.role not in ("out", "scalar")]
     if len(arrays) != len(wanted):
         names = ", ".join(a.name for a in wanted)
-        raise TypeError(f"{kernel.name}: takes {len(wanted)} arrays ({names}), got {len(arrays)}")
+        raise TypeError(f"{kernel.name}: takes the arrays {names}; got {len(arrays)} of them")
     for a, x in zip(wanted, arrays, strict=True):
         if x is None and not a.optional:
             raise TypeError(f"{kernel.name}: {a.name} is missing; only optional arrays may be None")
@@ -268,7 +268,7 @@ def _number(kernel, a, T, sizes):
     try:
         number = dtype.type(value)
     except OverflowError:
-        raise ValueError(f"{kernel.name}: {a.name}={value} is too large for {dtype}") from None
+        raise ValueError(f"{kernel.name}: {a.name}={value} does not fit into {dtype}") from None
     if dtype.kind in "iu" and number != value:
         raise ValueError(f"{kernel.name}: {a.name}={value!r} is not a number of type {dtype}")
     return number

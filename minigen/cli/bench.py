@@ -39,12 +39,13 @@ def add_arguments(parser):
     )
     parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
     parser.add_argument("--device", default="cpu", help="cpu (default), gpu or gpu:1")
-    parser.add_argument("--rounds", type=_positive, default=9, help="rounds per case (default 9)")
+    parser.add_argument("--rounds", type=positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
     parser.add_argument("--table", metavar="FILE", help="write the table there, with the machine")
 
 
-def _positive(text):
+def positive(text):
+    """An option that is a whole number, at least 1."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")

@@ -12,6 +12,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 from minigen.backend import emulator, kernel_check, kernel_mutation, kernels, nvrtc
+from minigen.cli.bench import positive
 from minigen.cli.demo import table
 
 HELP = """Look at minigen's CUDA kernels; no GPU is needed.
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="TEXT", default="", help="only names with TEXT in them (mutate: files')"
     )
     parser.add_argument(
-        "--sample", metavar="N", type=int, help="mutate: only N of all mistakes, drawn at random"
+        "--sample", metavar="N", type=positive, help="mutate: only N of all, drawn at random"
     )
     parser.add_argument("--seed", type=int, default=0, help="mutate: of that draw (default 0)")
     parser.add_argument(
@@ -119,7 +120,7 @@ def _mutate(args):
         for mutant in kernel_mutation.mutants(path)
         if kernel_mutation.affected(mutant)
     ]
-    if args.sample and args.sample < len(found):
+    if args.sample is not None and args.sample < len(found):
         found = random.Random(args.seed).sample(found, args.sample)
     if not found:
         print(f"no mistake to make in a file with {args.only!r} in its name")

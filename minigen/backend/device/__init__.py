@@ -6,16 +6,8 @@ brings its arrays into the shapes that a kernel knows, and launches. The NumPy s
 Read next: ../kernels.py (launch), softmax.py.
 """
 
-import functools
-
-from minigen.backend import array_module, device_of
 
 
-def constant(x, rows):
-    """Whole numbers, a tuple of tuples, as an int32 array where x lives; made once."""
-    return _constant(array_module(x), device_of(x), rows)
-
-
-@functools.lru_cache(1024)
-def _constant(xp, device, rows):
-    return xp.asarray(rows, dtype="int32")
+def three(sizes, fill=1):
+    """One to three numbers, one for each dimension, as three: the first ones missing are `fill`."""
+    return (fill,) * (3 - len(sizes)) + tuple(sizes)

@@ -15,6 +15,7 @@ import functools
 import math
 
 from minigen.backend import device_of, to_device
+from minigen.backend.device import three
 from minigen.backend.device.linalg import ENOUGH
 from minigen.backend.kernels import launch
 from minigen.backend.linalg import matmul
@@ -69,7 +70,7 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
         name, x, g, *told.pop("tables"), groups=groups, channels=channels, slice=slice,
         slices=max(1, ceil_div(positions, slice)), **told, **variant,
     )  # fmt: skip
-    w = launch("conv_weight_grad_sum", partial.reshape(len(partial), -1))
+    w = launch("column_sum", partial.reshape(len(partial), -1))
     return w.reshape(rows * groups, channels, *kernel).astype(dtype, copy=False)
 
 
@@ -89,7 +90,7 @@ def _correlate(transposed, x, weight, bias, outputs, options):
         large = rows > 32 and _tiles(4, rows, columns, groups) >= ENOUGH
         name, variant = "conv_correlate", {"R": 4 if large else 2}
     told = _told(x, transposed, kernel, stride, padding, dilation, out)
-    sizes = dict(zip(("out_depth", "out_height", "out_width"), _three(out, 1), strict=True))
+    sizes = dict(zip(("out_depth", "out_height", "out_width"), three(out), strict=True))
     y = launch(
         name, _solid(x), weight, bias, *told.pop("tables"), groups=groups, outputs=outputs,
         transposed=int(transposed), **told, **sizes, **variant,
@@ -110,14 +111,9 @@ def _tiles(R, rows, columns, groups):
     return ceil_div(rows, 16 * R) * ceil_div(columns, 16 * R) * groups
 
 
-def _three(values, fill):
-    """n values as three: fewer dimensions are three of which the first have size 1."""
-    return (fill,) * (3 - len(values)) + tuple(values)
-
-
 def _solid(x):
     """(N, C, *size) in three dimensions."""
-    return x.reshape(*x.shape[:2], *_three(x.shape[2:], 1))
+    return x.reshape(*x.shape[:2], *three(x.shape[2:]))
 
 
 def _alike(*arrays):
@@ -130,8 +126,8 @@ def _alike(*arrays):
 def _told(x, transposed, kernel, stride, padding, dilation, out):
     """What the kernels are told of a convolution: its tables, and its strides."""
     lows = [low for low, _ in padding]
-    out, kernel, stride = (_three(values, 1) for values in (out, kernel, stride))
-    options = transposed, out, kernel, stride, _three(lows, 0), _three(dilation, 1)
+    out, kernel, stride = (three(values) for values in (out, kernel, stride))
+    options = transposed, out, kernel, stride, three(lows, fill=0), three(dilation)
     names = "stride_z", "stride_y", "stride_x"
     return {"tables": _tables(device_of(x), *options), **dict(zip(names, stride, strict=True))}
 

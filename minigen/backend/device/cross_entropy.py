@@ -9,6 +9,7 @@ Read next: ../../ops/cross_entropy.py.
 import math
 
 from minigen.backend.kernels import launch
+from minigen.kernels.entry import accumulator
 from minigen.kernels.softmax import team_for
 
 
@@ -21,7 +22,7 @@ def cross_entropy(x, target, weight, ignore_index, label_smoothing):
     unless 0, or None.
     """
     sizes = (x.shape[0], x.shape[1], math.prod(x.shape[2:]))
-    logits, wide = x.reshape(sizes), "float64" if x.dtype == "float64" else "float32"
+    logits, wide = x.reshape(sizes), accumulator(x.dtype.name)
     if target.dtype.kind in "fV":
         targets, dense = (None, target.reshape(sizes)), True
     else:

@@ -40,7 +40,7 @@ def _fits(x, elements, wide):
 def _added(sums):
     """(dweight, dbias), as one array, from parts of them (parts, 2, columns)."""
     parts, _, columns = sums.shape
-    return launch("layer_norm_sums", sums.reshape(parts, 2 * columns)).reshape(2, columns)
+    return launch("column_sum", sums.reshape(parts, 2 * columns)).reshape(2, columns)
 
 
 # ---- rows: layer norm and RMS norm

@@ -4,25 +4,34 @@ Memory is in C order here, (N, C, *size). `which` is where each maximum lies in 
 Read next: ../pool.py.
 """
 
+import functools
 import math
 
-from minigen.backend.device import constant
+import numpy as np
+
+from minigen.backend import device_of, to_device
+from minigen.backend.device import three
 from minigen.backend.kernels import launch
 
 
 def _geometry(x, axes, size):
-    """Three rows of (size, windows, kernel, stride, dilation, low); the first if there are less."""
+    """Three rows of (size, windows, kernel, stride, dilation, low), where x lives."""
     rows = [
         (n, axis.windows, axis.kernel, axis.stride, axis.dilation, axis.low)
         for n, axis in zip(size, axes, strict=True)
     ]
-    return constant(x, ((1, 1, 1, 1, 1, 0),) * (3 - len(rows)) + tuple(rows))
+    return _table(device_of(x), three(rows, fill=(1, 1, 1, 1, 1, 0)))
+
+
+@functools.lru_cache(1024)
+def _table(device, rows):
+    """Rows of whole numbers as an array on the device: made once, and kept."""
+    return to_device(np.array(rows, np.int32), device)
 
 
 def _planes(x):
     """x (N, C, *size) as (N·C, depth, height, width)."""
-    size = x.shape[2:]
-    return x.reshape(x.shape[0] * x.shape[1], *(1,) * (3 - len(size)), *size)
+    return x.reshape(x.shape[0] * x.shape[1], *three(x.shape[2:]))
 
 
 def _windows(axes):
@@ -31,9 +40,8 @@ def _windows(axes):
 
 def _named(kind, size):
     """The three sizes by their names in the entry."""
-    size = (1,) * (3 - len(size)) + tuple(size)
     names = {"x": ("depth", "height", "width"), "y": ("windows_d", "windows_h", "windows_w")}
-    return dict(zip(names[kind], size, strict=True))
+    return dict(zip(names[kind], three(size), strict=True))
 
 
 def max_pool(x, axes):

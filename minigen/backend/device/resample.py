@@ -8,8 +8,9 @@ import functools
 
 import numpy
 
-from minigen.backend import array_module, device_of
+from minigen.backend import device_of, to_device
 from minigen.backend.kernels import launch
+from minigen.kernels.entry import accumulator
 
 
 def resample(x, maps, entries):
@@ -28,15 +29,10 @@ def resample(x, maps, entries):
 
 def _plane(x, rows, columns, entries):
     """x (planes, height, width) by a Map, or None for none, along each of its two dimensions."""
-    sizes = [
-        n if map is None else map.size
-        for n, map in zip(x.shape[1:], (rows, columns), strict=True)
-    ]
-    sparse = [
-        part
-        for n, map in zip(x.shape[1:], (rows, columns), strict=True)
-        for part in _sparse(array_module(x), device_of(x), n, map, entries, _wide(x.dtype))
-    ]
+    each = list(zip(x.shape[1:], (rows, columns), strict=True))
+    sizes = [n if map is None else map.size for n, map in each]
+    device, dtype = device_of(x), accumulator(x.dtype.name)
+    sparse = [part for n, map in each for part in _sparse(device, n, map, entries, dtype)]
     return launch(
         "resample_plane",
         *(x, *sparse),
@@ -46,18 +42,13 @@ def _plane(x, rows, columns, entries):
     )
 
 
-def _wide(dtype):
-    """The dtype that a kernel for this one adds up in."""
-    return "float64" if dtype == "float64" else "float32"
-
-
 @functools.lru_cache(256)
-def _sparse(xp, device, n, map, entries, dtype):
+def _sparse(device, n, map, entries, dtype):
     """(start of each row, columns, weights) of a map's matrix, where x lives; made once."""
     if map is None:
         start, columns, weights = numpy.arange(n + 1), numpy.arange(n), numpy.ones(n)
     else:
         rows, columns, weights = entries(map)
         start = numpy.searchsorted(rows, numpy.arange(map.size + 1))
-    numbers = [xp.asarray(part.astype("int32")) for part in (start, columns)]
-    return *numbers, xp.asarray(weights.astype(dtype))
+    made = start.astype("int32"), columns.astype("int32"), weights.astype(dtype)
+    return [to_device(part, device) for part in made]
