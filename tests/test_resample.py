@@ -76,6 +76,13 @@ def test_interpolation_is_its_definition(example, limit, layout):
         assert_linear(ops.interpolate, interpolated, x, layout, options)
 
 
+@pytest.mark.parametrize(("mode", "size"), [("nearest", (2, 3)), ("trilinear", (1, 2, 3))])
+def test_a_size_that_stays_keeps_the_picture_whatever_the_factor(mode, size):
+    x = minigen.Generator(0).normal((1, 2, *size))
+    y = ops.interpolate(x, scale_factor=1.25, mode=mode)
+    np.testing.assert_array_equal(y.numpy(), x.numpy())
+
+
 @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic", "area"])
 @pytest.mark.parametrize("size", [(150, 40), (7, 131)])
 def test_sizes_of_many_blocks(mode, size):

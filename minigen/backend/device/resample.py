@@ -16,6 +16,7 @@ from minigen.kernels.entry import accumulator
 def resample(x, maps, entries):
     """resample.resample; entries: its function of that name."""
     shape = *x.shape[:2], *(map.size for map in maps)
+    maps = [None if map.is_identity() else map for map in maps]
     if len(maps) == 1:
         y = _plane(x.reshape(-1, 1, x.shape[2]), None, maps[0], entries)
     elif len(maps) == 2:
