@@ -152,7 +152,9 @@ def _plan(kernel, like, T, scalars):
     given = _by_name(kernel, like)
     T, sizes = _bound(kernel, given, T, dict(scalars))
     view = entry.sizes_of(**sizes, T=T, itemsize=dtype_of("T", T).itemsize if T else 4)
-    chosen = {v: sizes[v] for v in kernel.variants} | ({"T": T} if kernel.types else {})
+    chosen = {"T": T} if kernel.types else {}
+    for name, known in kernel.variants.items():
+        chosen[name] = known[known.index(sizes[name])]  # 1 is True: as the entry spells it
     each = list(enumerate(kernel.arguments))
     return Plan(
         kernel,
