@@ -80,6 +80,7 @@ def test_mistakes_that_are_made(tmp_path):
     assert mistakes(tmp_path, "y = x[i * 4];") == ["y = x[(i * 4) + 1];"]
     assert mistakes(tmp_path, "__shared__ float tile[32];  // tile[i] < n") == []
     assert mistakes(tmp_path, "mg_pack<A, SIDE> a[SIDE], b[SIDE];") == []
+    assert mistakes(tmp_path, "T* arrays[ROWS];") == []
 
 
 @runs

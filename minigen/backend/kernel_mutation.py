@@ -93,7 +93,7 @@ def _is_condition(code):
 def _is_declaration(code, at):
     """Whether `name[...]` at a place declares an array: `__shared__ float a[32], b[32];`."""
     before = re.sub(r"\b\w+\[[^\]]*\],\s*$", "", code[:at])  # another one, declared before it
-    return bool(re.search(r"[\w>\]]\s+$", before)) and not re.search(
+    return bool(re.search(r"([\w>\]]|\w[*&])\s+$", before)) and not re.search(
         r"\b(return|else)\s+$", before
     )
 
