@@ -25,8 +25,6 @@ CUDA_TYPES = {
     "float64": "double",
     "float16": "__half",
     "bfloat16": "__nv_bfloat16",
-    "int32": "int",
-    "int64": "long long",
 }
 ITEM_SIZES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 

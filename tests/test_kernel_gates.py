@@ -93,6 +93,14 @@ def test_a_mistake_is_noticed_and_no_mistake_is_not():
     assert kernel_mutation.noticed(found[0]._replace(source="nonsense")) == "does not compile"
 
 
+@runs
+def test_a_failure_of_the_test_itself_does_not_count_as_noticed(monkeypatch):
+    found = next(kernel_mutation.mutants(FOLDER / "softmax.cu"))
+    monkeypatch.setattr(kernel_mutation.kernel_check, "error", lambda *a: {}["no such sample"])
+    with pytest.raises(RuntimeError, match=r"softmax\.cu:\d+ could not be tried"):
+        kernel_mutation.noticed(found)
+
+
 # ---- the command
 
 

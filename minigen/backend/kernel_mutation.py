@@ -144,7 +144,10 @@ def _including(header):
 
 
 def noticed(mutant):
-    """What noticed the mistake, in a few words, or "" if nothing did."""
+    """What noticed the mistake, in a few words, or "" if nothing did.
+
+    RuntimeError if the trying itself failed, which says nothing of the mistake.
+    """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as folder:
@@ -157,6 +160,8 @@ def noticed(mutant):
             answer = "crashed"
         process.kill()
         process.join()
+    if isinstance(answer, Exception):
+        raise RuntimeError(f"{mutant.path.name}:{mutant.line} could not be tried") from answer
     return answer
 
 
@@ -167,8 +172,11 @@ def _try(pipe, mutant, folder):
     for path in sources():
         shutil.copy(path, folder)
     (folder / mutant.path.name).write_text(mutant.source, encoding="utf-8")
-    with emulator.time_limit(LIMIT):
-        pipe.send(next(_complaints(mutant, folder), ""))
+    try:
+        with emulator.time_limit(LIMIT):
+            pipe.send(next(_complaints(mutant, folder), ""))
+    except Exception as error:  # not the mistake's doing: it must not count as noticed
+        pipe.send(error)
 
 
 def _complaints(mutant, folder):

@@ -186,9 +186,8 @@ def _work(pipe, side, threads, device):
     """The worker's loop."""
     library = run = trouble = None
     try:
-        library = bench_cases.SIDES[side](threads, device)
-    except ImportError:
-        pass
+        with suppress(ImportError):  # library stays None: it is not installed
+            library = bench_cases.SIDES[side](threads, device)
     except Exception as error:  # told at the first question: the device is not there
         trouble = error
     while True:

@@ -7,7 +7,6 @@ Read next: ../kernels.py (launch), softmax.py.
 """
 
 
-
 def three(sizes, fill=1):
     """One to three numbers, one for each dimension, as three: the first ones missing are `fill`."""
     return (fill,) * (3 - len(sizes)) + tuple(sizes)
