@@ -26,6 +26,7 @@ PACKAGES = [
     "minigen.demos.autoencoders",
     "minigen.draw",
     "minigen.gradcheck",
+    "minigen.gradcheck.child",
     "minigen.kernels",
     "minigen.metrics",
     "minigen.models",

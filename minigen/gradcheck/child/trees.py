@@ -1,0 +1,86 @@
+"""Nested values: arguments, outputs and gradients as tuples, lists and dicts with arrays as leaves.
+
+Idea: a homework may pass a dict of parameters or return a tuple of gradients. Everything that walks
+such values does so here, in one order: depth first, dicts in their own order. A path is a tuple of
+indices and keys; its label is what a student would write: x, params['W'], states[1].
+"""
+
+import copy
+
+import numpy as np
+
+
+def leaves(tree, path=()):
+    """Every leaf of a nested value with its path, depth first: [(path, leaf)]."""
+    if isinstance(tree, dict):
+        items = tree.items()
+    elif isinstance(tree, (tuple, list)):
+        items = enumerate(tree)
+    else:
+        return [(path, tree)]
+    return [leaf for key, value in items for leaf in leaves(value, (*path, key))]
+
+
+def rebuilt(tree, change, path=()):
+    """The same nesting with each leaf replaced by change(path, leaf); named tuples become tuples."""
+    if isinstance(tree, dict):
+        return {key: rebuilt(value, change, (*path, key)) for key, value in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        values = [rebuilt(value, change, (*path, i)) for i, value in enumerate(tree)]
+        return values if isinstance(tree, list) else tuple(values)
+    return change(path, tree)
+
+
+def label(path, names=()):
+    """How a student would write the leaf at path; names: of the first level, the arguments."""
+    first, *rest = path or ("",)
+    if isinstance(first, int):
+        first = names[first] if first < len(names) else f"argument {first}"
+    return str(first) + "".join(f"[{key!r}]" for key in rest)
+
+
+def fresh(tree):
+    """A deep copy that keeps what is shared inside shared, and Fortran order and read-only arrays
+    as they are. What cannot be copied (a module, a lock) is passed as it is."""
+    seen = {}
+
+    def copied(path, leaf):
+        if id(leaf) not in seen:
+            seen[id(leaf)] = _copy(leaf)
+        return seen[id(leaf)]
+
+    return rebuilt(tree, copied)
+
+
+def _copy(leaf):
+    if isinstance(leaf, np.ndarray) and leaf.dtype != object:
+        new = leaf.copy(order="K")
+        new.flags.writeable = leaf.flags.writeable
+        return new
+    try:
+        return copy.deepcopy(leaf)
+    except Exception:
+        return leaf
+
+
+def arrays_inside(value, limit=10_000):
+    """Every array inside a value of any type, with its path: containers and objects' attributes.
+
+    For a look into a cache, whatever it is made of. [(path, array)], each array once, at most
+    `limit` objects looked at.
+    """
+    found, seen, stack = [], set(), [((), value)]
+    while stack and len(seen) < limit:
+        path, one = stack.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, np.ndarray):
+            found.append((path, one))
+        elif isinstance(one, dict):
+            stack += [((*path, key), part) for key, part in reversed(one.items())]
+        elif isinstance(one, (tuple, list)):
+            stack += [((*path, i), part) for i, part in reversed([*enumerate(one)])]
+        elif hasattr(one, "__dict__") and not isinstance(one, type) and not callable(one):
+            stack += [((*path, key), part) for key, part in reversed(vars(one).items())]
+    return found
