@@ -1,0 +1,147 @@
+"""One pair at one point: the homework as a function of its differentiable arrays, and its claims.
+
+Idea: the numeric core (numeric.py) knows arrays only. A `Subject` stands between it and a session
+(child/session.py: here or in another process), and turns nested arguments into a flat list of
+differentiable leaves and back.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigen.gradcheck.child import trees
+from minigen.gradcheck.slopes import stream
+
+
+@dataclass
+class Leaf:
+    """A floating array (or number) somewhere among the arguments."""
+
+    path: tuple         # into the tuple of arguments: (0,), (1, "W")
+    label: str          # as a student writes it: x, params['W']
+    value: object
+
+
+@dataclass
+class Run:
+    """A forward that was kept for a backward."""
+
+    number: int
+    outputs: object     # nested
+
+
+class Subject:
+    """One pair with inputs.
+
+    session: a Session or Process; name: the pair's; arguments: names of forward's arguments;
+    inputs: tuple of arguments.
+    """
+
+    def __init__(self, session, name, arguments, inputs):
+        self.session, self.name = session, name
+        self.arguments, self.inputs = list(arguments), tuple(inputs)
+        self.calls = 0          # of forward
+
+    def floats(self, numbers=False):
+        """The leaves that can have a gradient: floating arrays; Python floats too, if asked for."""
+        return [
+            Leaf(path, trees.label(path, self.arguments), value)
+            for path, value in trees.leaves(self.inputs)
+            if is_float_array(value) or (numbers and isinstance(value, (float, np.floating)))
+        ]
+
+    def run(self, inputs=None, readonly=False):
+        """Forward, kept for a backward."""
+        self.calls += 1
+        inputs = self.inputs if inputs is None else inputs
+        answer = self.session.forward(self.name, inputs, keep=True, readonly=readonly)
+        return Run(answer["run"], answer["outputs"])
+
+    def backward(self, run, upstream, readonly=False):
+        """The gradients as the student returns them, nested; and what shares memory."""
+        answer = self.session.backward(run.number, upstream, readonly=readonly)
+        return answer["gradients"], answer["shares"]
+
+    def look(self, run):
+        """The run's inputs, outputs, upstream and cache as they are now."""
+        return self.session.look(run.number)
+
+    def forget(self, run):
+        """Free what the session holds for the run."""
+        self.session.forget(run.number)
+
+    def upstream(self, outputs, seed):
+        """A random normal upstream gradient, nested like the outputs; zeros for integer ones."""
+        rng = stream(seed, "upstream")
+
+        def drawn(path, y):
+            if isinstance(y, np.ndarray):
+                v = np.asarray(rng.standard_normal(y.shape))
+                return v.astype(y.dtype) if is_float_array(y) else np.zeros(y.shape)
+            if isinstance(y, np.floating):
+                return y.dtype.type(rng.standard_normal())
+            return float(rng.standard_normal()) if isinstance(y, float) else None
+
+        return trees.rebuilt(outputs, drawn)
+
+    def replaced(self, leaves, values):
+        """The inputs with the leaves' values replaced."""
+        new = {leaf.path: value for leaf, value in zip(leaves, values, strict=True)}
+        return trees.rebuilt(self.inputs, lambda path, leaf: new.get(path, leaf))
+
+    def function(self, leaves):
+        """Forward as a `Function` of these leaves alone."""
+        return Function(self, leaves)
+
+
+class Function:
+    """f(*arrays) -> tuple of the floating outputs, and many points near one place at once."""
+
+    def __init__(self, subject, leaves):
+        self.subject, self.leaves, self.place = subject, leaves, None
+
+    def __call__(self, *arrays):
+        subject = self.subject
+        subject.calls += 1
+        values = [like(leaf.value, a) for leaf, a in zip(self.leaves, arrays, strict=True)]
+        inputs = subject.replaced(self.leaves, values)
+        return floats_of(subject.session.forward(subject.name, inputs)["outputs"])
+
+    def moves(self, arrays, k, moves):
+        """[f at each move]: arrays with argument k replaced; a move is (flat index, value) for one
+        entry or (None, array) for the whole argument. The same `arrays` list is sent once."""
+        subject = self.subject
+        if self.place is None or self.place[0] is not arrays:
+            self.forget()
+            values = [like(leaf.value, a) for leaf, a in zip(self.leaves, arrays, strict=True)]
+            inputs = subject.replaced(self.leaves, values)
+            self.place = arrays, subject.session.place(subject.name, inputs)
+        path = self.leaves[k].path
+        points = [[(path, index, value)] for index, value in moves]
+        subject.calls += len(points)
+        return [floats_of(y) for y in subject.session.probe(self.place[1], points)]
+
+    def forget(self):
+        """Free the place that the session holds."""
+        if self.place:
+            self.subject.session.forget(self.place[1])
+            self.place = None
+
+
+def is_float_array(value):
+    """Whether value is an array of floating numbers."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def like(original, array):
+    """array as the student passed it: a Python or NumPy number if it was one."""
+    return array if isinstance(original, np.ndarray) else type(original)(array)
+
+
+def floats_of(outputs):
+    """The floating outputs as a tuple of arrays, in order."""
+    return tuple(
+        np.asarray(y)
+        for _, y in trees.leaves(outputs)
+        if is_float_array(y) or isinstance(y, (float, np.floating))
+    )
