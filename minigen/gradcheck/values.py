@@ -21,11 +21,12 @@ SAMPLED = 64            # ... and at this many entries
 CALLS = 8               # of forward, for the slope at one entry, about
 
 
-def compare(subject, examination, *, mode, seconds, seed, strict):
+def compare(subject, examination, *, mode, seconds, seed, strict, jumps=False):
     """One ArgumentReport for every claim of an Examination (structure.py).
 
     mode: "auto": entry by entry as far as a quarter of `seconds` allows; "fast": along random
     directions; "full": entry by entry whatever it takes.
+    jumps: forward may jump, see numeric.check.
     """
     found = examination.claims
     f = subject.function([claim.leaf for claim in found])
@@ -42,6 +43,7 @@ def compare(subject, examination, *, mode, seconds, seed, strict):
             seed=seed,
             entries=_entries(arrays, mode, seconds / 4 / (CALLS * call)),
             gradient=_again(subject, examination),
+            jumps=jumps,
         )
     finally:
         f.forget()
