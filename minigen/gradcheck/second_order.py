@@ -18,11 +18,10 @@ import numpy as np
 
 from minigen import autograd
 from minigen.derivatives import jvp
-from minigen.gradcheck import values
+from minigen.gradcheck import claims, values
 from minigen.gradcheck.checker import Point, _add, _conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
-from minigen.gradcheck.claims import Claim
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import stream
 from minigen.gradcheck.structure import Examination
@@ -45,15 +44,17 @@ def beyond(report, pair, order, settings):
         if order == 2:
             report.notes.append("not checked: second derivatives, for the first are not right")
         return report
-    for label, inputs in modes(pair.arguments, pair.inputs(settings.seed), {}):
-        where = f"seed {settings.seed}" + (f", {label}" if label else "")
+    if order == 1:
+        inputs = pair.inputs(settings.seed)
+        report.structure.append(_forward_mode(report, pair, inputs, order, settings.seed))
+        return report
+    for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
+        point = Point([_forward_mode(report, pair, inputs, order, settings.seed)], [])
         try:
-            point = Point([_forward_mode(report, pair, inputs, order, settings.seed)], [])
-            if order == 2:
-                _second_order(point, pair, inputs, settings)
+            _second_order(point, pair, inputs, settings)
         except StudentError as error:
             point.findings.append(Finding(error.kind, "error", f"second order: {error.message}"))
-        _add(report, point, f"second order, {where}" if order == 2 else where)
+        _add(report, point, f"seed {settings.seed}, second order" + (f", {label}" if label else ""))
     _conclude(report)
     return report
 
@@ -109,11 +110,13 @@ def _second_order(point, pair, inputs, settings):
     run = subject.run()
     weights = subject.upstream(run.outputs, settings.seed + 1)      # not dout's numbers again
     gradients, _ = subject.backward(run, weights)
-    heard = {("dout", *path) for path, y in trees.leaves(outputs) if is_float_array(y)}
-    leaves = {leaf.label: leaf for leaf in subject.floats()}
-    labels = [*pair.wrt, *(trees.label(path) for path in sorted(heard))]
-    claims = [Claim(leaves[n], g) for n, g in zip(labels, gradients, strict=True)]
-    found = Examination(claims=claims, outputs=run.outputs, upstream=weights)
+    heard = [("dout", *path) for path, y in trees.leaves(outputs) if is_float_array(y)]
+    labels = [*pair.wrt, *map(trees.label, heard)]
+    found = Examination(
+        claims=claims.match(subject, gradients, labels).claims,
+        outputs=run.outputs,
+        upstream=weights,
+    )
     point.arguments = values.compare(
         subject,
         found,
