@@ -42,6 +42,7 @@ def file(one):
         "file": str(one.file),
         "status": one.status,
         "message": one.message,
+        "found": one.found,
         "pairs": [pair(report) for report in one.pairs],
         "output": one.output,
         "limits": one.limits,
@@ -51,7 +52,9 @@ def file(one):
 def pair(report):
     """A Report as plain values."""
     names = ("name", "verdict", "points", "max_points")
-    last = ("notes", "forward_calls", "seconds", "seed", "reproduce", "output")
+    last = (
+        "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output"
+    )
     return plain({
         **{name: getattr(report, name) for name in names},
         "arguments": [_argument(one) for one in report.arguments],

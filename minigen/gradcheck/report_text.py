@@ -12,7 +12,7 @@ import sys
 import textwrap
 
 LINES, WIDTH = 25, 96
-SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
+SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 2, 6, 5, 3
 NAMES = 4               # of gradients in the first line
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!"}
@@ -261,8 +261,11 @@ def _output(output):
 
 
 def _again(report):
-    calls = f"{report.forward_calls:,} calls of forward, {report.seconds:.2f} s"
-    return [f"  {calls}" + (f"; again: {clean(report.reproduce)}" if report.reproduce else "")]
+    """Where it was checked, what it took, and how to see the same again."""
+    points = "; ".join(map(clean, report.points_checked))
+    work = f"{report.forward_calls:,} calls of forward, {report.seconds:.2f} s"
+    lines = [cut("  " + (f"Checked at {points}: " if points else "") + work, WIDTH)]
+    return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
 
 
 # ---- characters, colours
