@@ -12,7 +12,7 @@ import sys
 import textwrap
 
 LINES, WIDTH = 25, 96
-SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 2, 6, 5, 3
+SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
 NAMES = 4               # of gradients in the first line
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!"}
