@@ -9,6 +9,7 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -66,6 +67,14 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
+
+
+@contextlib.contextmanager
+def opened(path, settings):
+    """A session of a homework file, to be asked questions within the time of a pair."""
+    with Process(path, settings.memory) if settings.isolate else load(path) as session:
+        with session.within(settings.timeout):
+            yield session
 
 
 def _not_loaded(file, error):
