@@ -162,7 +162,9 @@ class Check:
             report_json.write(self.args.json, self.document())
 
     def _summary(self):
-        """A line of counts, if there is more than one pair; names of --only that are not there."""
+        """What the processes were held to, counts, names of --only that are not there."""
+        for limits in dict.fromkeys("; ".join(file.limits) for file in self.files if file.limits):
+            self._say(f"Limits of a file's process: {limits}.")
         pairs = [report for file in self.files for report in file.pairs]
         if len(pairs) > 1 or len(self.files) > 1:
             counts = {v: sum(r.verdict == v for r in pairs) for v in report_text.WORDS}

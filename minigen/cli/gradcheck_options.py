@@ -16,7 +16,7 @@ from minigen.gradcheck.checker import Settings
 ENDINGS = (".py", ".ipynb")
 SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-LEAST_MEMORY = 1 << 28      # Python and NumPy alone take about half of it
+LEAST_MEMORY = 1 << 24      # less starts nothing
 USUAL = Settings()
 
 
@@ -65,11 +65,11 @@ def _add_how(how):
     )
     how.add_argument(
         "--timeout", metavar="TIME", type=duration,
-        help="after which a pair is stopped (default 60s, or twice --budget if that is more)",
+        help="after which a pair is killed (default 60s, or twice --budget if that is more)",
     )
     how.add_argument(
         "--mem", metavar="SIZE", type=size, default=USUAL.memory,
-        help="memory of a file's process, such as 512M or 2G (default 1G; Linux only)",
+        help="memory that a homework may take, such as 512M or 2G (default 1G; Linux only)",
     )
     how.add_argument(
         "--no-isolate", dest="isolate", action="store_false",
@@ -184,7 +184,7 @@ def size(text):
     number = int(float(found[1]) * BYTES[found[2].upper()])
     if number < LEAST_MEMORY:
         raise argparse.ArgumentTypeError(
-            f"{text} is too little: Python and NumPy need 256M before the homework begins"
+            f"{text} is too little for any homework; the least is 16M"
         )
     return number
 

@@ -47,7 +47,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = Process(path, settings.memory) if settings.isolate else load(path)
+        session = _session(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -72,9 +72,14 @@ def check_file(path, settings=None, spec=None, on_report=None):
 @contextlib.contextmanager
 def opened(path, settings):
     """A session of a homework file, to be asked questions within the time of a pair."""
-    with Process(path, settings.memory) if settings.isolate else load(path) as session:
-        with session.within(settings.timeout):
-            yield session
+    with _session(path, settings) as session, session.within(settings.timeout):
+        yield session
+
+
+def _session(path, settings):
+    if settings.isolate:
+        return Process(path, settings.memory, settings.timeout)
+    return load(path)
 
 
 def _not_loaded(file, error):

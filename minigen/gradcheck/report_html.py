@@ -24,7 +24,7 @@ def html(report):
             (words.gradient_of(a.name), LEFT),
             (tuple(a.shape), LEFT),
             (words.WORDS[a.verdict], f"{LEFT};color:{COLOURS[a.verdict]}"),
-            (f"{a.max_rel_error:.0e}", RIGHT),
+            (words.about(a.max_rel_error), RIGHT),
             (words.looked_at(a), LEFT),
         )
         for a in report.arguments

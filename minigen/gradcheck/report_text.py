@@ -52,15 +52,13 @@ def text(report, paint=None):
 
 
 def file_text(file):
-    """What there is to say of a homework file besides its pairs; "" if nothing."""
+    """What there is to say of a homework file besides its pairs and limits; "" if nothing."""
     lines = []
     if file.message:
         symbol = "?" if file.status == "empty" else SYMBOLS[file.status]
         first, *rest = wrapped(f"{symbol} {clean(file.file)}: {file.message}", 6)
         lines += [first.strip(), *rest]
     lines += _output(file.output)
-    if file.limits:
-        lines += wrapped("Its process: " + " ".join(file.limits), 3)
     return "\n".join(lines)
 
 
@@ -95,9 +93,9 @@ def sentence(report):
     if report.verdict not in ("fail", "undecided") or not worst:
         return ""
     argument = worst[0]
-    name, error = gradient_of(argument.name), f"{argument.max_rel_error:.0e}"
+    name, error = gradient_of(argument.name), about(argument.max_rel_error)
     if report.verdict == "undecided":
-        off = f"{argument.error_estimate:.0e}"
+        off = about(argument.error_estimate)
         return f"{name} cannot be judged: the numeric values may be off by {off}, too much to tell."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
@@ -178,6 +176,11 @@ def looked_at(argument):
     return counts + ", the others along random directions" * bool(argument.sampled)
 
 
+def about(number):
+    """An error in one digit: 3e-09."""
+    return f"{number:.0e}" if number else "0"
+
+
 def numbers(entry):
     """(yours, numeric ± error, ratio) as text, with as many digits as it takes to tell them apart.
     """
@@ -188,7 +191,7 @@ def numbers(entry):
     yours = f"{entry.yours:.{digits}g}"
     if entry.low is not None and entry.low != entry.high:
         return yours, f"{entry.low:.6g} to {entry.high:.6g} (kink)", ""
-    numeric = f"{entry.numeric:.{digits}g} ± {entry.error:.0e}"
+    numeric = f"{entry.numeric:.{digits}g} ± {about(entry.error)}"
     if not math.isfinite(entry.ratio):
         return yours, numeric, ""
     near = 0 < abs(entry.ratio - 1) < 1e-4
@@ -212,7 +215,7 @@ def _arguments(arguments, paint):
     lines = []
     for argument, row in zip(arguments, rows, strict=True):
         name, shape, word = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-        error = f"max rel error {argument.max_rel_error:.0e}"
+        error = f"max rel error {about(argument.max_rel_error)}"
         painted = paint(word, argument.verdict)
         lines.append(f"  {name}  {shape}  {painted}  {error}  {looked_at(argument)}")
     if rest:
