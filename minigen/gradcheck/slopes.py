@@ -15,8 +15,10 @@ adaptive estimation in Gaussian white noise, 1991 (wide steps only where they ag
 Read next: numeric.py, which compares claimed gradients with these slopes.
 """
 
+import copy
 import math
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -25,6 +27,12 @@ NARROW = 2.0**-12       # of the next one if truncation dominates
 WIDE = 2.0              # ... and if noise does
 STRIDE = 2.0**-8        # from the top of a ladder to its end, and to the top of the next
 TINY = np.finfo(np.float64).tiny
+BATCH = 2**27           # bytes of inputs and outputs in one request to an f with `moves`
+LARGE = 2**14           # outputs: with more of them, one entry's line keeps those that it moves
+
+
+class OutsideDomain(Exception):
+    """What f raises to say that it has no value where it was asked; there it counts as NaN."""
 
 
 @dataclass
@@ -38,6 +46,7 @@ class Slope:
     high: float             # ... and its higher one; both equal to value where f is smooth
     kind: str               # "smooth", "kink", or "jump": f jumps, or is vertical
     resolution: float       # tolerances below this are rounding, even next to a gradient of 0
+    reach: float = FIRST    # the widest step of the narrowest ladder that value rests on
 
     def __truediv__(self, unit):
         """The same slope per `unit` of the direction."""
@@ -52,14 +61,17 @@ class Slope:
 
 
 class Point:
-    """f and its arguments where the gradient is taken; all outputs laid end to end, in float64."""
+    """f and its arguments where the gradient is taken; all outputs laid end to end, in float64.
 
-    def __init__(self, f, inputs, upstream, seed):
+    precision: dtype that the claims were computed in, if coarser than that of inputs and outputs.
+    """
+
+    def __init__(self, f, inputs, upstream, seed, precision=None):
         self.f, self.inputs = f, inputs
         outputs, weights = as_tuple(f(*inputs)), as_tuple(upstream)
-        shapes, expected = [np.shape(v) for v in weights], [np.shape(y) for y in outputs]
-        if shapes != expected:
-            raise ValueError(f"upstream has shapes {shapes}, the outputs of f {expected}")
+        shapes, self.shapes = [np.shape(v) for v in weights], [np.shape(y) for y in outputs]
+        if shapes != self.shapes:
+            raise ValueError(f"upstream has shapes {shapes}, the outputs of f {self.shapes}")
         for j, y in enumerate(map(np.asarray, outputs)):
             if not np.issubdtype(y.dtype, np.floating):
                 raise ValueError(f"output {j} of f, {y.dtype} {y.shape}, is not floating")
@@ -73,6 +85,7 @@ class Point:
         dtypes = {np.asarray(x).dtype for x in (*inputs, *outputs)}
         self.eps = max(float(np.finfo(d).eps) for d in dtypes if np.issubdtype(d, np.floating))
         self.sharp = self.eps ** (4 / 7)        # a small relative error: 1e-9, in float32 1e-4
+        self.eps_claims = max(self.eps, float(np.finfo(precision).eps) if precision else 0.0)
         self._measure_noise(stream(seed, "noise"))
 
     def _measure_noise(self, rng):
@@ -92,7 +105,7 @@ class Point:
             values = []
             for t in step * np.arange(1, 10):       # not 0, for f may jump there
                 moved = [_moved(x, t * u) for x, u in zip(self.inputs, units, strict=True)]
-                values.append(_flat(as_tuple(self.f(*moved)))[self.heard])
+                values.append(self._call(moved))
             third = np.nan_to_num(np.diff(values, 3, axis=0), nan=0.0, posinf=0.0, neginf=0.0)
             # four independent noises with weights 1, 3, 3, 1: variance 20 sigma²
             new = (self.sigma == 0) & third.any(0)
@@ -109,33 +122,66 @@ class Point:
             self.grainy |= unseen
         self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
-    def _at(self, k, x):
-        outputs = as_tuple(self.f(*self.inputs[:k], x, *self.inputs[k + 1 :]))
+    def _call(self, inputs):
+        try:
+            return self._row(self.f(*inputs))
+        except OutsideDomain:
+            return np.full(self.value.shape, np.nan)
+
+    def _row(self, outputs):
+        """The outputs in one row, (m,): not a number if they have other shapes here."""
+        outputs = as_tuple(outputs)
+        if [np.shape(y) for y in outputs] != self.shapes:
+            return np.full(self.value.shape, np.nan)
         return _flat(outputs)[self.heard]
 
+    def _at(self, k, moves):
+        """f at each move of x_k, rows (m,): (flat index, value) for an entry, (None, array)."""
+        if not hasattr(self.f, "moves"):
+            for move in moves:
+                x = _replaced(self.inputs[k], *move)
+                yield self._call([*self.inputs[:k], x, *self.inputs[k + 1 :]])
+            return
+        many = BATCH // (8 * (sum(map(math.prod, self.shapes)) + self.inputs[k].size + 1))
+        while batch := list(islice(moves, max(1, many))):
+            yield from self._ask(k, batch)
+
+    def _ask(self, k, moves):
+        """The same by one request; if f has no value at one of the points, by one for each."""
+        try:
+            return [self._row(outputs) for outputs in self.f.moves(self.inputs, k, moves)]
+        except OutsideDomain:
+            if len(moves) == 1:
+                return [np.full(self.value.shape, np.nan)]
+            return [row for move in moves for row in self._ask(k, [move])]
+
     def along(self, k, direction):
-        """The function t -> outputs (m,) at x_k + t direction."""
+        """The function of many t -> outputs (m,) at each x_k + t direction."""
         x = self.inputs[k]
-        return lambda t: self._at(k, _moved(x, t * direction))
+        return lambda ts: self._at(k, ((None, _moved(x, t * direction)) for t in ts))
 
     def along_entry(self, k, i, scale):
         """The same for entry i (a flat index) of x_k alone, in units of scale."""
-        x = self.inputs[k]
-        start = float(x.flat[i])
+        start = float(self.inputs[k].flat[i])
+        return lambda ts: self._at(k, ((i, start + t * scale) for t in ts))
 
-        def at(t):
-            moved = x.copy()
-            moved.flat[i] = start + t * scale
-            return self._at(k, moved)
+    def narrowed(self, at, ts):
+        """This point with those outputs alone that move at one of the ts; all of them if none."""
+        moved = np.any([row != self.value for row in at(ts)], 0)
+        point = copy.copy(self)
+        if moved.any():
+            point.heard = np.arange(moved.size)[moved] if isinstance(self.heard, slice) else self.heard[moved]
+            for name in ("weights", "value", "sigma", "grainy"):
+                setattr(point, name, getattr(self, name)[moved])
+        return point
 
-        return at
 
-
-def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
+def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) -> Slope:
     """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
 
     slack: tolerance for the noise of the claim; near: the size of x in units of the line, a power
-    of two; far: a step large enough to move whatever depends on t.
+    of two; far: a step large enough to move whatever depends on t; hasty: effort ends as soon as
+    the claim is probably wrong, too.
     """
     line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
@@ -157,9 +203,11 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
             or not (line.narrow if narrower else line.wide)
         )
         # a claim is called wrong only after every ladder
-        if (inside and settled) or not (line.narrow or line.wide):
+        if ((inside or hasty) and settled) or not (line.narrow or line.wide):
             break
         line.refine(bool(line.narrow) and (narrower or not line.wide))
+    if hasty and settled and not inside:
+        return slope
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
     if blurred or not inside:
         change = np.abs(line.values([8.0, far]) - point.value).max((0, 1))
@@ -200,12 +248,13 @@ class _Line:
             return
         self.wide = 0.0
         for h in (FIRST * self.near, *FIRST / 8.0 ** np.arange(1, 15)):
-            if np.isfinite(self.at(h)).all() and np.isfinite(self.at(-h)).all():
+            finite = np.isfinite(self.values([h])).all((1, 2))
+            if finite.all():
                 self._ladder(h, ratio=2, rungs=3)
                 self.reach, self.narrow = h, h * self.narrow
                 return
         # t = 0 is on the edge of the domain: differences towards the inside only
-        self.sides = (1,) if np.isfinite(self.at(h)).all() else (-1,)
+        self.sides = (1,) if finite[0] else (-1,)
         self._ladder(FIRST)
 
     def _bends(self, values, steps):
@@ -274,11 +323,11 @@ class _Line:
 
     def values(self, steps):
         """f at t = h, and at -h if both sides are open: (sides, rungs, m)."""
-        values = np.empty((len(self.sides), len(steps), self.point.value.size))
-        for side, rows in zip(self.sides, values, strict=True):
-            for row, h in zip(rows, steps, strict=True):
-                row[:] = self.at(side * h)
-        return values
+        ts = [side * h for side in self.sides for h in steps]
+        values = np.empty((len(ts), self.point.value.size))
+        for row, new in zip(values, self.at(ts), strict=True):
+            row[:] = new
+        return values.reshape(len(self.sides), len(steps), -1)
 
     def project(self):
         """<upstream, slopes>, its truncation error, 2 x its noise, the sum of absolute terms."""
@@ -286,6 +335,7 @@ class _Line:
         if self.moved.any():            # an output that never changes has no noise
             noise = noise * self.moved
         truncation = abs(gap.sum()) + np.sqrt(gap @ gap)
+        truncation = truncation if np.isfinite(truncation) else np.inf
         return terms.sum(), truncation, 2 * np.sqrt(noise @ noise), np.abs(terms).sum()
 
     def slope(self, claimed, slack):
@@ -294,7 +344,7 @@ class _Line:
         point, active = self.point, self.moved if self.moved.any() else slice(None)
         grain = np.linalg.norm((point.weights * point.sigma)[active])
         # the claim was rounded, too: like f, like the terms of its sum, like itself, like x in it
-        rounding = max(grain, point.eps * max(size, abs(claimed), self.curvature))
+        rounding = max(grain, point.eps_claims * max(size, abs(claimed), self.curvature))
         return Slope(
             value=value,
             error=truncation + noise,
@@ -302,14 +352,18 @@ class _Line:
             low=value,
             high=value,
             kind="smooth",
-            resolution=20 * point.sharp * np.abs(point.weights * point.value)[active].sum(),
+            resolution=20
+            * point.eps_claims ** (4 / 7)
+            * np.abs(point.weights * point.value)[active].sum(),
+            reach=self.reach,
         )
 
 
 def _examine(line, slope, slack):
     """`slope` as it is, or as it has to be understood if there is a kink or a jump at t = 0."""
     point = line.point
-    top = 2.0 ** round(0.42 * math.log2(point.eps))                     # float64: 2^-22
+    # float64: 2^-22; claims in float32 cannot tell on which side of a nearer kink x is
+    top = 2.0 ** round(0.42 * math.log2(point.eps_claims))
     steps = min(top, line.reach) / 4.0 ** np.arange(5)
     h, sides = steps[:, None], np.array(line.sides)[:, None, None]
     slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
@@ -338,7 +392,7 @@ def _examine(line, slope, slack):
         low=ends.min(0).sum(),
         high=ends.max(0).sum(),
         error=error,
-        tolerance=20 * error + slack + 32 * point.eps * np.abs(ends).max(0).sum(),
+        tolerance=20 * error + slack + 32 * point.eps_claims * np.abs(ends).max(0).sum(),
     )
 
 
@@ -393,6 +447,15 @@ def scales(x, least=2.0**-16):
 def power_of_two(x):
     """The largest power of two not above x."""
     return np.ldexp(1.0, np.frexp(x)[1] - 1)
+
+
+def _replaced(x, index, value):
+    """x with one entry, or all of it if index is None, replaced."""
+    if index is None:
+        return value
+    x = x.copy()
+    x.flat[index] = value
+    return x
 
 
 def _moved(x, change):
