@@ -179,5 +179,5 @@ def weights_of(outputs, upstream):
     return tuple(
         np.asarray(given[path])
         for path, y in trees.leaves(outputs)
-        if is_float_array(y) or isinstance(y, (float, np.floating))
+        if is_float(y)
     )

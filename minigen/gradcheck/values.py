@@ -14,7 +14,7 @@ import numpy as np
 from minigen.gradcheck import claims, numeric
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.report import ArgumentReport, Entry
-from minigen.gradcheck.subject import is_float, like
+from minigen.gradcheck.subject import is_float, like, weights_of
 
 ONE_BY_ONE = 5000       # an argument with more entries is checked along random directions
 SAMPLED = 64            # ... and at this many entries
@@ -38,7 +38,7 @@ def compare(subject, examination, *, mode, seconds, seed, strict):
             f,
             arrays,
             [claim.gradient for claim in found],
-            _weights(examination.outputs, examination.upstream),
+            weights_of(examination.outputs, examination.upstream),
             seed=seed,
             entries=_entries(arrays, mode, seconds / 4 / (CALLS * call)),
             gradient=_again(subject, examination),
@@ -58,12 +58,6 @@ def _entries(arrays, mode, affordable):
     return 4 * SAMPLED
 
 
-def _weights(outputs, upstream):
-    """The upstream gradient of the floating outputs, as a tuple of arrays."""
-    pairs = zip(trees.leaves(outputs), trees.leaves(upstream), strict=True)
-    return tuple(np.asarray(v) for (_, y), (_, v) in pairs if is_float(y))
-
-
 def _again(subject, examination):
     """The claims as a function: (*arrays, upstream) -> gradients, for their rounding noise."""
     leaves = [claim.leaf for claim in examination.claims]
@@ -79,8 +73,7 @@ def _again(subject, examination):
         run = subject.run(subject.replaced(leaves, values))
         gradients, _ = subject.backward(run, upstream)
         subject.forget(run)
-        matched = claims.match(subject, gradients, [leaf.label for leaf in leaves])
-        return tuple(np.asarray(claim.gradient) for claim in matched.claims)
+        return tuple(claims.read(examination.claims, gradients))
 
     return gradient
 
