@@ -110,7 +110,7 @@ def _again(subject, examination):
         run = subject.run(subject.replaced(leaves, values))
         gradients, _ = subject.backward(run, upstream)
         subject.forget(run)
-        return read(examination.claims, gradients)
+        return tuple(read(examination.claims, gradients))
 
     return gradient
 
