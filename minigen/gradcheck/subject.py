@@ -171,3 +171,13 @@ def floats_of(outputs):
         for _, y in trees.leaves(outputs)
         if is_float(y)
     )
+
+
+def weights_of(outputs, upstream):
+    """The upstream gradients of the floating outputs as a tuple of arrays, in order."""
+    given = dict(trees.leaves(upstream))
+    return tuple(
+        np.asarray(given[path])
+        for path, y in trees.leaves(outputs)
+        if is_float_array(y) or isinstance(y, (float, np.floating))
+    )
