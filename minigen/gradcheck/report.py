@@ -74,6 +74,7 @@ class Report:
     notes: list = field(default_factory=list)       # sentences: what was not checked, and why
     points: float = 0.0
     max_points: float = 1.0
+    points_checked: list = field(default_factory=list)      # labels: seed 0, seed 0, eval ...
     forward_calls: int = 0
     seconds: float = 0.0
     seed: int = 0
@@ -87,3 +88,15 @@ class Report:
 
     def __bool__(self):
         return self.passed
+
+
+@dataclass
+class FileReport:
+    """All that is known about one homework file."""
+
+    file: str
+    pairs: list = field(default_factory=list)       # Report
+    message: str = ""       # why the file could not be loaded, or that nothing was found
+    status: str = "empty"   # pass, fail, undecided, error; empty: no pair found
+    output: str = ""        # what the homework printed while it was loaded
+    limits: list = field(default_factory=list)      # sentences: what its process is held to
