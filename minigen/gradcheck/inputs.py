@@ -1,8 +1,8 @@
 """What the arguments of a pair look like, and drawing them: random arrays, or fixed values.
 
-Idea: a recipe says what one argument is made of; a `Plan` holds the recipes of a pair and draws its
-arguments for a seed. Plans come from a teacher's spec (spec.py) or are guessed (guess.py), and every
-recipe can be written as one line of a spec.
+Idea: a recipe says what one argument is made of; a `Plan` holds the recipes of a pair and draws
+its arguments for a seed. Plans come from a teacher's spec (spec.py) or are guessed (guess.py), and
+every recipe can be written as one line of a spec.
 
 Invariant: the arguments for a seed depend on that seed, the pair's name and its plan alone, drawn
 from a stream of their own: an upstream gradient that repeats the inputs' random numbers can hide
@@ -10,6 +10,7 @@ a wrong gradient (batch norm projects it away).
 Read next: spec.py, the file format.
 """
 
+import difflib
 import json
 import re
 from dataclasses import dataclass, field
@@ -27,8 +28,8 @@ class SpecError(ValueError):
 class Random:
     """A random array: normal, or uniform in low ... high; whole numbers exclude high, as in NumPy.
 
-    shape: sizes, as numbers or names. one_hot and sums_to_one are axes: along it, one entry is 1 and
-    the others 0, or the entries are positive and their sum is 1. distinct: no two entries are equal.
+    shape: sizes, as numbers or names. distinct: no two entries are equal. one_hot and sums_to_one
+    are axes: along it, one entry is 1 and the others 0, or all are positive and their sum is 1.
     """
 
     shape: tuple
@@ -167,8 +168,8 @@ class Plan:
     """How the arguments of one pair are made, and what else is known about the pair.
 
     arguments, init: name -> recipe, of forward and of a class's constructor; sizes: name -> number,
-    or a list of numbers, of which seed k uses element k % length; options: points, seeds, wrt, where
-    they are given; source: the file and table, for errors.
+    or a list of numbers, of which seed k uses element k % length; options: points, seeds, wrt,
+    where they are given; source: the file and table, for errors.
     """
 
     name: str
@@ -235,8 +236,6 @@ def _one_hot(rng, shape, axis):
 
 def nearest(name, known):
     """The end of an error about an unknown name: the closest known one, then all of them."""
-    import difflib
-
     close = difflib.get_close_matches(str(name), [*known], n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]}?" if close else ""
     return f"{guess} (known: {', '.join(known)})" if known else guess

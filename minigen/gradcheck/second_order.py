@@ -22,9 +22,9 @@ from minigen.gradcheck import claims, values
 from minigen.gradcheck.checker import Point, _add, _conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import stream
-from minigen.gradcheck.structure import Examination
 from minigen.gradcheck.subject import Subject, is_float_array
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like

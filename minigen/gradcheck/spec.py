@@ -1,7 +1,8 @@
 """A teacher's spec: a TOML file that says what inputs each pair of a homework is checked with.
 
-Idea: one table per pair, one line per argument. A line is a recipe (inputs.py) if it is a table with
-`shape`, `value`, `values`, `size`, `dict`, `list` or `tuple`; anything else is a fixed argument.
+Idea: one table per pair, one line per argument. A line is a recipe (inputs.py) if it is a table
+with `shape`, `value`, `values`, `size`, `dict`, `list` or `tuple`; anything else is a fixed
+argument.
 
     [linear]
     points = 10
@@ -54,16 +55,17 @@ class Spec:
     def __init__(self, path, plans):
         self.path, self.plans, self.names = path, plans, tuple(plans)
 
+    def has_inputs(self, name):
+        """Whether the spec says what a pair's inputs are."""
+        return name in self.plans and bool(self.plans[name].arguments)
+
     def inputs(self, description, seed):
-        """The arguments of forward for a seed: a tuple in the order of description["arguments"];
-        None if the spec does not say. description: as a session gives it.
+        """The arguments of forward for a seed, where has_inputs: a tuple in the order of
+        description["arguments"], a description being what a session gives.
 
         SpecError for arguments that the pair does not have, or that are missing.
         """
-        plan = self.plans.get(description["name"])
-        if plan is None or (not plan.arguments and description["arguments"]):
-            return None
-        return plan.inputs(description, seed)
+        return self.plans[description["name"]].inputs(description, seed)
 
     def options(self, name):
         """points, seeds and wrt of a pair, those that the spec gives: a dict."""
@@ -113,9 +115,10 @@ def _not_toml(path, text, said):
 def _plan(path, name, table, defaults):
     where = f"{path}, [{key_of(name)}]"
     _known(table, TABLE, where)
-    table = {**defaults, **table, "sizes": {**defaults.get("sizes", {}), **table.get("sizes", {})}}
+    sizes = _sizes(defaults.get("sizes", {}), f"{path}, [defaults]")
+    sizes = {**sizes, **_sizes(table.get("sizes", {}), where)}
+    table = {**defaults, **table}
     _check_options(table, where)
-    sizes = _sizes(table["sizes"], where)
     read = _Reader(table.get("dtype", "float64"), sizes)
     recipes = {}
     for part in ("inputs", "init"):
@@ -149,7 +152,8 @@ def _check_options(table, where):
 
 
 def _sizes(table, where):
-    _known(table, table, f"{where}, sizes")
+    if not isinstance(table, dict):
+        raise SpecError(f"{where}, sizes: {table!r} is not a table, such as {{N = 4, D = [5, 6]}}")
     for name, size in table.items():
         choices = size if isinstance(size, list) else [size]
         if not choices or any(type(n) is not int or n < 0 for n in choices):

@@ -99,20 +99,20 @@ COMMON = {      # numbers that mean the same everywhere, for arguments without a
     "scale_factor upscale_factor factor r": Fixed(2),
 }
 
-X = "x input inputs inp data features a a_prev z h hidden u v t tensor arr array vec"
+X = "x input inputs inp data features image images img imgs signal a a_prev z h hidden u v t " \
+    "tensor arr array vec"
 W = "w weight weights wt kernel filter filters k theta"
 B = "b bias biases bs"
 GAMMA = "gamma g weight w scale"
 BETA = "beta b bias shift"
-NORM = "bn_param bn_params ln_param ln_params gn_param param params cache"
 SCORES = "x scores score logits logit z pred preds prediction predictions y_pred yhat y_hat out " \
          "output outputs a al s o h"
-PROBS = "p probs prob probabilities x pred preds prediction predictions y_pred yhat y_hat a al out " \
-        "output outputs"
+PROBS = "p probs prob probabilities x pred preds prediction predictions y_pred yhat y_hat a al " \
+        "out output outputs"
 LABELS = "y labels label y_true target targets t true gt classes class_indices"
 HEIGHTS = "pool_height pool_width kernel_size pool_size ksize kernel size k f window hw hh"
-IN = "in_features in_dim input_dim input_size in_size n_in n_inputs num_inputs d_in fan_in dim_in " \
-     "num_features n_features features normalized_shape dim d d_model embed_dim"
+IN = "in_features in_dim input_dim input_size in_size n_in n_inputs num_inputs d_in fan_in " \
+     "dim_in num_features n_features features normalized_shape dim d d_model embed_dim"
 OUT = "out_features out_dim output_dim output_size out_size n_out n_outputs num_outputs d_out " \
       "fan_out dim_out hidden_size hidden_dim units n_neurons"
 
@@ -120,6 +120,7 @@ OUT = "out_features out_dim output_dim output_size out_size n_out n_outputs num_
 def _norm(x, size, shape, more=()):
     """A normalisation of x: gamma and beta of a shape, running statistics (size,)."""
     return {
+        **dict(more),           # first: a group norm's G is no gain
         X: normal(x),
         GAMMA: normal(shape),
         BETA: normal(shape),
@@ -127,7 +128,6 @@ def _norm(x, size, shape, more=()):
         "ln_param ln_params gn_param": Fixed({}),
         "running_mean moving_mean": Random(_shape(size), std=0.1),
         "running_var moving_var": between(0.5, 2.0, size),
-        **dict(more),
     }
 
 
@@ -198,6 +198,8 @@ NORMS = [
               "g groups num_groups n_groups": Fixed(2)})),
     World("norm", {"N": 2, "T": 3, "D": 5}, _norm("N T D", "D", "D", {IN: Size("D")})),
     World("", {"D": 5}, _norm("D", "D", "D", {IN: Size("D")})),
+    World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("D")}),
+    World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("1")}),
 ]
 
 
@@ -225,21 +227,18 @@ CONVS = [
     _conv("L", "K", "", L=7, K=3, C=1, F=1),
 ]
 
-FIELDS = {      # images, sequences: for layers without weights
-    "pool": "N C H W", "pool1": "N H W C", "image": "N C H W", "one": "H W", "sequence": "N T D",
-}
 POOL = {
     "pool_param pool_params": Fixed({"pool_height": 2, "pool_width": 2, "stride": 2}),
-    "hparams hparameters": Fixed({"f": 2, "stride": 2}),
     "stride strides": Fixed(2),
     HEIGHTS: Fixed(2),
     "mode": Fixed("max"),
 }
 PLAIN = [
-    World("", {"N": 4, "D": 5}, {X: normal("N D"), "beta b": Fixed(1.5), IN: Size("D")}),
+    World("", {"N": 4, "D": 5}, {X: normal("N D"), "beta": Fixed(1.5), IN: Size("D")}),
     World("pool upsample image flatten shuffle pad2d 2d crop", {"N": 2, "C": 4, "H": 4, "W": 6},
           {X: normal("N C H W"), **POOL}),
-    World("pool", {"N": 2, "C": 3, "H": 4, "W": 6}, {X: normal("N H W C"), **POOL}),
+    World("pool", {"N": 2, "C": 3, "H": 4, "W": 6}, {
+        X: normal("N H W C"), "hparams hparameters": Fixed({"f": 2, "stride": 2}), **POOL}),
     World("pool1d sequence position rope rotary", {"N": 2, "T": 4, "D": 6},
           {X: normal("N T D"), **POOL}),
     World("", {"H": 4, "W": 6}, {X: normal("H W"), **POOL}),
@@ -247,8 +246,6 @@ PLAIN = [
     World("", {"N": 4, "D": 5}, {X: between(0.5, 2.0, "N D")}),
     World("", {}, {X: normal("")}),
     World("dropout mask", {"N": 4, "D": 5}, {X: normal("N D"), "mask m": truths("N D")}),
-    World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("D")}),
-    World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("1")}),
 ]
 
 BINARY = [
@@ -266,19 +263,21 @@ BINARY = [
 ]
 
 LOSSES = [
-    World("softmax entropy ce nll svm hinge", {"N": 4, "C": 5}, {
+    World("softmax entropy ce nll svm hinge", {"N": 4, "C": 7}, {
         SCORES: normal("N C"), LABELS: below("C", "N"), "num_classes n_classes": Size("C")}),
-    World("softmax entropy ce mse bce loss", {"N": 4, "C": 5}, {
+    World("softmax entropy ce mse bce loss", {"N": 4, "C": 7}, {
         SCORES: normal("N C"), LABELS + " b": one_hot(1, "N C"), "gamma": Fixed(2.0)}),
-    World("softmax entropy ce bce", {"N": 4, "C": 5}, {
+    World("softmax entropy ce bce", {"N": 4, "C": 7}, {
         SCORES: normal("C N"), LABELS: one_hot(0, "C N"), "gamma": Fixed(2.0)}),
-    World("nll entropy ce", {"N": 4, "C": 5}, {
+    World("softmax entropy ce nll", {"N": 4, "C": 7}, {
+        SCORES: normal("C N"), LABELS: below("C", "N")}),
+    World("nll entropy ce", {"N": 4, "C": 7}, {
         PROBS: simplex(1, "N C"), LABELS: below("C", "N"), "gamma": Fixed(2.0)}),
-    World("bce entropy ce binary", {"N": 4, "C": 5}, {
+    World("bce entropy ce binary", {"N": 4, "C": 7}, {
         PROBS: between(0.1, 0.9, "N C"), LABELS: one_hot(1, "N C"), "gamma": Fixed(2.0)}),
-    World("kl js divergence", {"N": 4, "C": 5}, {
+    World("kl js divergence", {"N": 4, "C": 7}, {
         "p a y_true target y t": simplex(1, "N C"), "q b y_pred pred x": simplex(1, "N C")}),
-    World("kl", {"N": 4, "C": 5}, {SCORES: normal("N C"), LABELS: simplex(1, "N C")}),
+    World("kl", {"N": 4, "C": 7}, {SCORES: normal("N C"), LABELS: simplex(1, "N C")}),
     World("bce binary logistic regression", {"N": 4}, {
         SCORES: normal("N"), LABELS: below(2, "N")}),
     World("bce binary logistic", {"N": 4}, {
@@ -321,7 +320,8 @@ GENERATIVE = [
         "negative neg n": normal("N D"),
         "label labels same": below(2, "N")}),
     World("moco", {"N": 4, "D": 5, "K": 6}, {
-        "q query": normal("N D"), "k key pos": normal("N D"), "queue neg negatives": normal("K D")}),
+        "q query": normal("N D"), "k key pos": normal("N D"),
+        "queue neg negatives": normal("K D")}),
     World("diffusion noise ddpm", {"N": 4, "D": 5}, {
         "x x0 x_0 x_start": normal("N D"), "eps noise epsilon": normal("N D"),
         "alpha_bar abar sqrt_alpha_bar": between(0.1, 0.9, "N 1"),
