@@ -129,7 +129,7 @@ class Session:
                 return call()
         except MemoryError as error:
             raise StudentError("memory", _said(error), self._where(part, error)) from error
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:      # SystemExit, too: homework does not end the checker
             raise StudentError("error", _said(error), self._where(part, error)) from error
