@@ -149,7 +149,7 @@ def _check_point(subject, options, settings, seed, seconds):
         )
         if any(argument.verdict == "fail" for argument in point.arguments):
             swapped = structure.misplaced(
-                subject, examination.claims, examination.outputs, examination.upstream, seed
+                subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
     point.calls = subject.calls
