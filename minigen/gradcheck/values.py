@@ -37,8 +37,8 @@ def compare(
     """One ArgumentReport for every claim of an Examination (structure.py).
 
     mode: "auto": entry by entry as far as a quarter of `seconds` allows; "fast": along random
-    directions; "full": entry by entry whatever it takes. strict: errors below a millionth count;
-    jumps: whether forward may jump, see numeric.check.
+    directions; "full": entry by entry whatever it takes. strict: errors below a millionth count.
+    jumps: forward may jump, see numeric.check.
     """
     found = examination.claims
     deadline = math.inf if mode == "full" else time.monotonic() + seconds
