@@ -276,7 +276,7 @@ class _Reader:
             if wanted is not None:
                 asked = any(path[: len(a.path)] == a.path for a in wanted)
                 missing += [leaf] if asked else []
-                said = "WRT does not name it"
+                said = f"not checked: {leaf.label}, which WRT does not name"
             else:
                 # a dict of which nothing is claimed holds state, or settings
                 state = len(path) > 1 and path[:1] not in begun
@@ -349,7 +349,7 @@ class _Reader:
         for argument in floating:
             if argument.path[:1] not in claimed:
                 leaf = Leaf(argument.path, argument.name, argument.value)
-                self.found.unclaimed.append((leaf, "no gradient is returned for it"))
+                self.found.unclaimed.append((leaf, f"no gradient is returned for {leaf.label}"))
         return self.found.say("undecided", said)
 
 
