@@ -352,8 +352,9 @@ def _history(result):
 
 def _line_of(error):
     """Where an exception left the user's own code: ", line 14: y = x @ w"; "" if it was ours."""
-    found = ""
-    while error is not None:        # minigen tells some errors in other words: the first is last
+    found, told = "", set()
+    while error is not None and id(error) not in told:
+        told.add(id(error))         # minigen says some errors in other words: the cause is theirs
         for frame, number in traceback.walk_tb(error.__traceback__):
             file = frame.f_code.co_filename
             if not file.startswith(OURS):
