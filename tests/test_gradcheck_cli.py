@@ -125,10 +125,15 @@ def test_counts_and_points_at_the_end(command, capsys):
 
 
 def test_how_to_see_the_same_again(command, capsys):
-    options = ["--seed", "7", "--seeds", "2", "--fast", "--strict", "off", "--nudge"]
-    command({"my hw.py": {"f": "fail"}}, "my hw.py", *options)
-    again = "minigen gradcheck 'my hw.py' --only f --seed 7 --seeds 2 --fast --nudge --strict off"
-    assert f"  Again: {again}\n" in capsys.readouterr().out
+    file = {"my hw.py": {"f": "fail"}}
+    command(file, "my hw.py")
+    assert "  Again: minigen gradcheck 'my hw.py' --only f --seed 0\n" in capsys.readouterr().out
+    options = (
+        "--seed 7 --fast --nudge --seeds 2 --budget 1.5s --timeout 60s --mem 524288K --strict off "
+        "--no-isolate"
+    )
+    command(file, "my hw.py", *options.split())
+    assert f"'my hw.py' --only f {options}\n" in capsys.readouterr().out
 
 
 def test_options_reach_the_checker(command):

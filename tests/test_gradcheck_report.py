@@ -112,7 +112,7 @@ random directions
         ]),
         """\
 ? spiky: dx undecided
-  dx cannot be judged: the numeric values may be off by 3e-01, too much to tell.
+  dx cannot be judged: forward is too noisy or too steep, its slopes may be off by 3e-01.
   dx  (2,)  undecided  max rel error 1e-01  2 of 2 entries
     entry  yours  numeric ± error  yours/numeric
     dx[1]      1      1.2 ± 3e-01       0.833333
@@ -163,6 +163,14 @@ def test_a_kink_outside_its_slopes_is_in_the_table_only():
     shown = str(Report("relu", "fail", [x]))
     assert "0 to 1 (kink)" in shown
     assert "valid choice" not in shown
+
+
+def test_at_a_jump_there_is_no_number():
+    jump = Entry([0], 1.0, 178.3, 2e2, 1 / 178.3, "undecided", jump=True)
+    x = ArgumentReport("x", (3,), "undecided", worst=[jump], checked=3)
+    lines = str(Report("floor", "undecided", [x])).splitlines()
+    assert lines[1] == "  dx cannot be judged: forward jumps at the inputs, or is vertical there."
+    assert lines[4] == "    dx[0]      1  none: forward jumps"
 
 
 def test_undecided_fault_is_not_stated_as_one():

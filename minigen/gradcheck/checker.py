@@ -9,7 +9,6 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -47,7 +46,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = _session(path, settings)
+        session = opened(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -69,14 +68,8 @@ def check_file(path, settings=None, spec=None, on_report=None):
     return file
 
 
-@contextlib.contextmanager
 def opened(path, settings):
-    """A session of a homework file, to be asked questions within the time of a pair."""
-    with _session(path, settings) as session, session.within(settings.timeout):
-        yield session
-
-
-def _session(path, settings):
+    """A session of a homework file, in a process of its own or here; to be used in a `with`."""
     if settings.isolate:
         return Process(path, settings.memory, settings.timeout)
     return load(path)

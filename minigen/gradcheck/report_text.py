@@ -95,8 +95,7 @@ def sentence(report):
     argument = worst[0]
     name, error = gradient_of(argument.name), about(argument.max_rel_error)
     if report.verdict == "undecided":
-        off = about(argument.error_estimate)
-        return f"{name} cannot be judged: the numeric values may be off by {off}, too much to tell."
+        return f"{name} cannot be judged: {_why_undecided(argument)}."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
     slightly = argument.max_rel_error < 1e-6
@@ -105,6 +104,16 @@ def sentence(report):
         f"entries looked at; largest relative error {error}"
         f"{': an eps, a rounded constant, or float32 inside?' if slightly else '.'}"
     )
+
+
+def _why_undecided(argument):
+    undecided = [entry for entry in argument.worst if entry.verdict == "undecided"]
+    if any(entry.jump for entry in undecided):
+        return "forward jumps at the inputs, or is vertical there"
+    if not undecided:
+        return "too few of its entries could be looked at"
+    off = about(max(entry.error for entry in undecided))
+    return f"forward is too noisy or too steep, its slopes may be off by {off}"
 
 
 def first_fault(report):
@@ -189,6 +198,8 @@ def numbers(entry):
     if math.isfinite(apart) and 0 < apart < 1:
         digits = min(max(6, 3 - math.floor(math.log10(apart))), 15)
     yours = f"{entry.yours:.{digits}g}"
+    if entry.jump:
+        return yours, "none: forward jumps", ""
     if entry.low is not None and entry.low != entry.high:
         return yours, f"{entry.low:.6g} to {entry.high:.6g} (kink)", ""
     numeric = f"{entry.numeric:.{digits}g} ± {about(entry.error)}"
