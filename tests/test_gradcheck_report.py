@@ -152,11 +152,6 @@ def test_diagnosis_comes_before_the_fault_and_the_numbers():
     assert str(failed(diagnosis=[half])).splitlines()[1] == "  " + half.message
 
 
-def test_small_errors_are_called_so():
-    dw = replace(wrong_weights(), max_rel_error=3e-8)
-    assert "dw is slightly wrong in 12 of 54" in str(Report("conv", "fail", [dw]))
-
-
 def test_a_kink_outside_its_slopes_is_in_the_table_only():
     outside = entry([0], 2.0, 0.5, low=0.0, high=1.0)
     x = ArgumentReport("x", (1,), "fail", worst=[outside], kinks=[[0]], at_kinks=[outside])
@@ -176,6 +171,13 @@ def test_at_a_jump_there_is_no_number():
 def test_undecided_fault_is_not_stated_as_one():
     shown = str(stopped("nondeterministic", "undecided"))
     assert shown.splitlines()[0] == "? linear: undecided"
+
+
+def test_where_there_is_no_slope_nothing_is_said_of_slopes():
+    jump = Entry([0], 1.0, 178.3, 2e2, 1 / 178.3, "pass", jump=True)
+    x = right("x", kinks=[[0], [1]], at_kinks=[jump])
+    shown = str(Report("relu", "pass", [x]))
+    assert "x[0] and 1 more sit on kinks: there is no slope to compare with." in shown
 
 
 def test_several_wrong_arguments_share_the_table():
@@ -214,6 +216,11 @@ def test_a_homework_cannot_paint_a_verdict():
     assert "\x1b" not in shown
     assert "\r" not in shown
     assert [line for line in shown.splitlines() if line.startswith("✓")] == []
+
+
+def test_what_is_printed_again_and_again_is_shown_once():
+    shown = str(failed(output="step\n" * 741 + "a\nb\nc\nc"))
+    assert "  | step   (741 times)\n  | a\n  | … and 3 more lines\n" in shown
 
 
 def test_ascii_where_there_is_nothing_better():

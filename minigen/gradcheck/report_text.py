@@ -6,6 +6,7 @@ Invariant: nothing that comes from a homework reaches a terminal as a control ch
 no homework can paint a verdict of its own.
 """
 
+import itertools
 import math
 import os
 import sys
@@ -98,11 +99,9 @@ def sentence(report):
         return f"{name} cannot be judged: {_why_undecided(argument)}."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
-    slightly = argument.max_rel_error < 1e-6
     return (
-        f"{name} is {'slightly ' * slightly}wrong in {argument.wrong} of {argument.checked} "
-        f"entries looked at; largest relative error {error}"
-        f"{': an eps, a rounded constant, or float32 inside?' if slightly else '.'}"
+        f"{name} is wrong in {argument.wrong} of {argument.checked} entries looked at; largest "
+        f"relative error {error}."
     )
 
 
@@ -159,14 +158,17 @@ def _kinks(argument):
     right = [e for e in argument.at_kinks if e.verdict == "pass"]
     if not argument.kinks or (argument.at_kinks and not right):
         return []
-    where = element(argument.name, right[0].index if right else argument.kinks[0])
+    first = right[0] if right else None
+    where = element(argument.name, first.index if first else argument.kinks[0])
     others = len(argument.kinks) - 1
     where += f" and {others:,} more sit on kinks" if others else " sits on a kink"
-    if not right:
-        return [f"{where}; any value between the two slopes is right there."]
-    low, high, yours = (f"{z:.4g}" for z in (right[0].low, right[0].high, right[0].yours))
-    first = " at the first" * bool(others)
-    return [f"{where} (slopes {low} and {high}{first}); your {yours} is a valid choice."]
+    if first is None or first.low is None:
+        return [f"{where}: there is no slope to compare with."]
+    low, high, yours = (f"{z:.4g}" for z in (first.low, first.high, first.yours))
+    return [
+        f"{where} (slopes {low} and {high}{' at the first' * bool(others)}); your {yours} is a "
+        "valid choice."
+    ]
 
 
 def element(name, index):
@@ -263,15 +265,16 @@ def _notes(notes, room):
 
 
 def _output(output):
-    """The first lines that the homework printed, each behind a bar."""
-    printed = output.splitlines()
-    if not printed:
-        return []
-    shown = [f"  | {cut(clean(line), WIDTH - 4)}".rstrip() for line in printed[:OUTPUT_LINES]]
-    if len(printed) > OUTPUT_LINES:
-        more = len(printed) - OUTPUT_LINES + 1
-        shown[-1] = f"  | … and {more} more lines"
-    return ["  The homework printed:", *shown]
+    """The first lines that the homework printed, each behind a bar; equal ones in a row once."""
+    runs = [(line, len([*equal])) for line, equal in itertools.groupby(output.splitlines())]
+    shown = []
+    for line, times in runs[:OUTPUT_LINES]:
+        counted = f"   ({times:,} times)" if times > 1 else ""
+        shown.append(f"  | {cut(clean(line), WIDTH - 4 - len(counted))}{counted}".rstrip())
+    if len(runs) > OUTPUT_LINES:
+        more = sum(times for _, times in runs[OUTPUT_LINES - 1 :])
+        shown[-1] = f"  | … and {more:,} more lines"
+    return ["  The homework printed:", *shown] if shown else []
 
 
 def _again(report):
