@@ -255,7 +255,10 @@ def test_a_file_that_did_not_load():
     assert report_text.file_text(file).splitlines() == [
         "! hw.py: import, line 3: SyntaxError", "  The homework printed:", "  | hi",
     ]  # fmt: skip
-    assert report_text.file_text(FileReport("hw.py", status="pass")) == ""
+    passed = FileReport("hw.py", status="pass")
+    assert report_text.file_text(passed) == ""
+    passed.notes = ["conv_forward has no conv_backward"]
+    assert report_text.file_text(passed) == "  - conv_forward has no conv_backward"
 
 
 # ---- JSON

@@ -14,6 +14,7 @@ import textwrap
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
+FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!"}
@@ -57,8 +58,9 @@ def file_text(file):
     lines = []
     if file.message:
         symbol = "?" if file.status == "empty" else SYMBOLS[file.status]
-        first, *rest = wrapped(f"{symbol} {clean(file.file)}: {file.message}", 6)
+        first, *rest = wrapped(f"{symbol} {clean(file.file)}: {file.message}", FILE_LINES)
         lines += [first.strip(), *rest]
+    lines += _notes(file.notes, FILE_LINES)
     lines += _output(file.output)
     return "\n".join(lines)
 
