@@ -19,7 +19,7 @@ import numpy as np
 from minigen import autograd
 from minigen.derivatives import jvp
 from minigen.gradcheck import claims, values
-from minigen.gradcheck.checker import Point, _add, _conclude
+from minigen.gradcheck.checker import Point, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.report import Finding
@@ -51,11 +51,13 @@ def beyond(report, pair, order, settings):
     for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
         point = Point([_forward_mode(report, pair, inputs, order, settings.seed)], [])
         try:
-            _second_order(point, pair, inputs, settings)
+            report.forward_calls += _second_order(point, pair, inputs, settings)
         except StudentError as error:
             point.findings.append(Finding(error.kind, "error", f"second order: {error.message}"))
-        _add(report, point, f"seed {settings.seed}, second order" + (f", {label}" if label else ""))
-    _conclude(report)
+        at = f"seed {settings.seed}, second order" + (f", {label}" if label else "")
+        report.points_checked.append(at)
+        add(report, point)
+    conclude(report)
     return report
 
 
@@ -100,7 +102,7 @@ class SecondOrder:
 
 
 def _second_order(point, pair, inputs, settings):
-    """Add the verdicts on the gradient of the gradient to the point."""
+    """Add the verdicts on the gradient of the gradient to the point; the calls of forward."""
     first = Subject(Session({pair.name: pair}), pair.name, pair.arguments, inputs)
     outputs = first.run().outputs
     dout = first.upstream(outputs, settings.seed)
@@ -128,7 +130,7 @@ def _second_order(point, pair, inputs, settings):
     )
     for argument in point.arguments:
         argument.name += " (second order)"
-    point.calls = first.calls + subject.calls
+    return first.calls + subject.calls
 
 
 def _forward_mode(report, pair, inputs, order, seed):
