@@ -212,10 +212,11 @@ def gradients_are_finite(case):
 def memory_is_apart(case):
     """Gradients that are one memory with dout, or with each other: worth knowing, not wrong."""
     names = {trees.label(("gradient", *c.place)): c.label for c in case.found.claims}
-    for pair in case.shares:
-        first, second = (names.get(label, label) for label in pair)
-        said = f"{first} and {second} are one memory: whoever changes one in place changes both"
-        case.say("mutates_input", "remark", said)
+    shared = dict.fromkeys(names.get(label, label) for pair in case.shares for label in pair)
+    if shared:
+        *first, last = shared
+        said = f"{', '.join(first)} and {last} share memory: whoever changes one in place changes "
+        case.say("mutates_input", "remark", f"{said}the other")
 
 
 def is_state(case, path):

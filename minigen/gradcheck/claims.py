@@ -259,7 +259,7 @@ class _Reader:
         zeros = isinstance(gradient, np.ndarray) and not gradient.any()
         leaf = Leaf(argument.path, argument.name, argument.value)
         if unneeded and (gradient is None or zeros):
-            self.found.unclaimed.append((leaf, f"{leaf.label} has no gradient, by its name"))
+            self.found.unclaimed.append((leaf, f"not checked: {leaf.label}, whose gradient is {'None' if gradient is None else '0'}"))
         else:
             self.found.claims.append(Claim(leaf, gradient, place))
 
@@ -276,13 +276,13 @@ class _Reader:
             if wanted is not None:
                 asked = any(path[: len(a.path)] == a.path for a in wanted)
                 missing += [leaf] if asked else []
-                said = "WRT does not name it"
+                said = f"not checked: {leaf.label}, which WRT does not name"
             else:
                 # a dict of which nothing is claimed holds state, or settings
                 state = len(path) > 1 and path[:1] not in begun
                 name = str(path[-1]) if len(path) > 1 else leaf.label
                 missing += [] if state or never(name, self.loss) else [leaf]
-                said = f"backward returns no gradient for {leaf.label}"
+                said = f"not checked: {leaf.label}, for which backward returns no gradient"
             self.found.unclaimed.append((leaf, said))
         if missing and not self.found.findings:
             labels = [leaf.label for leaf in missing]
@@ -349,7 +349,8 @@ class _Reader:
         for argument in floating:
             if argument.path[:1] not in claimed:
                 leaf = Leaf(argument.path, argument.name, argument.value)
-                self.found.unclaimed.append((leaf, "no gradient is returned for it"))
+                said = f"not checked: {leaf.label}, for which backward returns no gradient"
+                self.found.unclaimed.append((leaf, said))
         return self.found.say("undecided", said)
 
 

@@ -176,7 +176,8 @@ def _none_returned(case, claim):
         said = f"{claim.label} is None, but the output depends on {leaf.label}: return its "
         said += "gradient, or name the arguments that have one with WRT = (...)"
         case.stop("wrong_shape", "fail", said, leaf.label)
-    case.found.unclaimed.append((leaf, f"{claim.label} is None, and nothing depends on it"))
+    said = f"{claim.label} is None, and the output does not depend on {leaf.label}"
+    case.found.unclaimed.append((leaf, said))
 
 
 def _settle(case, others):
