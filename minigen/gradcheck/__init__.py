@@ -4,16 +4,15 @@
 nothing of tensors. Read it next.
 """
 
+from minigen.gradcheck.argument import Entry, Result
 from minigen.gradcheck.numeric import (
-    Entry,
-    Result,
-    Slope,
     UndecidedGradient,
     assert_gradients,
     check,
     derivative,
     upstream_like,
 )
+from minigen.gradcheck.slopes import Slope
 
 __all__ = [
     "Entry",

@@ -9,15 +9,16 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.inputs import guess
+from minigen.gradcheck.guess import guess, runner
 from minigen.gradcheck.process import Process
-from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report
+from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import modes
 
@@ -46,7 +47,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = Process(path, settings.memory) if settings.isolate else load(path)
+        session = _session(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -56,6 +57,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 described = {d["name"]: d for d in session.describe()}
         except StudentError as error:
             return _not_loaded(file, error)
+        file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
@@ -65,6 +67,19 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
+
+
+@contextlib.contextmanager
+def opened(path, settings):
+    """A session of a homework file, to be asked questions within the time of a pair."""
+    with _session(path, settings) as session, session.within(settings.timeout):
+        yield session
+
+
+def _session(path, settings):
+    if settings.isolate:
+        return Process(path, settings.memory, settings.timeout)
+    return load(path)
 
 
 def _not_loaded(file, error):
@@ -144,12 +159,13 @@ def _check_point(subject, options, settings, seed, seconds):
 def _inputs(report, session, options, seed, spec):
     """The arguments for a seed: the teacher's, the file's own, or guesses; None if there are none."""
     name = report.name
-    if spec and spec.has_inputs(name):
-        return spec.inputs(options, seed)
+    given = spec.inputs(options, seed) if spec else None
+    if given is not None:
+        return given
     if options["makes_inputs"]:
         return session.inputs(name, seed)
-    made = guess(options, lambda inputs: session.forward(name, inputs)["outputs"])
-    if made is None:
+    plan = guess(options, runner(session, options))
+    if plan is None:
         report.structure.append(
             Finding(
                 "error",
@@ -162,7 +178,7 @@ def _inputs(report, session, options, seed, spec):
     note = "the inputs were guessed from the names of the arguments: --init shows them"
     if note not in report.notes:
         report.notes.append(note)
-    return made(seed)
+    return plan.inputs(options, seed)
 
 
 def _add(report, point, label):
@@ -186,8 +202,9 @@ def _worst_of(old, new, key):
 
 
 def _conclude(report):
-    """Verdict, diagnosis and points from what was found."""
+    """Verdict, points and diagnosis from what was found."""
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
+    report.points = points_of(report)
     report.diagnosis = [
         Diagnosis(f.check, f.argument, "confirmed", f.message, f.evidence)
         for f in report.structure
