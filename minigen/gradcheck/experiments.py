@@ -58,11 +58,11 @@ class Slopes:
                 return False
         return True
 
-    def at_entry(self, leaf, i):
-        """The slope at one entry of the leaf, a flat index."""
-        x = np.asarray(leaf.value)
+    def at_entry(self, leaf, index):
+        """The slope at one entry of the leaf."""
+        x, index = np.asarray(leaf.value), tuple(index)
         direction = np.zeros(x.shape)
-        direction.flat[i] = size = scales(x).flat[i]
+        direction[index] = size = scales(x)[index]
         f = self.subject.function([leaf])
         return derivative(f, x, direction, self.weights, seed=self.seed) / size
 
