@@ -241,6 +241,17 @@ def none_for_mask_inputs(seed):
     return *make_inputs(seed), np.array([1.0, 0.0, 1.0]), 2.5
 
 
+def held_fixed_forward(student, teacher):
+    return ((student - teacher) ** 2).sum(axis=1), student - teacher
+
+
+def held_fixed_backward(dout, difference):
+    return 2 * dout[:, None] * difference, None
+
+
+held_fixed_inputs = two_inputs
+
+
 def float_argument_forward(x, scale):
     return x * scale, (x, scale)
 
@@ -421,3 +432,42 @@ def no_part_backward(dout, positive):
 
 def no_part_inputs(seed):
     return (-np.abs(make_inputs(seed)[0]) - 1.0,)
+
+
+def infinite_slope_forward(x):
+    return np.sqrt(x), x
+
+
+def infinite_slope_backward(dout, x):
+    return dout / (2 * np.sqrt(x))
+
+
+def infinite_slope_inputs(seed):
+    x = np.abs(make_inputs(seed)[0])
+    x[1, 2] = 0.0
+    return (x,)
+
+
+def entropy_at_zero_forward(x):
+    return -x * np.log(np.where(x > 0, x, 1.0)), x
+
+
+def entropy_at_zero_backward(dout, x):
+    return dout * -(np.log(x) + 1)
+
+
+entropy_at_zero_inputs = infinite_slope_inputs
+
+
+def cube_root_forward(x):
+    return np.cbrt(x), x
+
+
+def cube_root_backward(dout, x):
+    return dout / (3 * np.cbrt(x) ** 2)
+
+
+def cube_root_inputs(seed):
+    x = make_inputs(seed)[0]
+    x[1, 2] = 0.0
+    return (x,)

@@ -12,6 +12,7 @@ what belongs to what; they count here only if there are fewer gradients than flo
 Read next: structure.py.
 """
 
+import re
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -23,8 +24,12 @@ from minigen.gradcheck.subject import Leaf, is_float_array
 
 # Arguments that are floating arrays and yet have no gradient, by their names.
 NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
-PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot")
-LABELS = {"y", "t"}         # ... if the output is a loss, or None is returned for them
+PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot", "_weight")
+LABELS = {"y", "t", "weights"}      # ... if the output is a loss, or None is returned for them
+LEARNT = re.compile(                # while these have one in every course
+    r"(x|w|b|h|q|k|v|z|u)_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -401,6 +406,11 @@ def never(name, labels=False):
     """Whether an argument has no gradient, by its name; labels: y and t are taken for labels."""
     known = name in NEVER or any(part in name.lower() for part in PARTS)
     return known or (labels and name in LABELS)
+
+
+def always(name):
+    """Whether an argument has a gradient, by its name: x, W1, gamma."""
+    return LEARNT.fullmatch(name) is not None
 
 
 def _nesting(argument, gradient):
