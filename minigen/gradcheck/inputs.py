@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minigen.gradcheck.child import trees
 from minigen.gradcheck.slopes import stream
 
 
@@ -186,6 +187,18 @@ class Plan:
             for name, choice in self.sizes.items()
         }
 
+    def prepared(self, session, description, seed):
+        """(description, inputs) for a seed, of a pair that a session described.
+
+        A class is first made with its constructor arguments, for its parameters are arguments, too:
+        the description that comes back knows them.
+        """
+        init = self._drawn(self.init, self.init, seed, "constructor")
+        if init:
+            made = session.configure(self.name, {"init": init})
+            description = {**description, **made}
+        return description, self.inputs(description, seed)
+
     def inputs(self, description, seed):
         """The arguments of forward for a seed, a tuple in the order of description["arguments"].
 
@@ -198,11 +211,12 @@ class Plan:
                 raise SpecError(
                     f"{self.source}: {self.name} has no argument {name}{nearest(name, order)}"
                 )
-        wanted = [i for i, name in enumerate(order)
-                  if name in self.arguments or name not in defaults]
         drawn = self._drawn(self.arguments, order, seed, "inputs")
+        # defaults at the end stay away, unless they are a layer's parameters
+        needed = [name in drawn or name not in defaults or _holds_array(defaults[name])
+                  for name in order]
         made = []
-        for name in order[: max(wanted, default=-1) + 1]:       # defaults at the end stay away
+        for name in order[: len(order) - needed[::-1].index(True) if any(needed) else 0]:
             if name not in drawn and name not in defaults:
                 raise SpecError(
                     f"{self.source}: argument {name} of {self.name} has no default and is not "
@@ -210,10 +224,6 @@ class Plan:
                 )
             made.append(drawn[name] if name in drawn else defaults[name])
         return tuple(made)
-
-    def constructor(self, seed):
-        """The arguments that a class is made with for a seed: a dict, empty for the defaults."""
-        return self._drawn(self.init, list(self.init), seed, "constructor")
 
     def _drawn(self, recipes, order, seed, use):
         rng, sizes = stream(seed, f"{use} {self.name}"), self.sizes_at(seed)
@@ -225,6 +235,10 @@ class Plan:
                 except (SpecError, ValueError) as error:
                     raise SpecError(f"{self.source}, {name}, seed {seed}: {error}") from error
         return drawn
+
+
+def _holds_array(value):
+    return any(isinstance(leaf, np.ndarray) for _, leaf in trees.leaves(value))
 
 
 def _one_hot(rng, shape, axis):
