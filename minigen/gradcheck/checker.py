@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.inputs import guess
+from minigen.gradcheck.guess import guess, runner
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -159,12 +159,13 @@ def _check_point(subject, options, settings, seed, seconds):
 def _inputs(report, session, options, seed, spec):
     """The arguments for a seed: the teacher's, the file's own, or guesses; None if there are none."""
     name = report.name
-    if spec and spec.has_inputs(name):
-        return spec.inputs(options, seed)
+    given = spec.inputs(options, seed) if spec else None
+    if given is not None:
+        return given
     if options["makes_inputs"]:
         return session.inputs(name, seed)
-    made = guess(options, lambda inputs: session.forward(name, inputs)["outputs"])
-    if made is None:
+    plan = guess(options, runner(session, options))
+    if plan is None:
         report.structure.append(
             Finding(
                 "error",
@@ -177,7 +178,7 @@ def _inputs(report, session, options, seed, spec):
     note = "the inputs were guessed from the names of the arguments: --init shows them"
     if note not in report.notes:
         report.notes.append(note)
-    return made(seed)
+    return plan.inputs(options, seed)
 
 
 def _add(report, point, label):

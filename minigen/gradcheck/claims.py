@@ -22,12 +22,9 @@ from minigen.gradcheck.report import Finding
 from minigen.gradcheck.subject import Leaf, is_float_array
 
 # Arguments that are floating arrays and yet have no gradient, by their names.
-NEVER = set(
-    "target targets label labels truth ground_truth gt y_true true_y y_target mask masks keep_mask "
-    "attention_mask attn_mask padding_mask running_mean running_var moving_mean moving_var "
-    "running_std eps epsilon momentum dropout drop_prob keep_prob p_drop lr learning_rate".split()
-)
-LABELS = {"y", "t", "d", "y_onehot", "one_hot", "onehot"}       # ... if the output is a loss
+NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
+PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot")
+LABELS = {"y", "t"}         # ... if the output is a loss, or None is returned for them
 
 
 @dataclass
@@ -35,8 +32,9 @@ class Claim:
     """A gradient that the student returned, and what it belongs to."""
 
     leaf: Leaf
-    gradient: object        # as returned: an array, a number, None ...
-    place: tuple            # its path in what backward returned
+    returned: object            # an array, a number, None ...
+    place: tuple                # its path in what backward returned
+    gradient: object = None     # the same as an array, once it is known to be one
 
     @property
     def label(self):
@@ -77,7 +75,7 @@ class _Argument:
         return any(
             is_float_array(leaf) or (numbers and isinstance(leaf, (float, np.floating)))
             for path, leaf in trees.leaves(self.value)
-            if not (self.nested and path and str(path[-1]) in NEVER)
+            if not (self.nested and path and never(str(path[-1])))
         )
 
 
@@ -115,7 +113,7 @@ class _Reader:
             for i, value in enumerate(subject.inputs)
         ]
         self.inputs = subject.inputs
-        self.never = NEVER | LABELS if loss else NEVER
+        self.loss = loss
         self.wrt = [wrt] if isinstance(wrt, str) else list(wrt or ())
         self.found = Match()
 
@@ -161,7 +159,7 @@ class _Reader:
             if not argument.holds(numbers=True):
                 self.found.say(
                     "undecided",
-                    f"WRT names {argument.name}, which is {_kind(argument.value)}: only floating "
+                    f"WRT names {argument.name}, which is {kind(argument.value)}: only floating "
                     "numbers have a gradient",
                 )
         return chosen
@@ -181,8 +179,8 @@ class _Reader:
         for chosen in (
             self._floating(),
             arrays,
-            [a for a in self._floating() if a.name not in self.never],
-            [a for a in arrays if a.name not in self.never],
+            [a for a in self._floating() if not never(a.name, self.loss)],
+            [a for a in arrays if not never(a.name, self.loss)],
             [a for a in everything if a.holds(numbers=True)],
             [a for a in everything if isinstance(a.value, np.ndarray)],
         ):
@@ -238,7 +236,7 @@ class _Reader:
             if gradient is not None:
                 self.found.say("fail", _nesting(argument, gradient))
         elif isinstance(value, (float, np.floating)) and (
-            gradient is None or (argument.name in self.never and argument.name not in self.wrt)
+            gradient is None or (never(argument.name) and argument.name not in self.wrt)
         ):
             return              # an eps, say: a number counts only if a gradient is returned for it
         elif is_float_array(value) or isinstance(value, (float, np.floating)):
@@ -248,16 +246,16 @@ class _Reader:
                 self.found.say(
                     "fail",
                     f"backward returns a gradient of shape {np.shape(gradient)} for "
-                    f"{argument.name}, which is {_kind(value)}: return None there",
+                    f"{argument.name}, which is {kind(value)}: return None there",
                 )
         elif gradient is not None and isinstance(value, np.ndarray):
             self.found.notes.append(
-                f"not checked: the gradient of {argument.name}, {_kind(value)}; pass floats to "
+                f"not checked: the gradient of {argument.name}, {kind(value)}; pass floats to "
                 "have it checked"
             )
 
     def _claim_leaf(self, argument, gradient, place):
-        unneeded = argument.name in self.never and argument.name not in self.wrt
+        unneeded = never(argument.name, labels=True) and argument.name not in self.wrt
         zeros = isinstance(gradient, np.ndarray) and not gradient.any()
         leaf = Leaf(argument.path, argument.name, argument.value)
         if unneeded and (gradient is None or zeros):
@@ -281,10 +279,9 @@ class _Reader:
                 said = "WRT does not name it"
             else:
                 # a dict of which nothing is claimed holds state, or settings
-                state = (len(path) > 1 and path[:1] not in begun) or {
-                    str(path[-1]), leaf.label
-                } & self.never
-                missing += [] if state else [leaf]
+                state = len(path) > 1 and path[:1] not in begun
+                name = str(path[-1]) if len(path) > 1 else leaf.label
+                missing += [] if state or never(name, self.loss) else [leaf]
                 said = f"backward returns no gradient for {leaf.label}"
             self.found.unclaimed.append((leaf, said))
         if missing and not self.found.findings:
@@ -308,8 +305,9 @@ class _Reader:
         floating = self._floating()
         names = _listed([a.name for a in floating])
         if not floating:
-            kinds = _listed([f"{a.name} is {_kind(a.value)}" for a in self.arguments])
-            return self.found.say("undecided", f"nothing to check: no argument is floating: {kinds}")
+            kinds = _listed([f"{a.name} is {kind(a.value)}" for a in self.arguments])
+            said = f"nothing to check: no argument is a floating array ({kinds})"
+            return self.found.say("undecided", said)
         if isinstance(self.gradients, dict):
             keys = _listed([repr(key) for key in self.gradients])
             said = f"backward returns a dict with {keys}: name the gradients like {names}"
@@ -324,7 +322,7 @@ class _Reader:
         return self.found.say(
             "fail",
             f"backward returns {count} for the {len(floating)} floating {arguments} {names}",
-            returned=[list(np.shape(g)) if _like_array(g) else _kind(g) for g in returned],
+            returned=[list(np.shape(g)) if as_array(g) is not None else kind(g) for g in returned],
         )
 
     def _fewer(self, returned, floating):
@@ -336,7 +334,7 @@ class _Reader:
         ]
         if chosen:
             # names that never have a gradient are the last to be given one
-            chosen.sort(key=lambda arguments: sum(a.name in self.never for a in arguments))
+            chosen.sort(key=lambda arguments: sum(never(a.name) for a in arguments))
             for arguments in reversed(chosen):
                 self.found.claims = []
                 self._claim_all(arguments, returned)
@@ -382,23 +380,30 @@ def _fits(argument, gradient, exactly=False, whole=False):
     if not is_float_array(value):
         return True
     if whole or exactly:            # a list of numbers is one gradient only if its shape says so
-        return _like_array(gradient) and np.shape(gradient) == value.shape
+        return as_array(gradient) is not None and np.shape(gradient) == value.shape
     return not isinstance(gradient, dict) and (
-        not isinstance(gradient, (tuple, list)) or _like_array(gradient)
+        not isinstance(gradient, (tuple, list)) or as_array(gradient) is not None
     )
 
 
-def _like_array(gradient):
-    """Whether NumPy makes an array of numbers of it: arrays, numbers, nested lists of numbers."""
+def as_array(gradient):
+    """The gradient as an array of its own: of an array, a number, nested lists; None if it is none.
+    """
     try:
-        return np.asarray(gradient).dtype.kind in "biufc"
+        array = np.array(gradient)
     except ValueError:              # a ragged list
-        return False
+        return None
+    return array if array.dtype.kind in "biufc" else None
+
+
+def never(name, labels=False):
+    """Whether an argument has no gradient, by its name; labels: y and t are taken for labels."""
+    known = name in NEVER or any(part in name.lower() for part in PARTS)
+    return known or (labels and name in LABELS)
 
 
 def _nesting(argument, gradient):
-    kind = "an array" if isinstance(gradient, np.ndarray) else _kind(gradient)
-    said = f"d{argument.name} is {kind}, {argument.name} is {_kind(argument.value)}"
+    said = f"d{argument.name} is {kind(gradient)}, {argument.name} is {kind(argument.value)}"
     if isinstance(argument.value, dict):
         said += f": return a dict with the keys {_listed(map(repr, argument.value))}"
     elif argument.nested:
@@ -406,8 +411,8 @@ def _nesting(argument, gradient):
     return said
 
 
-def _kind(value):
-    """What a value is, for a sentence."""
+def kind(value):
+    """What a value is, for a sentence: a float32 array, a list of 3."""
     if isinstance(value, np.ndarray):
         return f"an {value.dtype} array" if value.dtype.kind in "iu" else f"a {value.dtype} array"
     if isinstance(value, (dict, list, tuple)):

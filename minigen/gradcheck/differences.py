@@ -38,7 +38,7 @@ def largest_change(before, after):
         if same(a, b):
             continue
         with np.errstate(all="ignore"):
-            gap = np.abs(a.astype(np.float64) - b)
+            gap = np.abs(a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) - b)
             size = np.abs(a[np.isfinite(a)], dtype=np.float64).max(initial=0.0)
             gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)
             gap = np.where(np.isfinite(gap), gap, np.inf)
@@ -49,7 +49,8 @@ def largest_change(before, after):
 
 
 def changes(before, after):
-    """[(path, index)] of the numbers and arrays of `before` that are others in `after`."""
+    """The numbers and arrays of `before` that are others in `after`: [(path, index, array before)].
+    """
     now = dict(trees.leaves(after))
     found = []
     for path, a in trees.leaves(before):
@@ -58,7 +59,7 @@ def changes(before, after):
             continue
         a, b = np.asarray(a), np.asarray(b)
         differ = (a != b) & ~((a != a) & (b != b)) if a.shape == b.shape else None
-        found.append((path, None if differ is None else first_index(differ)))
+        found.append((path, None if differ is None else first_index(differ), a))
     return found
 
 

@@ -166,18 +166,10 @@ def like(original, array):
 
 def floats_of(outputs):
     """The floating outputs as a tuple of arrays, in order."""
-    return tuple(
-        np.asarray(y)
-        for _, y in trees.leaves(outputs)
-        if is_float(y)
-    )
+    return tuple(np.asarray(y) for _, y in trees.leaves(outputs) if is_float(y))
 
 
 def weights_of(outputs, upstream):
     """The upstream gradients of the floating outputs as a tuple of arrays, in order."""
     given = dict(trees.leaves(upstream))
-    return tuple(
-        np.asarray(given[path])
-        for path, y in trees.leaves(outputs)
-        if is_float_array(y) or isinstance(y, (float, np.floating))
-    )
+    return tuple(np.asarray(given[path]) for path, y in trees.leaves(outputs) if is_float(y))
