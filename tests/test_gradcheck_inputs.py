@@ -104,7 +104,7 @@ def test_labels_are_in_range_at_every_seed():
 
 def test_nothing_fits():
     def strange(foo, bar):
-        raise ValueError("never")
+        raise ValueError(f"never {np.shape(foo)}")
 
     def whole(x):
         return x.astype(int)
@@ -113,6 +113,14 @@ def test_nothing_fits():
         return x * np.nan
 
     assert [asked(f)[0] for f in (strange, whole, never_finite)] == [None] * 3
+
+
+def test_a_forward_that_fails_in_the_same_way_always_says_so_itself():
+    def misspelt(x, w):
+        return x @ weights      # noqa: F821
+
+    with pytest.raises(StudentError, match="name 'weights' is not defined"):
+        asked(misspelt)
 
 
 class Hangs(Session):
@@ -127,7 +135,9 @@ class Hangs(Session):
 
 def test_a_forward_that_hangs_is_not_tried_again():
     session = Hangs({"f": Pair("f", softmax, not_written_yet)})
-    assert guess(session, session.describe()[0]) is None and session.asked == 1
+    with pytest.raises(StudentError, match="60 s"):
+        guess(session, session.describe()[0])
+    assert session.asked == 1
 
 
 def test_names_unknown_to_every_world_are_read_as_data():

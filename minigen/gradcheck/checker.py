@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.guess import guess
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -65,6 +65,11 @@ def check_file(path, settings=None, spec=None, on_report=None):
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
+        for name in spec.names if spec else ():
+            if name not in described and name in (settings.only or [name]):
+                file.pairs.append(_missing(name, settings, spec))
+                if on_report:
+                    on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
@@ -85,6 +90,16 @@ def _session(path, settings):
 def _not_loaded(file, error):
     file.status, file.message = "error", f"{error.where}: {error.message}"
     return file
+
+
+def _missing(name, settings, spec):
+    """The report on a pair that the spec asks for and the file does not have."""
+    points = float(spec.options(name).get("points", 1))
+    report = Report(name=name, seed=settings.seed, max_points=points)
+    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    report.structure.append(Finding("error", "error", message))
+    _conclude(report)
+    return report
 
 
 def check_pair(session, description, settings, spec=None):
@@ -111,13 +126,12 @@ def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
     seconds = settings.budget / len(seeds)
-    for seed in seeds:
-        inputs = _inputs(report, session, options, seed, spec)
-        if inputs is None:
-            return
-        variants = modes(options["arguments"], inputs, options["defaults"])
+    made = _source(report, session, options, spec)
+    for seed in seeds if made else ():
+        described, inputs = made(seed)
+        variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
-            subject = Subject(session, report.name, options["arguments"], changed)
+            subject = Subject(session, report.name, described["arguments"], changed)
             point = _check_point(subject, options, settings, seed, seconds)
             _add(report, point, f"seed {seed}" + (f", {label}" if label else ""))
             if report.verdict in ("error", "fail"):
@@ -156,29 +170,29 @@ def _check_point(subject, options, settings, seed, seconds):
     return point
 
 
-def _inputs(report, session, options, seed, spec):
-    """The arguments for a seed: the teacher's, the file's own, or guesses; None if there are none."""
+def _source(report, session, options, spec):
+    """What makes the inputs, the teacher, the file or guesses: callable(seed) -> (options, inputs);
+    options know the parameters of a class only once it is made. None if nothing does."""
     name = report.name
-    given = spec.inputs(options, seed) if spec else None
-    if given is not None:
-        return given
-    if options["makes_inputs"]:
-        return session.inputs(name, seed)
-    plan = guess(options, runner(session, options))
-    if plan is None:
-        report.structure.append(
-            Finding(
-                "error",
-                "error",
-                f"no inputs: write {name}_inputs(seed) or make_inputs(seed) into the file, or a "
-                "spec (--init writes one to fill in)",
-            )
+    plan = spec.plans.get(name) if spec else None
+    if plan and plan.arguments:
+        return lambda seed: plan.prepared(session, options, seed)
+    if plan:
+        options = plan.configured(session, options, report.seed)
+    if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
+        return lambda seed: (options, session.inputs(name, seed))
+    guessed = guess(session, options)
+    if guessed is None:
+        message = (
+            f"no inputs: write {name}_inputs(seed) or make_inputs(seed) into the file, or a spec "
+            "(--init writes one to fill in)"
         )
+        report.structure.append(Finding("error", "error", message))
         return None
-    note = "the inputs were guessed from the names of the arguments: --init shows them"
-    if note not in report.notes:
-        report.notes.append(note)
-    return plan.inputs(options, seed)
+    report.notes.append(
+        "the inputs were guessed from the names of the arguments: --init shows them"
+    )
+    return lambda seed: guessed.prepared(session, options, seed)
 
 
 def _add(report, point, label):

@@ -30,10 +30,10 @@ SEEDS = 3       # a label may be in range by accident, but not three times
 def guess(session, description):
     """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    Calls forward and backward at some worlds' inputs; a forward that runs out of time or memory
-    ends the search.
+    Calls forward and backward at some worlds' inputs. StudentError if forward fails in the same way
+    at all of them, or runs out of time or memory at the first that it takes.
     """
-    first = None
+    first, errors = None, []
     for plan in _candidates(description):
         try:
             fits = [_tried(session, description, plan, seed) for seed in range(SEEDS)]
@@ -41,11 +41,20 @@ def guess(session, description):
                 return _along_its_axis(session, description, plan)
             first = first or plan
         except StudentError as error:
+            errors.append(error)
             if error.kind != "error":
-                return first
+                break
         except _NotFinite:
-            pass
-    return first and _along_its_axis(session, description, first)
+            errors.append(None)
+    if first:
+        return _along_its_axis(session, description, first)
+    if errors and errors[-1] and all(_alike(error, errors[-1]) for error in errors):
+        raise errors[-1]
+    return None
+
+
+def _alike(error, last):
+    return last.kind != "error" or (error and error.message == last.message)
 
 
 class _NotFinite(Exception):

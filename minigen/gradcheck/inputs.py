@@ -188,16 +188,17 @@ class Plan:
         }
 
     def prepared(self, session, description, seed):
-        """(description, inputs) for a seed, of a pair that a session described.
+        """(description, inputs) for a seed, of a pair that a session described; see configured."""
+        description = self.configured(session, description, seed)
+        return description, self.inputs(description, seed)
 
-        A class is first made with its constructor arguments, for its parameters are arguments, too:
-        the description that comes back knows them.
-        """
+    def configured(self, session, description, seed):
+        """The description of a class made with its constructor arguments for a seed: its parameters
+        are arguments, too. Of other pairs the description as it is."""
         init = self._drawn(self.init, self.init, seed, "constructor")
         if init:
-            made = session.configure(self.name, {"init": init})
-            description = {**description, **made}
-        return description, self.inputs(description, seed)
+            description = {**description, **session.configure(self.name, {"init": init})}
+        return description
 
     def inputs(self, description, seed):
         """The arguments of forward for a seed, a tuple in the order of description["arguments"].
