@@ -55,6 +55,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
         try:
             with session.within(settings.timeout):
                 described = {d["name"]: d for d in session.describe()}
+                file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
         file.found = list(described)
