@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from guess_rows import ROWS, softmax
 
+from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.pairs import Pair
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.guess import guess
-from minigen.gradcheck.inputs import SpecError
+from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.spec import load_spec, template
 from minigen.gradcheck.worlds import WORLDS
 
@@ -146,56 +147,86 @@ def test_names_unknown_to_every_world_are_read_as_data():
 
     assert [x.shape for x in guessed(mix)] == [(4, 5), (4, 5)]
 
-    def scaled(signal, gain_db, flip_it, times):
+    def scaled(signal, gain_db: float, flip_it: bool, times: "int"):
         return signal * gain_db * (-1 if flip_it is True else 1) + range(times)[1] * gain_db
 
-    notes = {"gain_db": "float", "flip_it": "bool", "times": "int"}
-    x, gain, flip, times = guessed(scaled, annotations=notes)
+    x, gain, flip, times = guessed(scaled)
     assert x.shape == (4, 5) and isinstance(gain, float) and flip is True and times == 2
 
 
-class Layers:
-    """In place of a session: a dense layer, made with some numbers of features."""
+HOMEWORK = """
+import numpy as np
 
-    def __init__(self, *constructor, **weights):
-        self.constructor, self.weights = constructor, weights
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW, self.db = self.x.T @ dout, dout.sum(0)
+        return dout @ self.W.T
 
-    def describe(self):
-        return {"name": "Dense", "arguments": ["x", *self.weights], "defaults": self.weights,
-                "constructor": self.constructor}
+class Linear(Affine):
+    def __init__(self, in_features, out_features):
+        self.W, self.b = np.random.randn(in_features, out_features), np.zeros(out_features)
 
-    def configure(self, name, options):
-        n_in, n_out = (options["init"][key] for key in self.constructor)
-        self.weights = {"W": np.ones((n_in, n_out)), "b": np.ones(n_out)}
-        return self.describe()
+class Pixels(Linear):
+    def __init__(self, n_in=784, n_out=10):
+        super().__init__(n_in, n_out)
 
-    def forward(self, name, inputs, keep=False, readonly=False):
-        x, w, b = inputs
-        try:
-            return {"outputs": x @ w + b, "run": 1}
-        except ValueError as error:
-            raise StudentError("error", str(error)) from error
-
-    def backward(self, run, upstream, readonly=False):
-        return {"gradients": (upstream @ self.weights["W"].T, self.weights["W"], upstream.sum(0)),
-                "shares": []}
-
-    def forget(self, run):
-        pass
+class Norm:
+    def __init__(self, dim):
+        self.gamma, self.beta = np.ones(dim), np.zeros(dim)
+    def forward(self, x):
+        self.h = (x - x.mean(0)) / x.std(0)
+        return self.gamma * self.h + self.beta
+    def backward(self, dout):
+        self.dgamma, self.dbeta = (dout * self.h).sum(0), dout.sum(0)
+        return dout
+"""
 
 
-def test_a_class_is_made_with_sizes_of_the_same_world():
-    layers = Layers("in_features", "out_features")
-    plan = guess(layers, layers.describe())
-    _, inputs = plan.prepared(layers, layers.describe(), 0)
+@pytest.fixture
+def layers(tmp_path):
+    """A function from the name of a class to (plan, description, inputs at seed 0)."""
+    (tmp_path / "layers.py").write_text(HOMEWORK, encoding="utf-8")
+    session = load(tmp_path / "layers.py")
+    described = {d["name"]: d for d in session.describe()}
+
+    def guessed(name):
+        plan = guess(session, described[name])
+        return plan, *plan.prepared(session, described[name], 0)
+
+    return guessed
+
+
+@pytest.mark.parametrize("name", ["Affine", "Linear"])
+def test_a_class_is_made_with_arguments_of_the_same_world(layers, name):
+    plan, description, inputs = layers(name)
+    assert description["arguments"] == ["x", "W", "b"]
     assert [x.shape for x in inputs] == [(4, 5), (5, 3), (3,)]
-    assert "[Dense.init]" in template([layers.describe()], {"Dense": plan})
+    assert f"[{name}.init]" in template([description], {name: plan})
 
 
-def test_arguments_fit_the_parameters_of_a_layer():
-    layers = Layers(W=np.ones((784, 10)), b=np.ones(10))
-    plan = guess(layers, layers.describe())
-    assert [x.shape for x in plan.inputs(layers.describe(), 0)] == [(4, 784), (784, 10), (10,)]
+def test_arguments_fit_the_parameters_of_a_layer(layers):
+    _, _, inputs = layers("Pixels")
+    assert [x.shape for x in inputs] == [(4, 784), (784, 10), (10,)]
+
+
+def test_parameters_that_are_all_equal_are_moved(layers):
+    _, _, (x, gamma, beta) = layers("Norm")
+    assert x.shape == (4, 5)
+    assert np.unique(gamma).size == np.unique(beta).size == 5
+    assert (gamma > 0.5).all() and (np.abs(beta) < 0.5).all()
+
+
+def test_parameters_that_differ_or_are_given_stay(layers):
+    description = {"name": "f", "arguments": ["x", "w", "b"], "parameters": ["w", "b"]}
+    ones, w = np.ones(3), np.arange(3.0)
+    x, kept, given = uneven(description, (ones, w, ones), 0, given=["b"])
+    assert x is ones and kept is w and given is ones
+    assert (uneven(description, (ones, w, ones), 0)[2] != 1).all()
 
 
 def test_worlds_know_the_sizes_they_use():

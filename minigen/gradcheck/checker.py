@@ -17,6 +17,7 @@ from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
+from minigen.gradcheck.inputs import uneven
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -181,7 +182,7 @@ def _source(report, session, options, spec):
     if plan:
         options = plan.configured(session, options, report.seed)
     if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
-        return lambda seed: (options, session.inputs(name, seed))
+        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed))
     guessed = guess(session, options)
     if guessed is None:
         message = (

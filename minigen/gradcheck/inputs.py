@@ -224,7 +224,7 @@ class Plan:
                     f"given; add a line such as {name} = {{shape = [4, 5]}}"
                 )
             made.append(drawn[name] if name in drawn else defaults[name])
-        return tuple(made)
+        return uneven(description, made, seed, drawn)
 
     def _drawn(self, recipes, order, seed, use):
         rng, sizes = stream(seed, f"{use} {self.name}"), self.sizes_at(seed)
@@ -236,6 +236,21 @@ class Plan:
                 except (SpecError, ValueError) as error:
                     raise SpecError(f"{self.source}, {name}, seed {seed}: {error}") from error
         return drawn
+
+
+def uneven(description, inputs, seed, given=()):
+    """The inputs, with each parameter of a layer whose entries are all equal moved, unless given.
+
+    At gamma = 1 a backward that forgets gamma is right, at W = 0 one that forgets most.
+    """
+    rng, made = stream(seed, f"parameters {description['name']}"), list(inputs)
+    for i, (name, value) in enumerate(zip(description["arguments"], inputs, strict=False)):
+        if name in description.get("parameters", ()) and name not in given and np.size(value):
+            change = 0.3 * rng.uniform(-1, 1, np.shape(value))
+            if np.all(value == np.ravel(value)[0]):
+                moved = value * (1 + change) if np.any(value) else change
+                made[i] = np.asarray(moved).astype(value.dtype)
+    return tuple(made)
 
 
 def _holds_array(value):
