@@ -9,32 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from minigen.gradcheck.child import load as loading
 from minigen.gradcheck.child.discover import load, snake_case
 from minigen.gradcheck.child.session import StudentError
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays():
-    """Modules and search path as before each test."""
-    modules, path = set(sys.modules), list(sys.path)
-    yield
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
-    sys.path[:] = path
-    loading.FOLDERS.clear()
-
-
-@pytest.fixture
-def homework(tmp_path):
-    """homework(text, name) writes a file and loads it."""
-
-    def load_text(text, name="hw.py"):
-        path = tmp_path / name
-        path.write_text(text)
-        return load(path)
-
-    return load_text
 
 
 def pair_of(forward, backward):
@@ -71,8 +47,8 @@ def test_a_second_backward_of_one_forward(homework):
 
 
 def test_private_names_do_not_count(homework):
-    session = homework(pair_of("_linear_forward", "_linear_backward") + pair_of("_forward", "_backward"))
-    assert session.describe() == []
+    text = pair_of("_linear_forward", "_linear_backward") + pair_of("_forward", "_backward")
+    assert homework(text).describe() == []
 
 
 def test_imported_pairs_count_only_in_a_file_without_its_own(homework, tmp_path):
@@ -210,7 +186,9 @@ if __name__ == "__main__":
     assert session.inputs("f", 0) == (6,)
 
 
-@pytest.mark.parametrize("name", ["random.py", "numpy.py", "tokenize.py", "week 3-b.py", "os.v2.py"])
+@pytest.mark.parametrize(
+    "name", ["random.py", "numpy.py", "tokenize.py", "week 3-b.py", "os.v2.py"]
+)
 def test_a_file_may_have_any_name(homework, name):
     text = "import random\nimport numpy as np\ndef make_inputs(seed): return (random.random(),)\n"
     session = homework(text + pair_of("f_forward", "f_backward"), name)
@@ -218,7 +196,7 @@ def test_a_file_may_have_any_name(homework, name):
     assert sys.modules["numpy"] is np
 
 
-def test_neighbours_of_another_folder_are_not_taken(tmp_path):
+def test_neighbours_of_another_folder_are_not_taken(homework, tmp_path):
     found = []
     for student in ("alice", "bob"):
         folder = tmp_path / student
