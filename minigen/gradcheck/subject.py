@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.slopes import stream
 
 
@@ -41,13 +42,14 @@ class Subject:
         self.session, self.name = session, name
         self.arguments, self.inputs = list(arguments), tuple(inputs)
         self.calls = 0          # of forward
+        self.inner_calls = 0    # of forward, from inside a backward
 
     def floats(self, numbers=False):
         """The leaves that can have a gradient: floating arrays; Python floats too, if asked for."""
         return [
             Leaf(path, trees.label(path, self.arguments), value)
             for path, value in trees.leaves(self.inputs)
-            if is_float_array(value) or (numbers and isinstance(value, (float, np.floating)))
+            if is_float_array(value) or (numbers and is_float(value))
         ]
 
     def run(self, inputs=None, readonly=False):
@@ -60,6 +62,7 @@ class Subject:
     def backward(self, run, upstream, readonly=False):
         """The gradients as the student returns them, nested; and what shares memory."""
         answer = self.session.backward(run.number, upstream, readonly=readonly)
+        self.inner_calls = max(self.inner_calls, answer["forward_calls"] or 0)
         return answer["gradients"], answer["shares"]
 
     def look(self, run):
@@ -95,17 +98,39 @@ class Subject:
 
 
 class Function:
-    """f(*arrays) -> tuple of the floating outputs, and many points near one place at once."""
+    """f(*arrays) -> tuple of the floating outputs, and many points near one place at once.
+
+    Where forward raises, or returns other shapes than at first, it is not defined: NaN.
+    """
 
     def __init__(self, subject, leaves):
-        self.subject, self.leaves, self.place = subject, leaves, None
+        self.subject, self.leaves = subject, leaves
+        self.place = None       # the arrays last moved, and the session's number for them
+        self.shapes = None      # of the floating outputs, set by the first call
 
     def __call__(self, *arrays):
         subject = self.subject
         subject.calls += 1
+        try:
+            answer = subject.session.forward(subject.name, self._inputs(arrays))
+        except StudentError as error:
+            if self.shapes is None or error.kind != "error":
+                raise
+            return self._checked(None)
+        return self._checked(answer["outputs"])
+
+    def _inputs(self, arrays):
         values = [like(leaf.value, a) for leaf, a in zip(self.leaves, arrays, strict=True)]
-        inputs = subject.replaced(self.leaves, values)
-        return floats_of(subject.session.forward(subject.name, inputs)["outputs"])
+        return self.subject.replaced(self.leaves, values)
+
+    def _checked(self, outputs):
+        """The floating outputs; NaN in place of None and of other shapes."""
+        floats = floats_of(outputs)
+        if self.shapes is None:
+            self.shapes = [y.shape for y in floats]
+        if [y.shape for y in floats] != self.shapes:
+            return tuple(np.full(shape, np.nan) for shape in self.shapes)
+        return floats
 
     def moves(self, arrays, k, moves):
         """[f at each move]: arrays with argument k replaced; a move is (flat index, value) for one
@@ -113,13 +138,11 @@ class Function:
         subject = self.subject
         if self.place is None or self.place[0] is not arrays:
             self.forget()
-            values = [like(leaf.value, a) for leaf, a in zip(self.leaves, arrays, strict=True)]
-            inputs = subject.replaced(self.leaves, values)
-            self.place = arrays, subject.session.place(subject.name, inputs)
+            self.place = arrays, subject.session.place(subject.name, self._inputs(arrays))
         path = self.leaves[k].path
         points = [[(path, index, value)] for index, value in moves]
         subject.calls += len(points)
-        return [floats_of(y) for y in subject.session.probe(self.place[1], points)]
+        return [self._checked(y) for y in subject.session.probe(self.place[1], points)]
 
     def forget(self):
         """Free the place that the session holds."""
@@ -133,6 +156,11 @@ def is_float_array(value):
     return isinstance(value, np.ndarray) and value.dtype.kind == "f"
 
 
+def is_float(value):
+    """Whether value is a floating array or number."""
+    return is_float_array(value) or isinstance(value, (float, np.floating))
+
+
 def like(original, array):
     """array as the student passed it: a Python or NumPy number if it was one."""
     return array if isinstance(original, np.ndarray) else type(original)(array)
@@ -140,8 +168,10 @@ def like(original, array):
 
 def floats_of(outputs):
     """The floating outputs as a tuple of arrays, in order."""
-    return tuple(
-        np.asarray(y)
-        for _, y in trees.leaves(outputs)
-        if is_float_array(y) or isinstance(y, (float, np.floating))
-    )
+    return tuple(np.asarray(y) for _, y in trees.leaves(outputs) if is_float(y))
+
+
+def weights_of(outputs, upstream):
+    """The upstream gradients of the floating outputs as a tuple of arrays, in order."""
+    given = dict(trees.leaves(upstream))
+    return tuple(np.asarray(given[path]) for path, y in trees.leaves(outputs) if is_float(y))

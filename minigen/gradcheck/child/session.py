@@ -11,6 +11,7 @@ who overwrote what.
 Read next: pairs.py (calling conventions).
 """
 
+import contextlib
 import inspect
 import linecache
 import sys
@@ -57,6 +58,24 @@ class Session:
         self.watched = set()        # pairs whose backward was watched for calls of forward
         functions = [f for pair in pairs.values() for f in pair.functions()]
         self.randomness = Randomness([*variables, *variables_of(functions)])
+
+    # A session in this process is held to nothing, and prints where everything prints; what a
+    # Process (../process.py) can do about that, it must let itself be asked, too.
+    limits = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def within(self, seconds):
+        """Nobody can stop what runs in this process."""
+        return contextlib.nullcontext(self)
+
+    def printed(self):
+        """What the homework printed stands where it was printed."""
+        return ""
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
@@ -110,14 +129,20 @@ class Session:
         """Outputs of forward at many points near a place: one answer for many calls.
 
         moves: a list of points, each a list of (path, index, value): the leaf at path is replaced
-        by value, or, with an index, has value at that flat index.
+        by value, or, with an index, has value at that flat index. None where forward raises.
         """
         name, inputs = self.places[place]
         pair = self.pairs[name]
         with self.randomness.borrowed():
-            return [
-                self._forward(pair, trees.fresh(_moved(inputs, point)))[0] for point in moves
-            ]
+            return [self._outputs(pair, trees.fresh(_moved(inputs, point))) for point in moves]
+
+    def _outputs(self, pair, inputs):
+        try:
+            return self._forward(pair, inputs)[0]
+        except StudentError as error:
+            if error.kind != "error":
+                raise
+            return None
 
     def backward(self, run, upstream, readonly=False):
         """{"gradients": a tree, "shares": pairs of labels that are one memory, "forward_calls"}
@@ -135,8 +160,8 @@ class Session:
         calls = None if pair.name in self.watched else Calls(pair.functions()[0])
         with self.randomness.borrowed():
             self.randomness.pin(turn=self.backwards)
-            call = lambda: pair.backward(upstream, context)     # noqa: E731
-            gradients = self._run("backward", lambda: calls.during(call) if calls else call())
+            with calls or contextlib.nullcontext():
+                gradients = self._run("backward", lambda: pair.backward(upstream, context))
         self.watched.add(pair.name)
         return {
             "gradients": gradients,
@@ -170,20 +195,18 @@ class Session:
 
 
 class Calls:
-    """Counts the calls of one function while something runs."""
+    """Counts the calls of one function inside a `with`; another profiler pauses meanwhile."""
 
     def __init__(self, function):
         self.code = getattr(inspect.unwrap(function), "__code__", None)
         self.count = 0
 
-    def during(self, call):
-        """call(), watched by the interpreter's profiler hook; any other profiler pauses."""
-        before = sys.getprofile()
+    def __enter__(self):
+        self.before = sys.getprofile()
         sys.setprofile(self._watch)
-        try:
-            return call()
-        finally:
-            sys.setprofile(before)
+
+    def __exit__(self, *error):
+        sys.setprofile(self.before)
 
     def _watch(self, frame, event, _):
         if event == "call" and frame.f_code is self.code:

@@ -1,0 +1,256 @@
+"""The order of a check: inputs, structure, values, and what follows from them.
+
+Idea: a pair is checked at several points: some seeds, and at the first of them every mode, such as
+train and eval. At each point the structure comes first (structure.py), for a gradient of the wrong
+shape, or one that changes from call to call, has no value to compare; then the claimed values
+(values.py). The first point that is wrong ends it; the report of a pair holds the worst of all.
+
+Student code that raises, hangs or dies ends the check of its pair, never that of the file.
+Read next: structure.py, values.py; report.py for what comes out.
+"""
+
+import contextlib
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minigen.gradcheck import structure, values
+from minigen.gradcheck.child.discover import load
+from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.process import Process
+from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
+from minigen.gradcheck.subject import Subject
+from minigen.gradcheck.variations import modes
+
+FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MANY = 100_000          # entries of a pair that make further seeds superfluous
+NO_INPUTS = (
+    "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
+    "one to fill in)"
+)
+GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
+
+
+@dataclass
+class Settings:
+    """What the command line and the API can choose."""
+
+    only: tuple = ()            # names of pairs; empty: all
+    seed: int = 0
+    seeds: int = 3              # points: seed, seed + 1, ...
+    mode: str = "auto"          # entry by entry as far as time allows; "fast": directions; "full"
+    budget: float = 20.0        # seconds that the check of a pair should take
+    strict: bool = True         # relative errors below 1e-6 are wrong, too
+    nudge: bool = False         # move inputs off kinks
+    isolate: bool = True        # a process of its own for every file
+    memory: int = 1 << 30       # bytes of that process
+    timeout: float = 60.0       # seconds of a pair in that process
+
+
+def check_file(path, settings=None, spec=None, on_report=None):
+    """Check every pair of a homework file: a FileReport.
+
+    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
+    """
+    settings = settings or Settings()
+    file = FileReport(file=str(path))
+    try:
+        session = _session(path, settings)
+    except StudentError as error:
+        return _not_loaded(file, error)
+    with session:
+        file.limits = session.limits
+        try:
+            with session.within(settings.timeout):
+                described = {d["name"]: d for d in session.describe()}
+                file.notes = session.remarks()
+        except StudentError as error:
+            return _not_loaded(file, error)
+        file.found = list(described)
+        for name, description in described.items():
+            if settings.only and name not in settings.only:
+                continue
+            file.pairs.append(check_pair(session, description, settings, spec))
+            file.pairs[-1].output = session.printed()
+            if on_report:
+                on_report(file.pairs[-1])
+        for name in spec.names if spec else ():
+            if name not in described and (not settings.only or name in settings.only):
+                file.pairs.append(_missing(name, spec, settings))
+    file.status = worst([report.verdict for report in file.pairs], "empty")
+    return file
+
+
+@contextlib.contextmanager
+def opened(path, settings):
+    """A session of a homework file, to be asked questions within the time of a pair."""
+    with _session(path, settings) as session, session.within(settings.timeout):
+        yield session
+
+
+def _session(path, settings):
+    if settings.isolate:
+        return Process(path, settings.memory, settings.timeout)
+    return load(path)
+
+
+def _not_loaded(file, error):
+    file.status, file.message = "error", f"{error.where}: {error.message}"
+    return file
+
+
+def _missing(name, spec, settings):
+    """The report of a pair that the spec asks for and the file does not have."""
+    points = float(spec.options(name).get("points") or 1)
+    report = Report(name=name, seed=settings.seed, max_points=points)
+    said = f"the file has no pair {name}: is {name}_forward or {name}_backward missing?"
+    report.structure.append(Finding("error", "error", said))
+    conclude(report)
+    return report
+
+
+def check_pair(session, description, settings, spec=None):
+    """Check one pair of a session at every point: a Report.
+
+    description: one of session.describe(); spec: see check_file.
+    """
+    started = time.monotonic()
+    name = description["name"]
+    options = {**description, **(spec.options(name) if spec else {})}
+    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points") or 1))
+    try:
+        with session.within(settings.timeout):
+            _check_points(report, session, options, settings, spec)
+    except StudentError as error:
+        message = f"{error.where}: {error.message}" if error.where else error.message
+        report.structure.append(Finding(error.kind, "error", message))
+    conclude(report)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _check_points(report, session, options, settings, spec):
+    """Fill the report from point after point, up to the first that is wrong."""
+    seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
+    for seed in seeds:
+        inputs, options = _inputs(report, session, options, seed, spec)
+        if inputs is None:
+            return
+        variants = modes(options["arguments"], inputs, options["defaults"])
+        for label, changed in variants if seed == seeds[0] else variants[:1]:
+            subject = Subject(session, report.name, options["arguments"], changed)
+            report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
+            try:
+                point = _check_point(
+                    subject, options, settings, seed, settings.budget / len(seeds)
+                )
+            finally:
+                report.forward_calls += subject.calls
+            add(report, point)
+            if report.verdict in ("error", "fail"):
+                return
+        entries = sum(np.size(leaf.value) for leaf in subject.floats())
+        if entries > MANY and len(seeds) > 1:
+            report.notes.append(f"one seed only: {entries:,} entries say as much")
+            return
+
+
+@dataclass
+class Point:
+    """What was found at one point."""
+
+    findings: list
+    arguments: list
+    notes: list = field(default_factory=list)
+
+
+def _check_point(subject, options, settings, seed, seconds):
+    if settings.nudge:
+        subject = subject.nudged(seed)
+    examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
+    point = Point(examination.findings, [], examination.notes)
+    point.notes += [sentence for _, sentence in examination.unclaimed]
+    if subject.inner_calls > FEW:
+        point.notes.append(
+            f"backward calls forward {subject.inner_calls} times: does it differentiate numerically?"
+        )
+    if not examination.stopped:
+        point.arguments = values.compare(
+            subject,
+            examination,
+            mode=settings.mode,
+            seconds=seconds,
+            seed=seed,
+            strict=settings.strict,
+        )
+        if any(argument.verdict == "fail" for argument in point.arguments):
+            swapped = structure.misplaced(
+                subject, examination.claims, examination.upstream, seed
+            )
+            point.findings += [swapped] if swapped else []
+    return point
+
+
+def _inputs(report, session, options, seed, spec):
+    """The arguments for a seed, the teacher's, the file's own, or guesses, and the options then.
+
+    (None, options) if there are none. A layer gets its constructor's arguments here, and its own
+    parameters as further arguments.
+    """
+    name = report.name
+    inputs = spec.inputs(options, seed) if spec else None
+    constructor = spec.constructor(name, seed) if spec else {}
+    if inputs is None and options["makes_inputs"]:
+        return session.inputs(name, seed), options
+    if inputs is None:
+        plan = guess(options, runner(session, options))
+        if plan is None:
+            report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+            return None, options
+        if GUESSED not in report.notes:
+            report.notes.append(GUESSED)
+        inputs, constructor = plan.inputs(options, seed), plan.constructor(seed)
+    if constructor:
+        options = {**options, **session.configure(name, {"init": constructor})}
+    rest = [n for n in options["arguments"][len(inputs) :] if n in options.get("parameters", ())]
+    return (*inputs, *(options["defaults"][n] for n in rest)), options
+
+
+def add(report, point):
+    """Take a Point into the report: of every finding and argument the worst."""
+    report.notes += [note for note in point.notes if note not in report.notes]
+    report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
+    report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)
+    report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
+
+
+def _worst_of(old, new, key):
+    """Both lists with one element a key, the worse one."""
+    chosen = {key(x): x for x in old}
+    for x in new:
+        before = chosen.get(key(x))
+        if before is None or _rank(x.verdict) < _rank(before.verdict):
+            chosen[key(x)] = x
+    return list(chosen.values())
+
+
+def conclude(report):
+    """Verdict, points and diagnosis from what was found."""
+    report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
+    report.points = points_of(report)
+    report.diagnosis = [
+        Diagnosis(f.check, f.argument, "confirmed", f.message, f.evidence)
+        for f in report.structure
+        if f.verdict in ("fail", "error")
+    ]
+
+
+def worst(verdicts, otherwise="pass"):
+    """The worst of some verdicts; remarks do not count; `otherwise` if there are none."""
+    return min((v for v in verdicts if v in VERDICTS), key=_rank, default=otherwise)
+
+
+def _rank(verdict):
+    return VERDICTS.index(verdict) if verdict in VERDICTS else len(VERDICTS)
