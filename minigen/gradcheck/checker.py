@@ -9,7 +9,6 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -58,7 +57,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = _session(path, settings)
+        session = opened(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -86,14 +85,8 @@ def check_file(path, settings=None, spec=None, on_report=None):
     return file
 
 
-@contextlib.contextmanager
 def opened(path, settings):
-    """A session of a homework file, to be asked questions within the time of a pair."""
-    with _session(path, settings) as session, session.within(settings.timeout):
-        yield session
-
-
-def _session(path, settings):
+    """A session of a homework file, in a process of its own or here; to be used in a `with`."""
     if settings.isolate:
         return Process(path, settings.memory, settings.timeout)
     return load(path)
@@ -176,7 +169,7 @@ def _check_point(subject, options, settings, seed, seconds):
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
-            f"backward calls forward {subject.inner_calls} times: does it differentiate numerically?"
+            f"backward calls forward {subject.inner_calls} times: does it take differences?"
         )
     if not examination.stopped:
         point.arguments = values.compare(
