@@ -36,11 +36,16 @@ class Entry:
     slope: Slope
     verdict: str = ""
 
-    def decide(self, scale):
-        """Set the verdict, given the size of the gradients that this one belongs to."""
+    def decide(self, scale, jumps=False):
+        """Set the verdict, given the size of the gradients that this one belongs to.
+
+        jumps: no claim is wrong where f jumps.
+        """
         slope, distance = self.slope, self.slope.distance(self.claimed)
         blurred = slope.tolerance > max(scale / 2, slope.resolution)
-        if slope.kind == "jump" or (blurred and not distance > slope.tolerance):
+        if slope.kind == "jump" and jumps:
+            self.verdict = "pass"
+        elif slope.kind == "jump" or (blurred and not distance > slope.tolerance):
             self.verdict = "undecided"
         else:
             self.verdict = "pass" if distance <= slope.tolerance else "fail"
@@ -109,11 +114,12 @@ class Result:
 class Argument:
     """The check of x_k's claimed gradient.
 
-    noise: rounding noise of each claimed entry; until: when time is up, on time.monotonic's clock.
+    noise: rounding noise of each claimed entry; until: when time is up, on time.monotonic's clock;
+    jumps: whether a jump of f is a kink, where no claim is wrong.
     """
 
-    def __init__(self, point, k, claim, noise, rng, until=math.inf):
-        self.point, self.k, self.rng, self.until = point, k, rng, until
+    def __init__(self, point, k, claim, noise, rng, until=math.inf, jumps=False):
+        self.point, self.k, self.rng, self.until, self.jumps = point, k, rng, until, jumps
         self.x, self.claim, self.noise = point.inputs[k], claim, noise
         self.scales = scales(self.x)
         self.singles = {}           # flat index -> Entry, of all looked at one by one
@@ -131,7 +137,7 @@ class Argument:
             if time.monotonic() > half:         # directions need the rest
                 break
         for entry in self.singles.values():
-            entry.decide(self.scale)
+            entry.decide(self.scale, self.jumps)
         skipped = left = 0
         if len(self.singles) < size and self._all_pass():
             # zeros (after a relu, say) sit on kinks more often: they go apart
@@ -173,7 +179,7 @@ class Argument:
         entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope / s)
         sizes = [abs(z) for z in (a, entry.slope.low, entry.slope.high)]
         self.scale = max(self.scale, *filter(math.isfinite, sizes))
-        self.singles[i] = entry.decide(self.scale)
+        self.singles[i] = entry.decide(self.scale, self.jumps)
         return entry
 
     # Random directions --------------------------------------------------------------------------
@@ -207,7 +213,8 @@ class Argument:
         slack += 32 * self.point.eps_claims * np.linalg.norm(terms)
         at = self.point.along(self.k, u)
         slope = measure(self.point, at, terms.sum(), slack, hasty=hasty)
-        return Entry(f"{size} at random", terms.sum(), slope).decide(np.linalg.norm(terms))
+        entry = Entry(f"{size} at random", terms.sum(), slope)
+        return entry.decide(np.linalg.norm(terms), self.jumps)
 
     def _locate(self, u, group, entry):
         """Whether entries are at fault for the claim along u: at most WRONG of them are looked at.
@@ -273,6 +280,7 @@ class Argument:
         if not found and self.x.size:
             verdicts.add("undecided")
         smooth = [e for e in singles if e.slope.kind == "smooth"]
+        kinks = ("kink", "jump") if self.jumps else ("kink",)
         order = ("fail", "undecided", "pass")
         found.sort(key=lambda e: (order.index(e.verdict), -e.ratio))
         return Result(
@@ -283,7 +291,7 @@ class Argument:
             sampled=bool(self.directions),
             skipped=skipped,
             left=left,
-            kinks=sorted(e.index for e in singles if e.slope.kind == "kink"),
+            kinks=sorted(e.index for e in singles if e.slope.kind in kinks),
             relative_error=max((e.relative for e in smooth if e.relative > 0), default=0.0),
             error=max((e.slope.error for e in singles), default=0.0),
             tolerance=max((e.slope.tolerance for e in singles), default=0.0),

@@ -55,6 +55,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
         try:
             with session.within(settings.timeout):
                 described = {d["name"]: d for d in session.describe()}
+                file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
         file.found = list(described)
@@ -149,7 +150,7 @@ def _check_point(subject, options, settings, seed, seconds):
         )
         if any(argument.verdict == "fail" for argument in point.arguments):
             swapped = structure.misplaced(
-                subject, examination.claims, examination.outputs, examination.upstream, seed
+                subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
     point.calls = subject.calls

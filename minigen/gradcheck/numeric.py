@@ -67,6 +67,7 @@ def check(
     gradient=None,
     precision=None,
     deadline=math.inf,
+    jumps=False,
 ) -> list[Result]:
     """Compare claimed gradients of <upstream, f(*inputs)> with differences of f.
 
@@ -82,6 +83,7 @@ def check(
                 `gradient` is then called with arrays of it
     deadline    on the clock of time.monotonic: shared by the arguments; where time is short,
                 entries are left to random directions, or not looked at
+    jumps       f may jump, as a gradient does at a kink of its function: that is a kink, too
 
     One Result per argument in `wrt`. Raises ValueError, naming shapes, for claims that do not
     match the inputs, and for an f that is not finite at the inputs.
@@ -98,7 +100,8 @@ def check(
             now = time.monotonic()
             until = now + (deadline - now) / (len(wrt) - len(results))
             rng = stream(seed, f"argument {k}")
-            results.append(Argument(point, k, claim, noise, rng, until).check(entries))
+            argument = Argument(point, k, claim, noise, rng, until, jumps)
+            results.append(argument.check(entries))
     return results
 
 

@@ -125,6 +125,7 @@ class FileReport:
     found: list = field(default_factory=list)       # names of all its pairs, checked or not
     pairs: list = field(default_factory=list)       # Report
     message: str = ""       # why the file could not be loaded, or that nothing was found
+    notes: list = field(default_factory=list)       # near misses: a forward without a backward
     status: str = "empty"   # pass, fail, undecided, error; empty: no pair found
     output: str = ""        # what the homework printed while it was loaded
     limits: list = field(default_factory=list)      # sentences: what its process is held to

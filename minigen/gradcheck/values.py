@@ -31,11 +31,14 @@ SLIGHTLY = (
 )
 
 
-def compare(subject, examination, *, mode="auto", seconds=math.inf, seed=0, strict=True):
+def compare(
+    subject, examination, *, mode="auto", seconds=math.inf, seed=0, strict=True, jumps=False
+):
     """One ArgumentReport for every claim of an Examination (structure.py).
 
     mode: "auto": entry by entry as far as a quarter of `seconds` allows; "fast": along random
     directions; "full": entry by entry whatever it takes. strict: errors below a millionth count.
+    jumps: forward may jump, see numeric.check.
     """
     found = examination.claims
     deadline = math.inf if mode == "full" else time.monotonic() + seconds
@@ -56,6 +59,7 @@ def compare(subject, examination, *, mode="auto", seconds=math.inf, seed=0, stri
             gradient=_again(subject, examination),
             precision=precision,
             deadline=deadline,
+            jumps=jumps,
         )
     finally:
         f.forget()
