@@ -22,7 +22,7 @@ from minigen.cli.demo import table
 from minigen.gradcheck import report_json, report_text
 from minigen.gradcheck.checker import check_file, opened
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.guess import guess
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import SpecError, load_spec, template
 
@@ -237,7 +237,7 @@ def _list(path, settings, spec):
         name = one["name"]
         chosen = {**one, **(spec.options(name) if spec else {})}
         source = "the file" if one["makes_inputs"] else "guessed"
-        if spec and spec.inputs(one, settings.seed) is not None:
+        if spec and spec.has_inputs(name):
             source = "the spec"
         points = f"{chosen.get('points') or 1:g}"
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
@@ -254,7 +254,7 @@ def _init(path, settings, spec):
             described = session.describe()
             for one in described:
                 with session.within(settings.timeout):
-                    guesses[one["name"]] = guess(one, runner(session, one))
+                    guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
         return _refuse(f"{path}: {error.where}: {error.message}", 4)
     if not described:
@@ -269,6 +269,13 @@ def _init(path, settings, spec):
     print(f"{target} is written: look at it, change it, then")
     print("  " + shlex.join(["minigen", "gradcheck", path, "--spec", target]))
     return 0
+
+
+def _guessed(session, description):
+    try:
+        return guess(session, description)
+    except StudentError:        # its own code stops it, whatever the inputs are
+        return None
 
 
 def _refuse(words, code=2):
