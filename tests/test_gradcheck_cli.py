@@ -121,7 +121,7 @@ def test_only_names_what_is_not_there(command, capsys):
 def test_counts_and_points_at_the_end(command, capsys):
     assert command({"a.py": {"f": "pass", "g": "fail"}, "b.py": {"h": "error"}}) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[-2:] == ["2 files, 3 pairs: 1 right, 1 wrong, 1 not checked", "points: 1.3 of 3"]
+    assert out[-2:] == ["2 files, 3 pairs: 1 right, 1 wrong, 1 stopped", "points: 1.3 of 3"]
     assert [line for line in out if line.endswith(".py")] == ["a.py", "b.py"]
 
 
@@ -130,7 +130,7 @@ def test_how_to_see_the_same_again(command, capsys):
     command(file, "my hw.py")
     assert "  Again: minigen gradcheck 'my hw.py' --only f --seed 0\n" in capsys.readouterr().out
     options = (
-        "--seed 7 --fast --nudge --seeds 2 --budget 1.5s --timeout 60s --mem 524288K --strict off "
+        "--seed 7 --fast --nudge --seeds 2 --budget 1.5s --timeout 60s --mem 512M --strict off "
         "--no-isolate"
     )
     command(file, "my hw.py", *options.split())

@@ -115,7 +115,7 @@ def again(args):
         "--seeds": (args.seeds, USUAL.seeds, args.seeds),
         "--budget": (args.budget, USUAL.budget, f"{args.budget:g}s"),
         "--timeout": (args.timeout, None, f"{args.timeout or 0:g}s"),
-        "--mem": (args.mem, USUAL.memory, f"{args.mem >> 10}K"),
+        "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
         "--spec": (args.spec, None, args.spec),
     }
