@@ -164,6 +164,7 @@ def test_options_reach_the_checker(command):
     (["--json", "b.py"], "b.py looks like homework, and would be overwritten"),
     (["--json", "nowhere/out.json"], "cannot write into nowhere"),
     (["--json", "."], ". is a folder"),
+    (["--json", os.devnull], "is no ordinary file; - is standard output"),
     (["linaer.py"], "no such file: linaer.py; did you mean linear.py?"),
     (["notes.txt"], "notes.txt is neither .py nor .ipynb"),
 ])  # fmt: skip
@@ -231,6 +232,26 @@ def test_json_is_written_after_each_pair(command, monkeypatch):
         (True, [("pass", 2)]),
     ]
     assert strict(Path("out.json").read_text()) == written[-1]
+
+
+def test_json_that_cannot_be_written_is_said_once(command, monkeypatch, capsys):
+    def full(path, value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report_json, "write", full)
+    assert command({"a.py": {"f": "pass", "g": "pass"}}, "a.py", "--json", "out.json") == 2
+    out, err = capsys.readouterr()
+    assert "✓ g: dx right" in out
+    assert err == "out.json cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_had_enough_is_no_error_of_ours(command, monkeypatch, capfd):
+    def closed(*words, **options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(gradcheck.Check, "_say", closed)
+    assert command({"a.py": {"f": "pass"}}) == 1
+    assert "minigen itself" not in capfd.readouterr().err
 
 
 def test_json_alone_on_standard_output(command, capfd):

@@ -204,6 +204,8 @@ def json_target(text):
         raise argparse.ArgumentTypeError(f"{text} looks like homework, and would be overwritten")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is no ordinary file; - is standard output")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
     return text

@@ -101,10 +101,8 @@ def sentence(report):
         return f"{name} cannot be judged: {_why_undecided(argument)}."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
-    return (
-        f"{name} is wrong in {argument.wrong} of {argument.checked} entries looked at; largest "
-        f"relative error {error}."
-    )
+    counts = f"{name} is wrong in {argument.wrong:,} of {argument.checked:,} entries looked at"
+    return counts + (f"; largest relative error {error}." if argument.max_rel_error else ".")
 
 
 def _why_undecided(argument):
