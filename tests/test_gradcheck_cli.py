@@ -17,7 +17,7 @@ import pytest
 from test_gradcheck_report import strict, violations
 
 from minigen.cli import gradcheck, gradcheck_options, main
-from minigen.gradcheck import report_json
+from minigen.gradcheck import checker, report_json
 from minigen.gradcheck.report import ArgumentReport, FileReport, Finding, Report, points_of
 from minigen.gradcheck.spec import SpecError
 
@@ -415,6 +415,22 @@ def test_ctrl_c_leaves_what_was_done(files):
     document = strict(Path("out.json").read_text())
     assert [f["status"] for f in document["files"]] == ["pass", "error"]
     assert document["complete"] is False
+
+
+def test_an_error_of_our_own_costs_one_pair(files, capsys, monkeypatch):
+    def compare(subject, examination, **options):
+        if subject.name == "b":
+            raise ZeroDivisionError("ours")
+        return values(subject, examination, **options)
+
+    values = checker.values.compare
+    monkeypatch.setattr(checker.values, "compare", compare)
+    files(hw=homework("a") + homework("b") + homework("c"))
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 5
+    out, err = capsys.readouterr()
+    assert re.findall(r"^([✓!] \w): ", out, re.MULTILINE) == ["✓ a", "! b", "✓ c"]
+    assert "an error of minigen itself, not of the homework: this pair is not checked" in out
+    assert "ZeroDivisionError: ours" in err
 
 
 def test_list_checks_nothing(files, capsys):

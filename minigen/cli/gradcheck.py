@@ -89,7 +89,7 @@ class Check:
     def __init__(self, args, settings, spec):
         self.args, self.settings, self.spec = args, settings, spec
         self.files, self.current, self.complete = [], None, False
-        self.internal = self.unwritten = False
+        self.unwritten = False
         self.paint = report_text.painter(sys.stdout)
 
     def all(self, files):
@@ -117,15 +117,15 @@ class Check:
         except (SpecError, BrokenPipeError):    # the command line's, and `| head`
             raise
         except Exception:
-            self.internal = True
-            self._excuse(path)
             done = self.current
+            done.internal.append(traceback.format_exc())
             done.message = "an error of minigen itself, not of this file; see standard error"
         if not done.found and done.status == "empty":
             done.message = done.message or NO_PAIR
         self.files.append(done)
         self.current = None
         self._say(report_text.file_text(done))
+        self._excuse(done)
         self._write()
 
     def _report(self, report):
@@ -145,14 +145,15 @@ class Check:
         if stream and words:
             print(report_text.printable(words, stream), file=stream, flush=True)
 
-    def _excuse(self, path):
-        traceback.print_exc(file=sys.stderr)
-        where = f"minigen {minigen.__version__}, seed {self.args.seed}, {path}"
-        self._say(
-            "This is an error of minigen itself, not of the homework. Please report it with the "
-            f"lines above, the homework and this: {where}",
-            sys.stderr,
-        )
+    def _excuse(self, file):
+        """What to report of our own errors, if there are any."""
+        if file.internal:
+            where = f"minigen {minigen.__version__}, seed {self.args.seed}, {file.file}"
+            excuse = (
+                "This is an error of minigen itself, not of the homework. Please report it with "
+                f"the lines above, the homework and this: {where}"
+            )
+            self._say("\n".join([*file.internal, excuse]), sys.stderr)
 
     def document(self):
         """The JSON document of what is done so far."""
@@ -201,7 +202,7 @@ class Check:
         """The exit code of a run that came to its end: the first that holds."""
         verdicts = {report.verdict for file in self.files for report in file.pairs}
         verdicts |= {file.status for file in self.files}
-        if self.internal:
+        if any(file.internal for file in self.files):
             return 5
         for verdict, code in (("fail", 1), ("error", 4), ("undecided", 3)):
             if verdict in verdicts:

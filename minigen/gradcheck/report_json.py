@@ -47,6 +47,7 @@ def file(one):
         "pairs": [pair(report) for report in one.pairs],
         "output": one.output,
         "limits": one.limits,
+        "internal": one.internal,
     })
 
 
