@@ -26,6 +26,7 @@ class Entry:
     verdict: str
     low: float | None = None    # one-sided slopes at a kink
     high: float | None = None
+    jump: bool = False          # forward jumps here, or is vertical: no number is right
 
 
 @dataclass
@@ -125,6 +126,7 @@ class FileReport:
     found: list = field(default_factory=list)       # names of all its pairs, checked or not
     pairs: list = field(default_factory=list)       # Report
     message: str = ""       # why the file could not be loaded, or that nothing was found
+    notes: list = field(default_factory=list)       # near misses: a forward without a backward
     status: str = "empty"   # pass, fail, undecided, error; empty: no pair found
     output: str = ""        # what the homework printed while it was loaded
     limits: list = field(default_factory=list)      # sentences: what its process is held to
