@@ -99,7 +99,7 @@ def test_an_infinite_slope_is_undecided(name):
 
 SENTENCES = [
     ("mutates_input__softmax", "forward overwrites its argument x[0, 0] (forward, line 32: x -= "),
-    ("mutates_input__relu", "backward overwrites dout[1, 0] (backward, line 43: dout[x < 0] = 0): "
+    ("mutates_input__relu", "backward overwrites dout[0, 1] (backward, line 47: dout[x < 0] = 0): "
      "work on a copy, dout.copy()"),
     ("mutates_cache__tanh", "backward overwrites cache['y'][0, 0], which is out (backward, line "),
     ("stale_cache__global", "after a forward on other inputs, the backward of the first one gives "
@@ -141,7 +141,9 @@ def test_the_same_is_found_in_a_process_of_its_own():
             for name in names(process):
                 here = structure.examine(subject_of(session, name))
                 there = structure.examine(subject_of(process, name))
-                assert said(here.findings, "fail") == said(there.findings, "fail"), name
+                assert [f.check for f in here.findings] == [f.check for f in there.findings], name
+                if not name.startswith("nondeterministic"):
+                    assert said(here.findings, "fail") == said(there.findings, "fail"), name
 
 
 # Forward ----------------------------------------------------------------------------------------
@@ -197,15 +199,13 @@ def test_errors_of_the_homework_are_the_callers():
         ((3,), lambda g: g[:, None], "dx.sum(axis=1), or keepdims=False"),
         ((1, 3), lambda g: np.stack([g[0], 2 * g[0]]) / 3, "dx.sum(axis=0, keepdims=True) is right"),
         ((3,), lambda g: np.stack([g, g]), "dx.mean(axis=0) is right"),
-        ((2, 3), lambda g: g[:, :1] * 5, ""),
     ],
 )
 def test_what_would_make_the_shape_right_is_found_by_experiment(shape, change, sentence):
     x = numbers(*shape)
     found = failure(examined(lambda x: x * x, lambda dout, x: change(2 * x * dout), (x,)))
     assert found.check == "wrong_shape"
-    assert found.message.endswith("(" + ", ".join(map(str, shape)) + ")" if not sentence else "") \
-        or sentence in found.message
+    assert sentence in found.message
     assert found.evidence["expected"] == list(shape)
 
 

@@ -108,11 +108,21 @@ def read(claims, gradients):
     return values
 
 
+def left_out(subject, claims):
+    """The floating arrays that claims leave out: [(Leaf, sentence)]."""
+    claimed = {claim.leaf.path for claim in claims}
+    return [
+        (leaf, f"not checked: {leaf.label}, for which backward returns no gradient")
+        for leaf in subject.floats()
+        if leaf.path not in claimed
+    ]
+
+
 class _Reader:
     """One attempt to read the gradients of one backward."""
 
     def __init__(self, subject, gradients, wrt, loss):
-        self.names, self.gradients = subject.arguments, gradients
+        self.subject, self.names, self.gradients = subject, subject.arguments, gradients
         self.arguments = [
             _Argument((i,), trees.label((i,), self.names), value)
             for i, value in enumerate(subject.inputs)
@@ -350,12 +360,7 @@ class _Reader:
         given = _quoted(names[: len(returned)])
         said = f"backward returns {count} for the {len(floating)} floating arguments "
         said += f"{_listed(names)}: say which, such as WRT = {given}"
-        claimed = {c.leaf.path[:1] for c in self.found.claims}
-        for argument in floating:
-            if argument.path[:1] not in claimed:
-                leaf = Leaf(argument.path, argument.name, argument.value)
-                said = f"not checked: {leaf.label}, for which backward returns no gradient"
-                self.found.unclaimed.append((leaf, said))
+        self.found.unclaimed = left_out(self.subject, self.found.claims)
         return self.found.say("undecided", said)
 
 

@@ -188,6 +188,7 @@ def _settle(case, others):
     for claims in [case.found.claims, *others] if others else ():
         if all(slopes.fits(claim.leaf, claim.gradient) for claim in claims):
             case.found.claims = claims
+            case.found.unclaimed = reading.left_out(case.subject, claims)
             return
 
 
