@@ -382,7 +382,7 @@ def test_a_mode_left_at_its_default_is_found():
 
 def test_other_inputs_differ_but_stay_possible():
     x, labels = np.array([1.0, -2.0], dtype=np.float32), np.array([0, 1, 2])
-    tried = others((x, labels, 3, "mean"))
+    tried = list(others((x, labels, 3, "mean")))
     assert all((inputs[0] != x).all() and inputs[0].dtype == x.dtype for inputs in tried)
     assert (np.sign(tried[0][0]) == -np.sign(x)).all()
     assert list(tried[0][1]) == [2, 1, 0]

@@ -19,7 +19,8 @@ LEARNT = re.compile(
 )
 # a place for a gradient: self.dW, cache['grad_x'], grads['b']
 GRADIENT = re.compile(
-    r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$|\b(grads|gradients)\b"
+    r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$"
+    r"|\b(grads|gradients)\b"
 )
 
 
