@@ -110,12 +110,12 @@ def _candidates(description):
     """Plans of all worlds that know every argument, likely ones first, no two alike."""
     name = description["name"].lower()
     likely = sorted(WORLDS, key=lambda world: not any(w in name for w in world.words.split()))
-    plans = []
+    plans = {}
     for world in likely:
         for plan in _plans(description, world):
-            if plan not in plans:
-                plans.append(plan)
-    return plans
+            recipes = [*plan.arguments.values(), *plan.init.values()]
+            plans.setdefault((*(r.toml() for r in recipes), *plan.sizes.items()), plan)
+    return list(plans.values())
 
 
 def _plans(description, world):
