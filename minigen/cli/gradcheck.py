@@ -164,7 +164,8 @@ class Check:
     def _summary(self):
         """What the processes were held to, counts, names of --only that are not there."""
         for limits in dict.fromkeys("; ".join(file.limits) for file in self.files if file.limits):
-            self._say(f"Limits of a file's process: {limits}.")
+            lines = report_text.wrapped(f"Limits of a file's process: {limits}.", 4)
+            self._say("\n".join(lines).strip())
         pairs = [report for file in self.files for report in file.pairs]
         if len(pairs) > 1 or len(self.files) > 1:
             counts = {v: sum(r.verdict == v for r in pairs) for v in report_text.WORDS}
@@ -247,10 +248,13 @@ def _list(path, settings, spec):
 def _init(path, settings, spec):
     """Write a spec with guessed inputs next to the file, unless there is one."""
     target = os.path.splitext(path)[0] + ".toml"
+    guesses = {}
     try:
         with opened(path, settings) as session:
             described = session.describe()
-            guesses = {d["name"]: _guessed(session, d) for d in described}
+            for one in described:
+                with session.within(settings.timeout):
+                    guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
         return _refuse(f"{path}: {error.where}: {error.message}", 4)
     if not described:

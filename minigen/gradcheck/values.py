@@ -5,8 +5,8 @@ arrays alone, an upstream gradient for its floating outputs, a way to have the c
 inputs that differ in their last bits (their rounding noise), and as many entries as there is time
 for.
 
-Float32 homework is differenced in float64 if its forward can be: float64 arguments must give float64
-outputs. Its claims stay those that it made in float32.
+Float32 homework is differenced in float64 if its forward can be: float64 arguments must give
+float64 outputs. Its claims stay those that it made in float32.
 Read next: numeric.py.
 """
 
@@ -139,7 +139,9 @@ def _argument(claim, result, strict):
         tolerance=result.tolerance,
         worst=[_entry(e) for e in result.worst],
         kinks=[list(index) for index in result.kinks],
+        at_kinks=[_entry(e) for e in result.at_kinks],
         checked=result.checked,
+        wrong=result.wrong,
         sampled=result.sampled,
         notes=notes,
     )
@@ -157,4 +159,5 @@ def _entry(e):
         verdict=e.verdict,
         low=slope.low if kink else None,
         high=slope.high if kink else None,
+        jump=slope.kind == "jump",
     )
