@@ -85,6 +85,11 @@ def test_inputs_of_one_pair_go_before_those_of_the_file(homework):
     assert [session.inputs(name, 0) for name in ("a", "b")] == [("a",), ("own",)]
 
 
+def test_inputs_of_a_name_without_its_ending(homework):
+    text = pair_of("conv_forward_naive", "conv_backward_naive") + "def conv_inputs(seed): return 5\n"
+    assert homework(text).inputs("conv_naive", 0) == (5,)
+
+
 def test_options_of_the_file(homework):
     text = pair_of("a_forward", "a_backward") + pair_of("b_forward", "b_backward")
     session = homework(text + "WRT = ('x',)\nPOINTS = {'b': 7}\n")

@@ -26,7 +26,6 @@ from numpy import ndarray
 
 from . import trees
 from .pairs import (
-    MODES,
     NOT_GIVEN,
     Fit,
     Pair,
@@ -38,6 +37,7 @@ from .pairs import (
 from .pairs import arguments as arguments_of
 from .session import StudentError
 
+MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
 PARAMETERS = ("params", "parameters", "weights")
 GRADIENTS = ("grads", "gradients", "dparams", "grad")
 
@@ -110,8 +110,6 @@ class LayerPair(Pair):
         described = super().describe()
         described.pop("init", None)
         described["parameters"] = [p.label for p in self.parameters]
-        if self.flag and self.flag not in described["modes"]:
-            described["modes"].append(self.flag)
         return described
 
     def inputs(self, seed):

@@ -72,7 +72,7 @@ def find(names, module, stem):
     pairs = {}
     for forward, backward in found:
         name = backward.pair or stem
-        _add(pairs, name, forward.function, backward.function, names)
+        _add(pairs, name, forward.function, backward.function, names, base=forward.before)
     classes = {n: v for n, v in public.items() if inspect.isclass(v) and _is_layer(v)}
     own = {n: v for n, v in classes.items() if v.__module__ == module}
     for name, value in (own or (classes if not pairs else {})).items():
@@ -99,13 +99,16 @@ def make_pair(name, forward, backward=None, make_inputs=None, options=None, **mo
     return kind(name, forward, backward, make_inputs, dict(options or {}), **more)
 
 
-def _add(pairs, name, forward, backward, names, marked=None):
-    """Put a pair into pairs, with the inputs and options that the file has for it."""
+def _add(pairs, name, forward, backward, names, marked=None, base=None):
+    """Put a pair into pairs, with the inputs and options that the file has for it.
+
+    base: the name without its ending; conv_inputs is for conv_naive, too.
+    """
     marked = marked or {}
-    spellings = [name, snake_case(name), name.lower()]
-    make = next((names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))),
-                names.get("make_inputs"))
-    shared = make is names.get("make_inputs")
+    spellings = [name, snake_case(name), name.lower(), *([base] if base else [])]
+    own = [names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))]
+    make = own[0] if own else names.get("make_inputs")
+    shared = not own
     if marked.get("inputs") is not None:
         make, shared = marked["inputs"], False
     options = {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}

@@ -37,7 +37,6 @@ from . import trees
 from .session import StudentError
 
 NOT_GIVEN = object()
-MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
 OUTPUTS = ("out", "output", "outputs")
 CACHES = ("cache", "ctx", "context", "saved", "memory")
 SEVERAL = ("douts", "grads", "grad_outputs", "upstreams")
@@ -89,7 +88,6 @@ class Pair:
             "arguments": list(self.arguments),
             "defaults": {k: v for k, v in self.arguments.items() if v is not NOT_GIVEN},
             "variadic": self.variadic,
-            "modes": [name for name in self.arguments if name in MODES],
             "makes_inputs": self.make_inputs is not None,
             "functions": list(self.titles),
             **self.options,
