@@ -9,7 +9,6 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
-import contextlib
 import time
 from dataclasses import dataclass, field
 
@@ -18,7 +17,8 @@ import numpy as np
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.guess import guess
+from minigen.gradcheck.inputs import uneven
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -57,7 +57,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = _session(path, settings)
+        session = opened(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -77,20 +77,16 @@ def check_file(path, settings=None, spec=None, on_report=None):
             if on_report:
                 on_report(file.pairs[-1])
         for name in spec.names if spec else ():
-            if name not in described and (not settings.only or name in settings.only):
-                file.pairs.append(_missing(name, spec, settings))
+            if name not in described and name in (settings.only or [name]):
+                file.pairs.append(_missing(name, settings, spec))
+                if on_report:
+                    on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
 
-@contextlib.contextmanager
 def opened(path, settings):
-    """A session of a homework file, to be asked questions within the time of a pair."""
-    with _session(path, settings) as session, session.within(settings.timeout):
-        yield session
-
-
-def _session(path, settings):
+    """A session of a homework file, in a process of its own or here; to be used in a `with`."""
     if settings.isolate:
         return Process(path, settings.memory, settings.timeout)
     return load(path)
@@ -101,12 +97,12 @@ def _not_loaded(file, error):
     return file
 
 
-def _missing(name, spec, settings):
-    """The report of a pair that the spec asks for and the file does not have."""
-    points = float(spec.options(name).get("points") or 1)
+def _missing(name, settings, spec):
+    """The report on a pair that the spec asks for and the file does not have."""
+    points = float(spec.options(name).get("points", 1))
     report = Report(name=name, seed=settings.seed, max_points=points)
-    said = f"the file has no pair {name}: is {name}_forward or {name}_backward missing?"
-    report.structure.append(Finding("error", "error", said))
+    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    report.structure.append(Finding("error", "error", message))
     conclude(report)
     return report
 
@@ -134,13 +130,12 @@ def check_pair(session, description, settings, spec=None):
 def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
-    for seed in seeds:
-        inputs, options = _inputs(report, session, options, seed, spec)
-        if inputs is None:
-            return
-        variants = modes(options["arguments"], inputs, options["defaults"])
+    made = _source(report, session, options, spec)
+    for seed in seeds if made else ():
+        described, inputs = made(seed)
+        variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
-            subject = Subject(session, report.name, options["arguments"], changed)
+            subject = Subject(session, report.name, described["arguments"], changed)
             report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
             try:
                 point = _check_point(
@@ -174,7 +169,7 @@ def _check_point(subject, options, settings, seed, seconds):
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
-            f"backward calls forward {subject.inner_calls} times: does it differentiate numerically?"
+            f"backward calls forward {subject.inner_calls} times: does it take differences?"
         )
     if not examination.stopped:
         point.arguments = values.compare(
@@ -193,29 +188,23 @@ def _check_point(subject, options, settings, seed, seconds):
     return point
 
 
-def _inputs(report, session, options, seed, spec):
-    """The arguments for a seed, the teacher's, the file's own, or guesses, and the options then.
-
-    (None, options) if there are none. A layer gets its constructor's arguments here, and its own
-    parameters as further arguments.
-    """
+def _source(report, session, options, spec):
+    """What makes the inputs, the teacher, the file or guesses: callable(seed) -> (options, inputs);
+    options know the parameters of a class only once it is made. None if nothing does."""
     name = report.name
-    inputs = spec.inputs(options, seed) if spec else None
-    constructor = spec.constructor(name, seed) if spec else {}
-    if inputs is None and options["makes_inputs"]:
-        return session.inputs(name, seed), options
-    if inputs is None:
-        plan = guess(options, runner(session, options))
-        if plan is None:
-            report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
-            return None, options
-        if GUESSED not in report.notes:
-            report.notes.append(GUESSED)
-        inputs, constructor = plan.inputs(options, seed), plan.constructor(seed)
-    if constructor:
-        options = {**options, **session.configure(name, {"init": constructor})}
-    rest = [n for n in options["arguments"][len(inputs) :] if n in options.get("parameters", ())]
-    return (*inputs, *(options["defaults"][n] for n in rest)), options
+    plan = spec.plans.get(name) if spec else None
+    if plan and plan.arguments:
+        return lambda seed: plan.prepared(session, options, seed)
+    if plan:
+        options = plan.configured(session, options, report.seed)
+    if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
+        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed))
+    guessed = guess(session, options)
+    if guessed is None:
+        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+        return None
+    report.notes.append(GUESSED)
+    return lambda seed: guessed.prepared(session, options, seed)
 
 
 def add(report, point):
