@@ -264,6 +264,6 @@ def test_description():
     text = "def f_forward(x, training, eps=1e-5): return x, x\n" + BACKWARD
     assert session(text, points=10, wrt=("x",)).describe() == [{
         "name": "f", "arguments": ["x", "training", "eps"], "defaults": {"eps": 1e-5},
-        "variadic": False, "makes_inputs": False,
+        "annotations": {}, "variadic": False, "makes_inputs": False,
         "functions": ["f_forward", "f_backward"], "points": 10, "wrt": ("x",),
     }]

@@ -94,7 +94,7 @@ class LayerPair(Pair):
         if given is not None:
             return self.layer_class(*(given if isinstance(given, (tuple, list)) else (given,)))
         takes = arguments_of(inspect.signature(self.layer_class))
-        if NOT_GIVEN in takes.values():
+        if any(default is NOT_GIVEN for default in takes.values()):
             name, values = self.layer_class.__name__, ", ".join(takes)
             raise StudentError("error", f"{name}({values}) cannot be made without values: write "
                                f"{name.lower()}_init(seed) that returns ({values})")
