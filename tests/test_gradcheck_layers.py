@@ -77,7 +77,7 @@ def check_linear(session, name="Linear", labels=("W", "b")):
     np.testing.assert_allclose(run["outputs"], x @ W + b)
     for _ in range(2):
         got = session.backward(run["run"], v)["gradients"]
-        got = [got[k] for k in ("x", *labels)] if isinstance(got, dict) else got
+        got = [got[k] for k in ("dx", "dW", "db")] if isinstance(got, dict) else got
         for g, expected in zip(got, (v @ W.T, x.T @ v, v.sum(0)), strict=True):
             np.testing.assert_allclose(g, expected)
 
