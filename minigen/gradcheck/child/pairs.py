@@ -13,6 +13,7 @@ Read next: binding.py (which parameter is what), discover.py (which finds pairs 
 
 import functools
 import inspect
+import re
 from dataclasses import dataclass, field
 
 from numpy import asarray
@@ -38,6 +39,7 @@ class Pair:
     make_inputs: object = None              # callable([seed[, name]]) -> tuple, dict or one value
     options: dict = field(default_factory=dict)
     shared: bool = False
+    common_wrt = False      # whether options["wrt"] is that of a whole file with several pairs
     make_init = None        # of a layer: callable([seed]) -> constructor arguments, or the layer
 
     def __post_init__(self):
@@ -70,7 +72,14 @@ class Pair:
             "makes_inputs": self.make_inputs is not None,
             "functions": list(self.titles),
             **self.options,
+            **({"wrt": self._wrt_of_this()} if self.common_wrt else {}),
         }
+
+    def _wrt_of_this(self):
+        """Those names of the file's WRT that are arguments of this pair; None if none is."""
+        names = [n for n in self.options["wrt"] if re.split(r"\W", n)[0] in self.arguments
+                 or n in self.arguments]
+        return tuple(names) or None
 
     def configure(self, options):
         """Take options from elsewhere (a teacher's spec)."""
