@@ -66,8 +66,9 @@ class Randomness:
 
         seed: of the global ones; turn: a number, for other states than those at turn 0.
         """
-        SEED(seed + 1009 * turn)
-        PYTHON_SEED(seed + 1009 * turn)
+        number = (seed + 1009 * turn) % 2**32
+        SEED(number)
+        PYTHON_SEED(number)
         for generator, state in self.states:
             _put(generator, state)
             if turn and hasattr(generator, "random"):
