@@ -36,7 +36,7 @@ def add_arguments(parser):
     """The options of `minigen bench gradcheck` alone."""
     group = parser.add_argument_group("gradcheck")
     group.add_argument("--seeds", type=int, help="seeds of the right homework (default 20)")
-    group.add_argument("--mutants", metavar="N", help="wrong backwards to try (default 400), or all")
+    group.add_argument("--mutants", metavar="N", help="edited backwards (default 400), or all")
     group.add_argument("--short", action="store_true", help="1 seed, 100 mutants, no times")
 
 
@@ -310,9 +310,9 @@ Written by `{report["command"]} --table FILE` in a clone, not by hand.
 traps, in `tests/homework/tricky`. A false alarm is a verdict of "fail" or "error". *Mutants* are
 single edits of the correct backwards, taken in turn over kinds of edit and files; wrong in value
 are those whose gradients have the right shapes and are off by more than {LARGEST:.0e} of the
-largest entry, compared with the right backward; the others are counted below. *Behaviour*: homework in
-`tests/homework/behaviour`, each file named after what the report has to say. A file has about two
-pairs, each checked at three points.
+largest entry, compared with the right backward; the others are counted below. *Behaviour*:
+homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
+about two pairs, each checked at three points.
 
 {text}
 """

@@ -258,7 +258,11 @@ class _Reader:
         unneeded = never(argument.name, labels=True) and argument.name not in self.wrt
         zeros = isinstance(gradient, np.ndarray) and not gradient.any()
         leaf = Leaf(argument.path, argument.name, argument.value)
-        if unneeded and (gradient is None or zeros):
+        whole = trees.label(argument.path[:1], self.names)
+        asked = not self.wrt or argument.name in self.wrt or whole in self.wrt
+        if gradient is None and not asked:
+            self.found.unclaimed.append((leaf, "WRT does not name it"))
+        elif unneeded and (gradient is None or zeros):
             self.found.unclaimed.append((leaf, f"{leaf.label} has no gradient, by its name"))
         else:
             self.found.claims.append(Claim(leaf, gradient, place))
