@@ -112,7 +112,7 @@ random directions
         ]),
         """\
 ? spiky: dx undecided
-  dx cannot be judged: the numeric values may be off by 3e-01, too much to tell.
+  dx cannot be judged: forward is too noisy or too steep, its slopes may be off by 3e-01.
   dx  (2,)  undecided  max rel error 1e-01  2 of 2 entries
     entry  yours  numeric ± error  yours/numeric
     dx[1]      1      1.2 ± 3e-01       0.833333
@@ -152,11 +152,6 @@ def test_diagnosis_comes_before_the_fault_and_the_numbers():
     assert str(failed(diagnosis=[half])).splitlines()[1] == "  " + half.message
 
 
-def test_small_errors_are_called_so():
-    dw = replace(wrong_weights(), max_rel_error=3e-8)
-    assert "dw is slightly wrong in 12 of 54" in str(Report("conv", "fail", [dw]))
-
-
 def test_a_kink_outside_its_slopes_is_in_the_table_only():
     outside = entry([0], 2.0, 0.5, low=0.0, high=1.0)
     x = ArgumentReport("x", (1,), "fail", worst=[outside], kinks=[[0]], at_kinks=[outside])
@@ -165,9 +160,24 @@ def test_a_kink_outside_its_slopes_is_in_the_table_only():
     assert "valid choice" not in shown
 
 
+def test_at_a_jump_there_is_no_number():
+    jump = Entry([0], 1.0, 178.3, 2e2, 1 / 178.3, "undecided", jump=True)
+    x = ArgumentReport("x", (3,), "undecided", worst=[jump], checked=3)
+    lines = str(Report("floor", "undecided", [x])).splitlines()
+    assert lines[1] == "  dx cannot be judged: forward jumps at the inputs, or is vertical there."
+    assert lines[4] == "    dx[0]      1  none: forward jumps"
+
+
 def test_undecided_fault_is_not_stated_as_one():
     shown = str(stopped("nondeterministic", "undecided"))
     assert shown.splitlines()[0] == "? linear: undecided"
+
+
+def test_where_there_is_no_slope_nothing_is_said_of_slopes():
+    jump = Entry([0], 1.0, 178.3, 2e2, 1 / 178.3, "pass", jump=True)
+    x = right("x", kinks=[[0], [1]], at_kinks=[jump])
+    shown = str(Report("relu", "pass", [x]))
+    assert "x[0] and 1 more sit on kinks: there is no slope to compare with." in shown
 
 
 def test_several_wrong_arguments_share_the_table():
@@ -185,7 +195,7 @@ def test_never_more_than_25_lines():
     many = [replace(wrong_weights(), name=f"w{i}", notes=[long, f"{i}"]) for i in range(40)]
     report = Report(
         "f" * 300, "fail", many, notes=[long] * 3, diagnosis=[Diagnosis("k", None, "likely", long)],
-        output=long * 10 + "\n" * 999, reproduce=AGAIN, points_checked=["seed 1"] * 99,
+        output="\n".join(map(str, range(999))), reproduce=AGAIN, points_checked=["seed 1"] * 99,
     )  # fmt: skip
     lines = str(report).splitlines()
     assert len(lines) == report_text.LINES
@@ -206,6 +216,11 @@ def test_a_homework_cannot_paint_a_verdict():
     assert "\x1b" not in shown
     assert "\r" not in shown
     assert [line for line in shown.splitlines() if line.startswith("✓")] == []
+
+
+def test_what_is_printed_again_and_again_is_shown_once():
+    shown = str(failed(output="step\n" * 741 + "a\nb\nc\nc"))
+    assert "  | step   (741 times)\n  | a\n  | … and 3 more lines\n" in shown
 
 
 def test_ascii_where_there_is_nothing_better():
@@ -240,7 +255,10 @@ def test_a_file_that_did_not_load():
     assert report_text.file_text(file).splitlines() == [
         "! hw.py: import, line 3: SyntaxError", "  The homework printed:", "  | hi",
     ]  # fmt: skip
-    assert report_text.file_text(FileReport("hw.py", status="pass")) == ""
+    passed = FileReport("hw.py", status="pass")
+    assert report_text.file_text(passed) == ""
+    passed.notes = ["conv_forward has no conv_backward"]
+    assert report_text.file_text(passed) == "  - conv_forward has no conv_backward"
 
 
 # ---- JSON

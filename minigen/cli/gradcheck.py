@@ -22,7 +22,7 @@ from minigen.cli.demo import table
 from minigen.gradcheck import report_json, report_text
 from minigen.gradcheck.checker import check_file, opened
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.guess import guess
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import SpecError, load_spec, template
 
@@ -164,7 +164,8 @@ class Check:
     def _summary(self):
         """What the processes were held to, counts, names of --only that are not there."""
         for limits in dict.fromkeys("; ".join(file.limits) for file in self.files if file.limits):
-            self._say(f"Limits of a file's process: {limits}.")
+            lines = report_text.wrapped(f"Limits of a file's process: {limits}.", 4)
+            self._say("\n".join(lines).strip())
         pairs = [report for file in self.files for report in file.pairs]
         if len(pairs) > 1 or len(self.files) > 1:
             counts = {v: sum(r.verdict == v for r in pairs) for v in report_text.WORDS}
@@ -236,7 +237,7 @@ def _list(path, settings, spec):
         name = one["name"]
         chosen = {**one, **(spec.options(name) if spec else {})}
         source = "the file" if one["makes_inputs"] else "guessed"
-        if spec and spec.inputs(one, settings.seed) is not None:
+        if spec and spec.has_inputs(name):
             source = "the spec"
         points = f"{chosen.get('points') or 1:g}"
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
@@ -247,10 +248,13 @@ def _list(path, settings, spec):
 def _init(path, settings, spec):
     """Write a spec with guessed inputs next to the file, unless there is one."""
     target = os.path.splitext(path)[0] + ".toml"
+    guesses = {}
     try:
         with opened(path, settings) as session:
             described = session.describe()
-            guesses = {d["name"]: guess(d, runner(session, d)) for d in described}
+            for one in described:
+                with session.within(settings.timeout):
+                    guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
         return _refuse(f"{path}: {error.where}: {error.message}", 4)
     if not described:
@@ -265,6 +269,13 @@ def _init(path, settings, spec):
     print(f"{target} is written: look at it, change it, then")
     print("  " + shlex.join(["minigen", "gradcheck", path, "--spec", target]))
     return 0
+
+
+def _guessed(session, description):
+    try:
+        return guess(session, description)
+    except StudentError:        # its own code stops it, whatever the inputs are
+        return None
 
 
 def _refuse(words, code=2):

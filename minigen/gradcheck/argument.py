@@ -87,7 +87,9 @@ class Result:
     sampled: bool           # the others along random directions
     skipped: int            # but these not, for kinks spoil the directions through them
     left: int               # entries that were not looked at, for time was up
+    wrong: int              # of those that were looked at
     kinks: list             # indices of those that sit on a kink
+    at_kinks: list          # Entry: a few of these
     relative_error: float   # max |a - n| / (|a| + |n|), as course texts have it; no criterion
     error: float            # the largest estimated error of a numeric value
     tolerance: float        # and the largest distance that was accepted
@@ -280,7 +282,8 @@ class Argument:
         if not found and self.x.size:
             verdicts.add("undecided")
         smooth = [e for e in singles if e.slope.kind == "smooth"]
-        kinks = ("kink", "jump") if self.jumps else ("kink",)
+        kinds = ("kink", "jump") if self.jumps else ("kink",)
+        kinks = sorted((e for e in singles if e.slope.kind in kinds), key=lambda e: e.index)
         order = ("fail", "undecided", "pass")
         found.sort(key=lambda e: (order.index(e.verdict), -e.ratio))
         return Result(
@@ -291,7 +294,9 @@ class Argument:
             sampled=bool(self.directions),
             skipped=skipped,
             left=left,
-            kinks=sorted(e.index for e in singles if e.slope.kind in kinks),
+            wrong=sum(e.verdict == "fail" for e in singles),
+            kinks=[e.index for e in kinks],
+            at_kinks=kinks[:SHOWN],
             relative_error=max((e.relative for e in smooth if e.relative > 0), default=0.0),
             error=max((e.slope.error for e in singles), default=0.0),
             tolerance=max((e.slope.tolerance for e in singles), default=0.0),

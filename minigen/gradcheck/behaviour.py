@@ -194,13 +194,8 @@ def gradients_are_finite(case):
             found = True
             where = value_at(leaf, index)
             said = f"{entry(claim.label, index)} is {claim.gradient[tuple(index)]} where {where}"
-            slope = slopes.at_entry(leaf, index)
-            if slope.kind != "jump" and slope.tolerance <= max(
-                abs(slope.value) / 2, slope.resolution
-            ):
-                numeric = f"{slope.value:.6g}"
-                if slope.kind == "kink":
-                    numeric = f"anything from {slope.low:.6g} to {slope.high:.6g}"
+            numeric = _finite_slope(case, claim, slopes.at_entry(leaf, index))
+            if numeric:
                 said += f"; the numeric derivative there is {numeric}"
                 case.stop("nan_at_edge", "fail", said, label, index=index, input=where)
             said += ", and no finite numeric derivative was found there either"
@@ -209,13 +204,26 @@ def gradients_are_finite(case):
         case.say("nan_at_edge", "pass", "every gradient is finite")
 
 
+def _finite_slope(case, claim, slope):
+    """A slope in words; "" if it may be infinite for all that is known."""
+    finite = np.abs(claim.gradient[np.isfinite(claim.gradient)]).max(initial=0.0)
+    typical = 1e-6 * max(np.abs(v).max(initial=0.0) for v in case.weights)
+    scale = max(finite, abs(slope.low), abs(slope.high), typical)
+    if slope.kind == "jump" or not slope.tolerance <= max(scale / 2, slope.resolution):
+        return ""
+    if slope.kind == "kink":
+        return f"anything from {slope.low:.6g} to {slope.high:.6g}"
+    return f"{slope.value:.6g}"
+
+
 def memory_is_apart(case):
     """Gradients that are one memory with dout, or with each other: worth knowing, not wrong."""
     names = {trees.label(("gradient", *c.place)): c.label for c in case.found.claims}
-    for pair in case.shares:
-        first, second = (names.get(label, label) for label in pair)
-        said = f"{first} and {second} are one memory: whoever changes one in place changes both"
-        case.say("mutates_input", "remark", said)
+    shared = dict.fromkeys(names.get(label, label) for pair in case.shares for label in pair)
+    if shared:
+        *first, last = shared
+        said = f"{', '.join(first)} and {last} share memory: whoever changes one in place changes "
+        case.say("mutates_input", "remark", f"{said}the other")
 
 
 def is_state(case, path):

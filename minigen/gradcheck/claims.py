@@ -12,6 +12,7 @@ what belongs to what; they count here only if there are fewer gradients than flo
 Read next: structure.py.
 """
 
+import re
 from dataclasses import dataclass, field
 from itertools import combinations
 
@@ -23,8 +24,12 @@ from minigen.gradcheck.subject import Leaf, is_float_array
 
 # Arguments that are floating arrays and yet have no gradient, by their names.
 NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
-PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot")
-LABELS = {"y", "t"}         # ... if the output is a loss, or None is returned for them
+PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot", "_weight")
+LABELS = {"y", "t", "weights"}      # ... if the output is a loss, or None is returned for them
+LEARNT = re.compile(                # while these have one in every course
+    r"(x|w|b|h|q|k|v|z|u)_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -258,12 +263,8 @@ class _Reader:
         unneeded = never(argument.name, labels=True) and argument.name not in self.wrt
         zeros = isinstance(gradient, np.ndarray) and not gradient.any()
         leaf = Leaf(argument.path, argument.name, argument.value)
-        whole = trees.label(argument.path[:1], self.names)
-        asked = not self.wrt or argument.name in self.wrt or whole in self.wrt
-        if gradient is None and not asked:
-            self.found.unclaimed.append((leaf, "WRT does not name it"))
-        elif unneeded and (gradient is None or zeros):
-            self.found.unclaimed.append((leaf, f"{leaf.label} has no gradient, by its name"))
+        if unneeded and (gradient is None or zeros):
+            self.found.unclaimed.append((leaf, f"not checked: {leaf.label}, whose gradient is {'None' if gradient is None else '0'}"))
         else:
             self.found.claims.append(Claim(leaf, gradient, place))
 
@@ -280,13 +281,13 @@ class _Reader:
             if wanted is not None:
                 asked = any(path[: len(a.path)] == a.path for a in wanted)
                 missing += [leaf] if asked else []
-                said = "WRT does not name it"
+                said = f"not checked: {leaf.label}, which WRT does not name"
             else:
                 # a dict of which nothing is claimed holds state, or settings
                 state = len(path) > 1 and path[:1] not in begun
                 name = str(path[-1]) if len(path) > 1 else leaf.label
                 missing += [] if state or never(name, self.loss) else [leaf]
-                said = f"backward returns no gradient for {leaf.label}"
+                said = f"not checked: {leaf.label}, for which backward returns no gradient"
             self.found.unclaimed.append((leaf, said))
         if missing and not self.found.findings:
             labels = [leaf.label for leaf in missing]
@@ -353,7 +354,8 @@ class _Reader:
         for argument in floating:
             if argument.path[:1] not in claimed:
                 leaf = Leaf(argument.path, argument.name, argument.value)
-                self.found.unclaimed.append((leaf, "no gradient is returned for it"))
+                said = f"not checked: {leaf.label}, for which backward returns no gradient"
+                self.found.unclaimed.append((leaf, said))
         return self.found.say("undecided", said)
 
 
@@ -404,6 +406,11 @@ def never(name, labels=False):
     """Whether an argument has no gradient, by its name; labels: y and t are taken for labels."""
     known = name in NEVER or any(part in name.lower() for part in PARTS)
     return known or (labels and name in LABELS)
+
+
+def always(name):
+    """Whether an argument has a gradient, by its name: x, W1, gamma."""
+    return LEARNT.fullmatch(name) is not None
 
 
 def _nesting(argument, gradient):

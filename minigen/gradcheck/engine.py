@@ -21,8 +21,11 @@ Read next: second_order.py (derivatives of the gradient, and products with the J
 
 import copy
 import inspect
+import linecache
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MethodType
 
 import numpy as np
@@ -31,7 +34,7 @@ from minigen import autograd
 from minigen.backend import to_device
 from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.child.session import Session
+from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.second_order import beyond
 from minigen.ops.creation import ones_like, zeros_like
 from minigen.ops.random import default_generator
@@ -48,9 +51,12 @@ def check_engine(function, inputs, *, wrt=None, order=1, training=None, name=Non
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order!r}")
     pair = as_pair(function, inputs, wrt=wrt, name=name, training=training)
     settings = settings or Settings(seeds=3 if callable(inputs) else 1)
-    session = Session({pair.name: pair}, file=pair.file)
+    session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
     return beyond(report, pair, order, settings)
+
+
+OURS = str(Path(autograd.__file__).parent)
 
 
 def as_pair(function, inputs, *, wrt=None, name=None, training=None):
@@ -100,7 +106,7 @@ class EnginePair:
         self.count = len(given)
         own = [f"self.{n}" if n in given else n for n in template.parameters]
         self.arguments, self.has_modes = [*given, *own], False
-        self.wrt, self.unreached, self.file = None, [], template.file
+        self.wrt, self.unreached = None, []
         tensors = [*given.values(), *template.parameters.values()]
         devices = {x.device for _, x in trees.leaves(tensors) if isinstance(x, Tensor)}
         generators = map(default_generator, sorted({"cpu", *devices}))
@@ -110,10 +116,10 @@ class EnginePair:
         """Find out, by a call, what the outputs depend on, and whether the modes differ."""
         try:
             call = self.call(trees.fresh(self.inputs(0)))
-        except Exception:       # the checker will meet it again, and report it
+        except StudentError:        # the checker will meet it again, and report it
             self.wrt = wrt
             return
-        floats = {self.label(p): (p, x) for p, x in trees.leaves(call.inputs) if _recorded(x)}
+        floats = {self._named(p): (p, x) for p, x in trees.leaves(call.inputs) if _recorded(x)}
         history = _history(call.result)
         if wrt is None:
             self.wrt = [label for label, (_, x) in floats.items() if x in history]
@@ -153,10 +159,18 @@ class EnginePair:
         """The gradients of <upstream, outputs>: a tuple in the order of wrt, zeros where this call
         did not get to."""
         xs, (ys, vs) = self.leaves(call).values(), self.weighted(call, upstream)
-        with self.pinned():
+        with self.running("backward"):
             found = autograd.grad(ys, xs, vs, retain_graph=True, allow_unused=True)
         pairs = zip(xs, found, strict=True)
         return tuple(_numpy(zeros_like(x) if g is None else g) for x, g in pairs)
+
+    def functions(self):
+        """The user's functions that a run calls: for their generators, and to count calls."""
+        return [self.template.function]
+
+    def label(self, path):
+        """What the saved array at a path of the cache is called."""
+        return trees.label(("saved", *path))
 
     def cache(self, call):
         """The arrays that recorded ops keep for their gradients: {op and its number: [array]}."""
@@ -173,28 +187,27 @@ class EnginePair:
     def apply(self, inputs):
         """The same at tensors."""
         given, own = inputs[: self.count], inputs[self.count :]
-        with self.pinned(), autograd.enable_grad():
+        with self.running("forward"), autograd.enable_grad():
             function = self.template.copy(*((own[:-1], own[-1]) if self.has_modes else (own,)))
             if self.by_name:
                 result = function(**dict(zip(self.arguments, given, strict=False)))
             else:
                 result = function(*given)
-        _check(self.name, result)
+            _check(self.name, result)
         return Call(inputs, result)
 
-    def label(self, path):
-        """An argument, or a part of one, as the report calls it."""
+    def _named(self, path):
         return trees.label(path, self.arguments)
 
     def leaves(self, call):
         """{label: tensor} of what has a gradient, in the order of wrt."""
-        found = {self.label(p): x for p, x in trees.leaves(call.inputs) if _recorded(x)}
+        found = {self._named(p): x for p, x in trees.leaves(call.inputs) if _recorded(x)}
         labels = found if self.wrt is None else self.wrt
         return {label: found[label] for label in labels if label in found}
 
     def replaced(self, inputs, new):
         """Arguments with the leaves of some labels replaced."""
-        return trees.rebuilt(inputs, lambda path, leaf: new.get(self.label(path), leaf))
+        return trees.rebuilt(inputs, lambda path, leaf: new.get(self._named(path), leaf))
 
     def weighted(self, call, upstream):
         """(outputs with a gradient, the upstream of each), as lists of tensors."""
@@ -203,13 +216,20 @@ class EnginePair:
         return [*ys.values()], [_on(vs[path], y.device) for path, y in ys.items()]
 
     @contextmanager
-    def pinned(self):
-        """Inside, the default generators stand where they stood when the check began."""
+    def running(self, part):
+        """Inside, the user's code runs: the default generators stand where they stood when the
+        check began, and whatever is raised becomes a StudentError."""
         before = [g.state_dict() for g, _ in self.generators]
         try:
             for generator, state in self.generators:
                 generator.load_state_dict(state)
             yield
+        except (KeyboardInterrupt, StudentError):
+            raise
+        except BaseException as error:
+            kind = "memory" if isinstance(error, MemoryError) else "error"
+            message = f"{_kind(error)}: {error}"
+            raise StudentError(kind, message, f"{part}{_line_of(error)}") from error
         finally:
             for (generator, _), state in zip(self.generators, before, strict=True):
                 generator.load_state_dict(state)
@@ -252,8 +272,6 @@ class _Template:
             self.signature = dict(seen.parameters)
         except (TypeError, ValueError):     # Python cannot look into it
             self.signature = {}
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        self.file = code.co_filename if code else None
 
     def copy(self, parameters, training=None):
         """The function with these tensors for its parameters, all else as it was.
@@ -289,7 +307,7 @@ class _Template:
         self.training = not self.module.training
         try:
             other = pair.call(trees.fresh(pair.inputs(0)))
-        except Exception:       # batches of one, say, can be had in use only
+        except StudentError:        # batches of one, say, can be had in use only
             return False
         finally:
             self.training = None
@@ -323,6 +341,18 @@ def _history(result):
             seen[edge] = None
             stack += edge.edges if isinstance(edge, autograd.Node) else ()
     return seen
+
+
+def _line_of(error):
+    """Where an exception left the user's own code: ", line 14: y = x @ w"; "" if it was ours."""
+    found = ""
+    while error is not None:        # minigen tells some errors in other words: the first is last
+        for frame, number in traceback.walk_tb(error.__traceback__):
+            file = frame.f_code.co_filename
+            if not file.startswith(OURS):
+                found = f", line {number}: {linecache.getline(file, number).strip()}"
+        error = error.__cause__
+    return found
 
 
 def _recorded(x):

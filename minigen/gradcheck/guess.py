@@ -5,6 +5,9 @@ those whose words are in the pair's name first, until forward runs and gives fin
 numbers, and backward gives gradients that have the shapes of arguments. If no backward does (it may
 be wrong), the first forward that runs counts.
 
+A class that cannot be made without arguments gets them from the same world, and a layer's
+parameters say what sizes its other arguments have.
+
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
@@ -24,40 +27,54 @@ ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
 SEEDS = 3       # a label may be in range by accident, but not three times
 
 
-def guess(description, run):
-    """A Plan for the pair, None if nothing fits.
+def guess(session, description):
+    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    description: of the pair, as a session gives it. run(inputs, constructor) -> (outputs,
-    gradients): calls forward and backward once; raises StudentError if forward does not run,
-    gradients is None if backward does not. `runner` makes one from a session.
+    Calls forward and backward at some worlds' inputs. StudentError if forward fails in the same way
+    at all of them, or runs out of time or memory at the first that it takes.
     """
-    first = None
+    first, errors = None, []
     for plan in _candidates(description):
         try:
-            fits = [_tried(plan, description, run, seed) for seed in range(SEEDS)]
+            fits = [_tried(session, description, plan, seed) for seed in range(SEEDS)]
             if all(fits):
-                return _along_its_axis(plan, description, run)
-        except StudentError as error:
-            if error.kind != "error":       # no time or no memory for more
-                return first
-        except _NotFinite:
-            pass
-        else:
+                return _along_its_axis(session, description, plan)
             first = first or plan
-    return first and _along_its_axis(first, description, run)
+        except StudentError as error:
+            errors.append(error)
+            if error.kind != "error":
+                break
+        except _NotFinite:
+            errors.append(None)
+    if first:
+        return _along_its_axis(session, description, first)
+    if errors and errors[-1] and all(_alike(error, errors[-1]) for error in errors):
+        raise errors[-1]
+    return None
+
+
+def _alike(error, last):
+    return last.kind != "error" or (error and error.message == last.message)
 
 
 class _NotFinite(Exception):
     """Forward gives no floating numbers, or not only finite ones."""
 
 
-def _tried(plan, description, run, seed):
+def _tried(session, description, plan, seed):
     """Whether the gradients have the shapes of arguments; raises if forward makes no sense."""
-    inputs = plan.inputs(description, seed)
-    outputs, gradients = run(inputs, plan.constructor(seed))
-    numbers = floats_of(outputs)
-    if not numbers or not all(np.isfinite(y).all() for y in numbers):
-        raise _NotFinite
+    description, inputs = plan.prepared(session, description, seed)
+    subject = Subject(session, plan.name, description["arguments"], inputs)
+    run = subject.run()
+    try:
+        numbers = floats_of(run.outputs)
+        if not numbers or not all(np.isfinite(y).all() for y in numbers):
+            raise _NotFinite
+        gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    except StudentError:
+        return False
+    finally:
+        subject.forget(run)
     shapes = {np.shape(value) for _, value in trees.leaves(inputs)}
     found = [value for _, value in trees.leaves(gradients) if value is not None]
     return bool(found) and all(
@@ -66,7 +83,7 @@ def _tried(plan, description, run, seed):
     )
 
 
-def _along_its_axis(plan, description, run):
+def _along_its_axis(session, description, plan):
     """The plan with its one-hot rows turned to columns if forward's softmax is over columns.
 
     Such a forward does not change when a number is added to all scores of a column; its gradient,
@@ -76,11 +93,10 @@ def _along_its_axis(plan, description, run):
     recipes = [plan.arguments[name] for name in order]
     if [getattr(r, "one_hot", None) for r in recipes] != [None, 1]:
         return plan
-    scores, *rest = plan.inputs(description, 0)
+    _, (scores, *rest) = plan.prepared(session, description, 0)
 
     def value(scores):
-        outputs, _ = run((scores, *rest), plan.constructor(0))
-        return floats_of(outputs)[0]
+        return floats_of(session.forward(plan.name, (scores, *rest))["outputs"])[0]
 
     across, along = np.arange(scores.shape[1]) / 8, np.arange(scores.shape[0])[:, None] / 8
     moved = [not np.allclose(value(scores + c), value(scores)) for c in (across, along)]
@@ -88,23 +104,6 @@ def _along_its_axis(plan, description, run):
         turned = replace(plan.arguments[order[1]], one_hot=0)
         return replace(plan, arguments={**plan.arguments, order[1]: turned})
     return plan
-
-
-def runner(session, description):
-    """The `run` that guess needs, for a pair of a session."""
-
-    def run(inputs, constructor):
-        subject = Subject(session, description["name"], description["arguments"], inputs)
-        forward = subject.run()
-        try:
-            upstream = subject.upstream(forward.outputs, 0)
-            gradients, _ = subject.backward(forward, upstream)
-        except StudentError:
-            gradients = None
-        subject.forget(forward)
-        return forward.outputs, gradients
-
-    return run
 
 
 def _candidates(description):
@@ -122,26 +121,24 @@ def _candidates(description):
 def _plans(description, world):
     """The world's reading of the arguments: with optional arrays (bias=None) given, and without."""
     defaults = description.get("defaults", {})
-    constructor = description.get("init", {})
-    required, optional = {}, {}
+    required, optional, sizes = {}, {}, {**world.sizes}
     for argument in description["arguments"]:
         recipe = world.recipe(argument) or _unknown(argument, description, world)
         if argument not in defaults:
-            if recipe is None:
-                return
             required[argument] = recipe
         elif defaults[argument] is None and _weight(recipe):
             optional[argument] = recipe
-    init = {}
-    for argument in constructor:
-        recipe = world.recipe(argument)
-        if recipe is None:
-            return
-        init[argument] = recipe
+        elif _weight(recipe) and np.ndim(defaults[argument]) == len(recipe.shape):
+            # a layer's parameter: what the other arguments have to fit
+            given = zip(recipe.shape, np.shape(defaults[argument]), strict=True)
+            sizes |= {name: n for name, n in given if name in sizes}
+    init = {name: world.recipe(name) for name in description.get("constructor", ())}
+    if None in (*required.values(), *init.values()):
+        return
     for arguments in ([{**required, **optional}] if optional else []) + [required]:
         used = {n for recipe in (*arguments.values(), *init.values()) for n in recipe.names()}
-        sizes = {key: size for key, size in world.sizes.items() if key in used}
-        yield Plan(description["name"], arguments, init, sizes, source="guess")
+        kept = {key: size for key, size in sizes.items() if key in used}
+        yield Plan(description["name"], arguments, init, kept, source="guess")
 
 
 def _unknown(argument, description, world):

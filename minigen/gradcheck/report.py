@@ -26,6 +26,7 @@ class Entry:
     verdict: str
     low: float | None = None    # one-sided slopes at a kink
     high: float | None = None
+    jump: bool = False          # forward jumps here, or is vertical: no number is right
 
 
 @dataclass

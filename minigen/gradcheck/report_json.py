@@ -43,6 +43,7 @@ def file(one):
         "status": one.status,
         "message": one.message,
         "found": one.found,
+        "notes": one.notes,
         "pairs": [pair(report) for report in one.pairs],
         "output": one.output,
         "limits": one.limits,

@@ -18,13 +18,14 @@ import numpy as np
 
 from minigen import autograd
 from minigen.derivatives import jvp
-from minigen.gradcheck import claims, values
-from minigen.gradcheck.checker import Point, _add, _conclude
+from minigen.gradcheck import values
+from minigen.gradcheck.checker import Point, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.claims import Claim
+from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import stream
-from minigen.gradcheck.structure import Examination
 from minigen.gradcheck.subject import Subject, is_float_array
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like
@@ -33,6 +34,12 @@ from minigen.tensor import Tensor
 
 BESIDE = 4              # points beside x that tell what rounding does
 RELATIVE = 1e-10        # of the sum of absolute terms: smaller gaps are rounding
+
+DISAGREES = (
+    "minigen.jvp and the gradient differ: <J·u, v> is not <u, vᵀ·J> but {:.3g} more, where the terms "
+    "of both add up to {:.3g}. Forward mode and second derivatives go through create_graph=True: is "
+    "a VJP not linear in g, or the reference of a fused op another function?"
+)
 
 
 def beyond(report, pair, order, settings):
@@ -51,11 +58,13 @@ def beyond(report, pair, order, settings):
     for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
         point = Point([_forward_mode(report, pair, inputs, order, settings.seed)], [])
         try:
-            _second_order(point, pair, inputs, settings)
+            report.forward_calls += _second_order(point, pair, inputs, settings)
         except StudentError as error:
-            point.findings.append(Finding(error.kind, "error", f"second order: {error.message}"))
-        _add(report, point, f"seed {settings.seed}, second order" + (f", {label}" if label else ""))
-    _conclude(report)
+            point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
+        at = f"seed {settings.seed}, second order" + (f", {label}" if label else "")
+        report.points_checked.append(at)
+        add(report, point)
+    conclude(report)
     return report
 
 
@@ -80,7 +89,7 @@ class SecondOrder:
         xs = [*self.pair.leaves(call).values()]
         ys, vs = self.pair.weighted(call, dout)
         targets = xs + [v.requires_grad_() for v in vs]
-        with self.pair.pinned():
+        with self.pair.running("second order"):
             gs = autograd.grad(ys, xs, vs, create_graph=True, allow_unused=True)
             terms = [
                 (g, Tensor(w).to(g.device))
@@ -98,22 +107,32 @@ class SecondOrder:
     def cache(self, inputs):
         """Nothing is kept."""
 
+    def functions(self):
+        """The user's functions that a run calls."""
+        return self.pair.functions()
+
 
 def _second_order(point, pair, inputs, settings):
-    """Add the verdicts on the gradient of the gradient to the point."""
+    """Add the verdicts on the gradient of the gradient to the point; the calls of forward."""
     first = Subject(Session({pair.name: pair}), pair.name, pair.arguments, inputs)
     outputs = first.run().outputs
     dout = first.upstream(outputs, settings.seed)
     second = SecondOrder(pair)
-    session = Session({second.name: second}, file=pair.file)
+    session = Session({second.name: second})
     subject = Subject(session, second.name, second.arguments, (*inputs, dout))
     run = subject.run()
+    if not all(np.isfinite(g).all() for g in run.outputs):
+        message = "the gradient is not finite here, so that it has no derivatives to compare"
+        point.findings.append(Finding("second_order", "undecided", message))
+        return
     weights = subject.upstream(run.outputs, settings.seed + 1)      # not dout's numbers again
     gradients, _ = subject.backward(run, weights)
     heard = [("dout", *path) for path, y in trees.leaves(outputs) if is_float_array(y)]
     labels = [*pair.wrt, *map(trees.label, heard)]
+    leaves = {leaf.label: leaf for leaf in subject.floats()}
+    named = enumerate(zip(labels, gradients, strict=True))
     found = Examination(
-        claims=claims.match(subject, gradients, labels).claims,
+        claims=[Claim(leaves[label], g, (i,), g) for i, (label, g) in named],
         outputs=run.outputs,
         upstream=weights,
     )
@@ -128,32 +147,27 @@ def _second_order(point, pair, inputs, settings):
     )
     for argument in point.arguments:
         argument.name += " (second order)"
-    point.calls = first.calls + subject.calls
+    return first.calls + subject.calls
 
 
 def _forward_mode(report, pair, inputs, order, seed):
     """Whether forward mode is the same linear map as the gradient: a Finding."""
     try:
         with np.errstate(all="ignore"):
-            gaps = [_gap(pair, inputs, seed)]
-            gaps += [g for g in _gaps_beside(pair, inputs, seed) if np.isfinite(g).all()]
-    except Exception as error:
-        message = f"minigen.jvp does not get through it: {type(error).__name__}: {error}"
+            gaps = [_gap(pair, inputs, seed), *_gaps_beside(pair, inputs, seed)]
+    except StudentError as error:
+        message = f"minigen.jvp does not get through it: {error.where}: {error.message}"
         return Finding("forward_mode", "error" if order == 2 else "remark", message)
-    (first, *_), size = np.transpose(gaps)[0], np.transpose(gaps)[1].max()
-    gap, spread = np.mean(gaps, 0)[0], np.std(gaps, 0)[0]
-    evidence = {"gap": float(first), "size": float(size), "rounding": float(spread)}
-    if not np.isfinite(first) or abs(gap) <= RELATIVE * size + 10 * spread:
-        return Finding("forward_mode", "pass", "", evidence=evidence)
-    message = (
-        f"minigen.jvp and the gradient differ: <J·u, v> is not <u, vᵀ·J> but {gap:.3g} more, where "
-        f"the terms of both add up to {size:.3g}. Forward mode and second derivatives go through "
-        "create_graph=True: is a VJP not linear in g, or the reference of a fused op another "
-        "function?"
-    )
+    if not np.isfinite(gaps[0]).all():
+        return Finding("forward_mode", "remark", "minigen.jvp is not finite here")
+    gaps = [g for g in gaps if np.isfinite(g).all()]
+    (gap, size), spread = np.mean(gaps, 0), np.std(gaps, 0)[0]
+    evidence = {"gap": float(gap), "size": float(size), "rounding": float(spread)}
+    if abs(gap) <= RELATIVE * size + 10 * spread:
+        return Finding("forward_mode", "pass", "minigen.jvp agrees with it", evidence=evidence)
     at_kink = any(argument.kinks for argument in report.arguments)
     verdict = "fail" if order == 2 and not at_kink else "remark"
-    return Finding("forward_mode", verdict, message, evidence=evidence)
+    return Finding("forward_mode", verdict, DISAGREES.format(gap, size), evidence=evidence)
 
 
 def _gaps_beside(pair, inputs, seed):
@@ -166,7 +180,7 @@ def _gaps_beside(pair, inputs, seed):
     for _ in range(BESIDE):
         try:
             yield _gap(pair, trees.rebuilt(inputs, moved), seed)
-        except Exception:       # out of the function's domain
+        except StudentError:        # out of the function's domain
             continue
 
 
@@ -184,8 +198,9 @@ def _gap(pair, inputs, seed):
 
     y = outputs(*xs.values())
     v = Tensor(rng.standard_normal(y.shape)).to(y.device)
-    pulled = autograd.grad(y, xs.values(), v, allow_unused=True)
-    along = jvp(outputs, xs.values(), us)[1]
+    with pair.running("forward mode"):
+        pulled = autograd.grad(y, xs.values(), v, allow_unused=True)
+        along = jvp(outputs, xs.values(), us)[1]
     left = _numpy(along) * _numpy(v)
     right = [_numpy(u) * _numpy(g) for u, g in zip(us, pulled, strict=True) if g is not None]
     terms = np.concatenate([left, *map(np.ravel, (-r for r in right))])

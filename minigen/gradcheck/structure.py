@@ -172,11 +172,14 @@ def _none_returned(case, claim):
     if named:
         said = f"{claim.label} is None, but WRT names {leaf.label}: return its gradient"
         case.stop("wrong_shape", "fail", said, leaf.label)
+    said = f"{claim.label} is None, and the output does not depend on {leaf.label}"
     if depends:
-        said = f"{claim.label} is None, but the output depends on {leaf.label}: return its "
-        said += "gradient, or name the arguments that have one with WRT = (...)"
-        case.stop("wrong_shape", "fail", said, leaf.label)
-    case.found.unclaimed.append((leaf, f"{claim.label} is None, and nothing depends on it"))
+        said = f"{claim.label} is None, but the output depends on {leaf.label}: "
+        if reading.always(leaf.label):
+            said += "return its gradient, or name the arguments that have one with WRT = (...)"
+            case.stop("wrong_shape", "fail", said, leaf.label)
+        said += "right only if it is held fixed"
+    case.found.unclaimed.append((leaf, said))
 
 
 def _settle(case, others):

@@ -145,7 +145,9 @@ def _argument(claim, result, strict):
         tolerance=result.tolerance,
         worst=[_entry(e) for e in result.worst],
         kinks=[list(index) for index in result.kinks],
+        at_kinks=[_entry(e) for e in result.at_kinks],
         checked=result.checked,
+        wrong=result.wrong,
         sampled=result.sampled,
         notes=notes,
     )
@@ -163,4 +165,5 @@ def _entry(e):
         verdict=e.verdict,
         low=slope.low if kink else None,
         high=slope.high if kink else None,
+        jump=slope.kind == "jump",
     )

@@ -110,6 +110,9 @@ class LayerPair(Pair):
         described = super().describe()
         described.pop("init", None)
         described["parameters"] = [p.label for p in self.parameters]
+        if self.prototype is None:
+            takes = arguments_of(inspect.signature(self.layer_class))
+            described["constructor"] = [n for n, v in takes.items() if v is NOT_GIVEN]
         if self.flag and self.flag not in described["modes"]:
             described["modes"].append(self.flag)
         return described

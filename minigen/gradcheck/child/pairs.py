@@ -88,6 +88,10 @@ class Pair:
             "name": self.name,
             "arguments": list(self.arguments),
             "defaults": {k: v for k, v in self.arguments.items() if v is not NOT_GIVEN},
+            "annotations": {
+                p.name: getattr(p.annotation, "__name__", str(p.annotation))
+                for p in self.signature.parameters.values() if p.annotation is not p.empty
+            },
             "variadic": self.variadic,
             "modes": [name for name in self.arguments if name in MODES],
             "makes_inputs": self.make_inputs is not None,

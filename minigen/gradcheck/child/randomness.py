@@ -6,6 +6,7 @@ everything is as before, for the homework may live in somebody's notebook.
 """
 
 import contextlib
+import inspect
 import random
 import sys
 
@@ -17,22 +18,38 @@ PYTHON_SEED, PYTHON_GET, PYTHON_SET = random.seed, random.getstate, random.setst
 GENERATORS = np.random.Generator, np.random.RandomState, random.Random
 
 
-def generators_in(values):
-    """The random generators among some values, each once."""
-    found = {id(v): v for v in values if isinstance(v, GENERATORS)}
-    return [g for g in found.values() if not isinstance(g, random.SystemRandom)]
+def generators_in(values, limit=10_000):
+    """The random generators that values hold: themselves, or in containers, attributes, functions.
+
+    values: an iterable; functions: what they enclose and their defaults; at most `limit` objects
+    are looked at.
+    """
+    found, seen, stack = [], set(), [*values]
+    while stack and len(seen) < limit:
+        one = stack.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, GENERATORS):
+            found += [one] * (not isinstance(one, random.SystemRandom))
+        elif isinstance(one, (list, tuple)):
+            stack += one
+        elif isinstance(one, dict):
+            stack += one.values()
+        elif inspect.isfunction(one):
+            stack += [*(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
+            stack += inspect.getclosurevars(one).nonlocals.values()
+        elif not (inspect.ismodule(one) or inspect.isclass(one)):
+            stack += getattr(one, "__dict__", {}).values()
+    return found
 
 
 def variables_of(functions):
-    """Values that functions see: module variables, enclosing ones, defaults."""
+    """Those functions, and the variables of the modules that they stand in."""
     for function in functions:
         function = getattr(function, "__func__", function)
+        yield function
         yield from getattr(function, "__globals__", {}).copy().values()
-        yield from getattr(function, "__defaults__", None) or ()
-        yield from (getattr(function, "__kwdefaults__", None) or {}).values()
-        for cell in getattr(function, "__closure__", None) or ():
-            with contextlib.suppress(ValueError):       # not filled yet
-                yield cell.cell_contents
 
 
 class Randomness:
