@@ -103,6 +103,8 @@ def _add(pairs, name, forward, backward, names, marked=None):
     """Put a pair into pairs, with the inputs and options that the file has for it."""
     marked = marked or {}
     spellings = [name, snake_case(name), name.lower()]
+    # conv_inputs for conv_forward_naive
+    spellings.append(getattr(forward, "__name__", name).split("_forward")[0])
     make = next((names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))),
                 names.get("make_inputs"))
     shared = make is names.get("make_inputs")
