@@ -5,7 +5,7 @@
     assert gradcheck(linear_forward, linear_backward, inputs=(x, w, b))     # NumPy
     print(gradcheck(Linear(5, 3), inputs=x))                                # a class of one's own
     gradcheck(ops.softmax, inputs=(x, -1), order=2)                         # minigen
-    gradcheck(MyFunction, inputs=x)                                         # torch.autograd.Function
+    gradcheck(MyFunction, inputs=x)                                 # torch.autograd.Function
 
     @pair(backward=my_backward, inputs=make, points=10)
     def my_forward(x): ...
@@ -19,8 +19,8 @@ from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child.discover import make_pair
 from minigen.gradcheck.child.session import Session
 
-CHOICES = [f.name for f in dataclasses.fields(Settings) if f.name not in (
-    "only", "seeds", "isolate", "memory", "timeout")]
+OF_FILES = ("only", "seeds", "isolate", "memory", "timeout")
+CHOICES = [f.name for f in dataclasses.fields(Settings) if f.name not in OF_FILES]
 
 
 def gradcheck(
@@ -28,8 +28,9 @@ def gradcheck(
 ):
     """Is this gradient right? A Report: printable, and true if it passed.
 
-    forward     callable(*inputs) -> out or (out, cache); with `backward` left out: a class or object
-                with both methods, a torch.autograd.Function, or a function or module of minigen
+    forward     callable(*inputs) -> out or (out, cache); with `backward` left out: a class or
+                object with both methods, a torch.autograd.Function, or a function or module of
+                minigen
     backward    callable(dout, cache) -> gradients
     inputs      tuple of arguments, dict of them by name, a single one, or callable(seed) -> one of
                 these
@@ -38,7 +39,7 @@ def gradcheck(
     seeds       points to check at (default: 3 if inputs is callable, else 1)
     settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings
 
-    Inputs are checked where they are: float32 as float32 code. Raises TypeError for what is no pair.
+    float32 inputs are given to the code as float32. Raises TypeError for what is no pair.
     """
     unknown = [key for key in settings if key not in CHOICES]
     if unknown:

@@ -5,8 +5,8 @@ arrays alone, an upstream gradient for its floating outputs, a way to have the c
 inputs that differ in their last bits (their rounding noise), and as many entries as there is time
 for.
 
-Float32 homework is differenced in float64 if its forward can be: float64 arguments must give float64
-outputs. Its claims stay those that it made in float32.
+Float32 homework is differenced in float64 if its forward can be: float64 arguments must give
+float64 outputs. Its claims stay those that it made in float32.
 Read next: numeric.py.
 """
 
