@@ -6,12 +6,15 @@ group when the time of a pair is over. A child that died, or whose answer makes 
 `StudentError` of the pair at hand; the next pair gets a new child.
 """
 
+import contextlib
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.child.wire import Codec
+from minigen.gradcheck.child.wire import Codec, Garbled
 
 START = "import sys; sys.path.insert(0, {place!r}); from child.main import serve; sys.path.pop(0); serve({path!r})"
 
