@@ -35,35 +35,45 @@ def nudged(x, rng):
 
 def noise_of_claims(gradient, point, upstream, claims, seed, precision):
     """Rounding noise of every claimed entry; zeros if gradient is None. See numeric.check."""
-    square = [np.zeros(claim.shape) for claim in claims]
     if gradient is None:
-        return square
+        return [np.zeros(claim.shape) for claim in claims]
     rng = stream(seed, "noise of claims")
-    # claims coarser than f are judged by this noise alone: more runs, over more of the last bits,
-    # for a rounding inside may swallow one
-    runs, bits = (8, 4.0) if point.eps_claims > point.eps else (4, 1.0)
+    arrays = [np.asarray(a) for a in (*point.inputs, *as_tuple(upstream))]
 
-    def jiggled(eps):
-        arrays = [np.asarray(a) for a in (*point.inputs, *as_tuple(upstream))]
-        for i, a in enumerate(arrays):
-            if np.issubdtype(a.dtype, np.floating):
-                change = 1 + eps * rng.choice([-1.0, 1.0], a.shape)
-                arrays[i] = np.asarray(a * change).astype(precision or a.dtype, copy=False)
-        v = tuple(arrays[len(point.inputs) :])
+    def again(changes):
+        """The gradient where arrays have changed by these factors."""
+        moved = [
+            np.asarray(a * (1 + change)).astype(precision or a.dtype, copy=False)
+            if np.issubdtype(a.dtype, np.floating)
+            else a
+            for a, change in zip(arrays, changes, strict=True)
+        ]
+        v = tuple(moved[len(point.inputs) :])
         v = v if isinstance(upstream, (tuple, list)) else v[0]
-        return as_tuple(gradient(*arrays[: len(point.inputs)], v))
+        return as_tuple(gradient(*moved[: len(point.inputs)], v))
 
-    unchanged = jiggled(0.0)
-    for _ in range(runs):
-        new = jiggled(bits * point.eps_claims)
-        for total, g, h in zip(square, unchanged, new, strict=True):
-            total += np.subtract(h, g, dtype=np.float64) ** 2 / runs
-    noises = [np.nan_to_num(np.sqrt(total)) for total in square]
-    if runs > 4:        # ... nor is a claim more exact than the terms that it may be the sum of
-        for noise, claim in zip(noises, claims, strict=True):
-            finite = np.abs(claim[np.isfinite(claim)])
-            np.maximum(noise, point.eps_claims * finite.max(initial=0.0) / 4, out=noise)
-    return noises
+    eps = point.eps_claims
+    if eps == point.eps:
+        signs = [[eps * rng.choice([-1.0, 1.0], a.shape) for a in arrays] for _ in range(4)]
+        changed = [again(changes) for changes in signs]
+        return [_spread(*rows) for rows in zip(again([0.0] * len(arrays)), *changed, strict=True)]
+    # claims coarser than f are judged by this noise alone, and a rounding inside may swallow the
+    # last bits: larger steps, over which third differences tell rounding from a smooth change
+    units = [2.0**7 * eps * rng.uniform(-1, 1, a.shape) for a in arrays]
+    rows = [again([t * u for u in units]) for t in range(1, 13)]
+    return [_grain(claim, *g, eps=eps) for claim, *g in zip(claims, *rows, strict=True)]
+
+
+def _spread(g, *changed):
+    """Of a gradient whose arguments changed in the last bit."""
+    return np.sqrt(sum(np.subtract(h, g, dtype=np.float64) ** 2 for h in changed) / len(changed))
+
+
+def _grain(claim, *rows, eps):
+    """From third differences, as in Point; not less than a fraction of the largest claim's eps."""
+    third = np.diff(np.array(rows, dtype=np.float64), 3, axis=0)
+    least = eps * np.abs(claim[np.isfinite(claim)]).max(initial=0.0) / 4
+    return np.maximum(np.sqrt((third * third).mean(0) / 20), least)
 
 
 class Beside:

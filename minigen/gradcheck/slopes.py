@@ -218,6 +218,8 @@ class _Line:
         value, truncation, noise, size = self.project()
         point, active = self.point, self.moved if self.moved.any() else slice(None)
         grain = np.linalg.norm((point.weights * point.sigma)[active])
+        if point.eps_claims > point.eps:        # the outputs that it was made from were as coarse
+            grain += point.eps_claims / 4 * np.linalg.norm((point.weights * point.value)[active])
         # the claim was rounded, too: like f, like the terms of its sum, like itself, like x in it
         rounding = max(grain, point.eps_claims * max(size, abs(claimed), self.curvature))
         return Slope(
