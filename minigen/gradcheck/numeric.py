@@ -57,8 +57,23 @@ def assert_gradients(f, inputs, gradients, upstream, **options):
 
 
 def check(
+<<<<<<< HEAD
     f, inputs, gradients, upstream, *,
     wrt=None, seed=0, entries=200, gradient=None, precision=None, deadline=math.inf,
+=======
+    f,
+    inputs,
+    gradients,
+    upstream,
+    *,
+    wrt=None,
+    seed=0,
+    entries=200,
+    gradient=None,
+    precision=None,
+    deadline=math.inf,
+    jumps=False,
+>>>>>>> main
 ) -> list[Result]:
     """Compare claimed gradients of <upstream, f(*inputs)> with differences of f.
 
@@ -74,6 +89,7 @@ def check(
                 `gradient` is then called with arrays of it
     deadline    on the clock of time.monotonic: shared by the arguments; where time is short,
                 entries are left to random directions, or not looked at
+    jumps       f may jump, as a gradient does at a kink of its function: that is a kink, too
 
     One Result per argument in `wrt`. Raises ValueError, naming shapes, for claims that do not
     match the inputs, and for an f that is not finite at the inputs.
@@ -84,6 +100,7 @@ def check(
     claims = _claims(inputs, gradients, wrt)
     with np.errstate(all="ignore"):     # stepping over the edge of a domain is expected
         point = Point(f, inputs, upstream, seed, precision)
+<<<<<<< HEAD
         noises = noise_of_claims(gradient, point, upstream, claims, seed, precision)
         beside = Beside(f, inputs, upstream, gradient, wrt, seed, precision)
         shares = _shares(deadline, len(wrt))
@@ -100,6 +117,16 @@ def _shares(deadline, arguments):
     for left in range(arguments, 0, -1):
         now = time.monotonic()
         yield now + (deadline - now) / left
+=======
+        noises = _noise_of_claims(gradient, point, upstream, claims, seed, precision)
+        for k, claim, noise in zip(wrt, claims, noises, strict=True):
+            now = time.monotonic()
+            until = now + (deadline - now) / (len(wrt) - len(results))
+            rng = stream(seed, f"argument {k}")
+            argument = Argument(point, k, claim, noise, rng, until, jumps)
+            results.append(argument.check(entries))
+    return results
+>>>>>>> main
 
 
 def derivative(f, x, direction, upstream, *, seed=0) -> Slope:

@@ -1,83 +1,172 @@
 """A homework's own process, seen from here: the methods of `Session`, with limits.
 
-Idea: one child per file, started fresh (never forked), in its own process group, with no input, an
-empty folder to live in and a few environment variables. It answers with arrays; a watchdog kills the
-group when the time of a pair is over. A child that died, or whose answer makes no sense, is a
-`StudentError` of the pair at hand; the next pair gets a new child.
+Idea: one child per file, started fresh (never forked), in a process group of its own, with no
+input, an empty folder to live in and a few environment variables. It answers with arrays over a
+private socket; every wait for it ends with the time of the pair, and then the whole group is
+killed. A child that died, or whose answer makes no sense, is a `StudentError` of the pair at hand;
+the next request gets a new child.
+
+Invariant: nothing that arrives is believed beyond being arrays: verdicts are made on this side.
+Read next: spawn.py, child/main.py (the other side), child/limits.py; docs/isolation.md.
 """
 
 import contextlib
-import os
-import subprocess
-import sys
-import threading
+import time
 from pathlib import Path
 
-from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.child.wire import Codec, Garbled
+from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.child.wire import Garbled
+from minigen.gradcheck.output import Output
+from minigen.gradcheck.spawn import Child, TimeIsOver
 
-START = "import sys; sys.path.insert(0, {place!r}); from child.main import serve; sys.path.pop(0); serve({path!r})"
+PARTS = {"load": "import", "probe": "forward", "place": "forward"}    # as StudentError.where says
+ABOUT_A_RUN = ("backward", "look", "probe", "forget")
+GENERATION = 1 << 32    # more than the runs and places of one child
+START_UP = 60.0         # seconds that Python and NumPy may take to start
+PROCESSOR = 60          # times the time of a pair: processor seconds of a child
+INTRUSION = "wrote on the checker's channel"
+
+
+def _asks(method, keys=()):
+    """A method that asks the child to call the session's; keys: of the dict that it answers."""
+
+    def ask(self, *arguments, **options):
+        value = self._ask(method, arguments, options)
+        if keys and not (isinstance(value, dict) and value.keys() == set(keys)):
+            raise self._ended("crash", INTRUSION, PARTS.get(method, method))
+        return value
+
+    ask.__doc__ = getattr(Session, method).__doc__
+    return ask
 
 
 class Process:
-    """The homework in `path`, evaluated in a child. Answers like a Session."""
+    """The homework in `path`, evaluated in a child. Answers like a Session.
+
+    memory: bytes beyond what Python and NumPy take; timeout: seconds for loading the file, and for
+    every request outside of `within`. Use it in a `with`, which leaves no process behind.
+    """
 
     def __init__(self, path, memory=1 << 30, timeout=60.0):
         self.path, self.memory, self.timeout = Path(path).resolve(), memory, timeout
-        self.child, self.codec, self.count = None, Codec(), 0
+        self.child = self.failure = self.description = None
+        self.generation, self.seconds, self.left = 0, timeout, None
+        self.output, self._limits = Output(), []
 
-    def start(self):
-        place = str(Path(__file__).parent)
-        code = START.format(place=place, path=str(self.path))
-        self.child = subprocess.Popen(
-            [sys.executable, "-I", "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-        )
-        return self._ask("load", {})
-
-    def _ask(self, method, arguments):
-        self.count += 1
-        for part in self.codec.pack([self.count, method, arguments]):
-            self.child.stdin.write(part)
-        self.child.stdin.flush()
-        number, kind, *rest = self.codec.unpack(self._read)
-        if kind == "raised":
-            raise StudentError(*rest)
-        return rest[0]
-
-    def _read(self, n):
-        data = self.child.stdout.read(n)
-        if len(data) < n:
-            raise EOFError
-        return bytearray(data)
+    inputs = _asks("inputs")
+    forward = _asks("forward", ("outputs", "run"))
+    place = _asks("place")
+    probe = _asks("probe")
+    backward = _asks("backward", ("gradients", "shares", "forward_calls"))
+    look = _asks("look", ("inputs", "outputs", "upstream", "cache"))
+    forget = _asks("forget")
+    remarks = _asks("remarks")
+    configure = _asks("configure")
 
     def describe(self):
-        return self.start()
+        """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
+        self._start()
+        return self.description
 
-    def inputs(self, name, seed):
-        return self._ask("inputs", dict(name=name, seed=seed))
+    @property
+    def limits(self):
+        """Sentences for the report: what the homework is held to here."""
+        if not self._limits:
+            self._spawn()
+        return self._limits
 
-    def forward(self, name, inputs, keep=False, readonly=False):
-        return self._ask("forward", dict(name=name, inputs=inputs, keep=keep, readonly=readonly))
+    @contextlib.contextmanager
+    def within(self, seconds):
+        """Give everything inside so many seconds of the child's time in all: one pair, say.
 
-    def backward(self, run, upstream, readonly=False):
-        return self._ask("backward", dict(run=run, upstream=upstream, readonly=readonly))
+        The checker's own time does not count.
+        """
+        self.left = self.seconds = seconds
+        self.output.mark()
+        try:
+            yield self
+        finally:
+            self.seconds, self.left = self.timeout, None
 
-    def look(self, run):
-        return self._ask("look", dict(run=run))
+    def printed(self):
+        """What the homework printed since the last `within` began."""
+        return self.output.recent()
 
-    def place(self, name, inputs):
-        return self._ask("place", dict(name=name, inputs=inputs))
+    def __enter__(self):
+        return self
 
-    def probe(self, place, moves):
-        return self._ask("probe", dict(place=place, moves=moves))
-
-    def forget(self, number):
-        return self._ask("forget", dict(number=number))
+    def __exit__(self, *error):
+        self.close()
 
     def close(self):
+        """End the child and all that it started."""
         if self.child:
             self.child.kill()
-            self.child.wait()
+        self.child = None
+
+    def _spawn(self):
+        """A child that has set its limits and not yet seen the homework."""
+        self.child = Child(self.path, self.memory, self.output)
+        self.generation += 1
+        settings = [self.memory, PROCESSOR * self.timeout]
+        try:
+            limits = self.child.ask("limit", settings, {}, START_UP)[2]
+        except (OSError, EOFError, Garbled, TimeIsOver) as error:
+            self.close()
+            text = self.output.recent()[-2000:]
+            raise RuntimeError(f"the homework's process does not start: {text}") from error
+        self._limits = [f"time: {self.timeout:g} s", *limits]
+
+    def _start(self):
+        """A child that has loaded the homework. A file that once failed to load is not tried again."""
+        if self.failure:
+            raise self.failure
+        if self.child and self.child.loaded:
+            return
+        if not self.child:
+            self._spawn()
+        try:
+            description = self._request("load", [self.generation * GENERATION], {}, self.seconds)
+        except StudentError as failure:
+            self.failure = failure
+            raise
+        self.child.loaded, self.description = True, description
+
+    def _ask(self, method, arguments, options):
+        if method in ABOUT_A_RUN and arguments[0] // GENERATION != self.generation:
+            if method == "forget":
+                return None
+            raise StudentError("crash", "its process ended, and what it kept is lost", method)
+        self._start()
+        if self.left is None:
+            return self._request(method, arguments, options, self.timeout)
+        started = time.monotonic()
+        try:
+            return self._request(method, arguments, options, self.left)
+        finally:
+            self.left = max(0.0, self.left - (time.monotonic() - started))
+
+    def _request(self, method, arguments, options, seconds):
+        part = PARTS.get(method, method)
+        try:
+            answer = self.child.ask(method, arguments, options, seconds)
+        except TimeIsOver:
+            where = self.child.interrupt(part)
+            raise self._ended("timeout", f"did not finish within {self.seconds:g} s", where) from None
+        except (EOFError, OSError):
+            raise self._ended(*self.child.cause_of_death(part)) from None
+        except Garbled:
+            raise self._ended("crash", INTRUSION, part) from None
+        except BaseException:       # Ctrl-C: an answer may still be on its way
+            self.close()
+            raise
+        if answer[1] == "value":
+            return answer[2]
+        if answer[2] == "memory":
+            raise self._ended(*answer[2:])
+        raise StudentError(*answer[2:])
+
+    def _ended(self, kind, message, where):
+        """The StudentError of a child that is not used any more."""
+        self.close()
+        return StudentError(kind, message, where)

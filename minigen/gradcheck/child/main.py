@@ -1,53 +1,79 @@
 """The child process: answers requests about one homework file until the channel closes.
 
-Idea: the first thing done is to move the channel away from standard input and output, so that what
-the homework prints, or reads, is not the channel. A request is [id, method, arguments], an answer
-[id, "value", value] or [id, "raised", kind, message, where].
+Idea: a request is [id, method, arguments, options], an answer [id, "value", value] or
+[id, "raised", kind, message, where]. The channel is a socket of its own, closed for whatever the
+homework starts; standard input is empty, and standard output and error lead elsewhere, so what the
+homework prints or reads is not the channel. The id is random: an answer that was not asked for shows.
+
+Whatever goes wrong here is an answer, too, or the end of this process: the checker sees both.
+Read next: limits.py; ../process.py, the other side.
 """
 
 import faulthandler
 import os
+import socket
 import sys
+import traceback
 
+from . import limits
 from .discover import load
 from .session import StudentError
-from .wire import Codec
+from .wire import Channel, Codec
+
+LONGEST = 4000          # characters of a message
 
 
-def serve(path):
-    """Load the homework and answer; returns when the checker closes the channel."""
-    receive, send = os.dup(0), os.dup(1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
-    faulthandler.enable(2)
-    codec, session = Codec(), None
+def serve(checker, descriptor, path):
+    """Answer about the homework in path; returns when the checker closes the channel.
 
-    def read(n):
-        data = bytearray(n)
-        view, done = memoryview(data), 0
-        while done < n:
-            got = os.readv(receive, [view[done:]])
-            if not got:
-                raise EOFError
-            done += got
-        return data
-
+    checker: the process id of the checker; descriptor: the channel's, empty on Windows, where the
+    socket comes through standard input. All texts, as command lines have them.
+    """
+    sys.argv[:] = [path]
+    faulthandler.enable()       # a crash prints the line it happened on
+    limits.die_with(int(checker))
+    if descriptor:
+        connection = socket.socket(fileno=int(descriptor))
+        connection.set_inheritable(False)
+    else:
+        connection = socket.fromshare(sys.stdin.buffer.read())
+    channel, responder, us = Channel(connection), _Responder(path), os.getpid()
     while True:
         try:
-            number, method, arguments = codec.unpack(read)
+            request = responder.codec.unpack(channel.read)
         except EOFError:
             return
+        parts = responder.answer(*request)
+        if os.getpid() != us:       # a process that the homework forked came back to here
+            os._exit(0)
+        channel.send(parts)
+
+
+class _Responder:
+    def __init__(self, path):
+        self.path, self.codec, self.session = path, Codec(), None
+
+    def limit(self, memory, seconds):
+        return limits.apply(memory, seconds)
+
+    def load(self, count):
+        """Load the homework; its runs are numbered from count on."""
+        self.session = load(self.path)
+        self.session.count = count
+        return self.session.describe()
+
+    def answer(self, number, method, arguments, options):
+        """The answer to a request, packed."""
+        ours = method in ("limit", "load")
         try:
-            if method == "load":
-                session = load(path)
-                value = session.describe()
-            else:
-                value = getattr(session, method)(**arguments)
-            answer = [number, "value", value]
+            value = getattr(self if ours else self.session, method)(*arguments, **options)
+            # only these may come back: a default or an input that is no array
+            return self.codec.pack([number, "value", value], keep=method in ("load", "inputs"))
         except StudentError as error:
-            answer = [number, "raised", error.kind, error.message, error.where]
-        sys.stdout.flush()
-        for part in codec.pack(answer):
-            view = memoryview(part)
-            while view:
-                view = view[os.write(send, view):]
+            message, where = str(error.message)[:LONGEST], str(error.where)[:LONGEST]
+            return self.codec.pack([number, "raised", error.kind, message, where])
+        except BaseException as error:      # of an object that the homework made, most likely
+            kind = "memory" if isinstance(error, MemoryError) else "error"
+            *_, last = traceback.extract_tb(error.__traceback__)
+            message = f"{type(error).__name__} in {os.path.basename(last.filename)}"
+            return self.codec.pack([number, "raised", kind, message, method])

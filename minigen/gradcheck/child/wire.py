@@ -8,17 +8,33 @@ The head holds the nesting, with {"a": 3} for array 3, and of each array its dty
 order. The same array twice in a value is sent once and is one array again on the other side. What
 is neither a number, a string, an array nor a container of those stays where it is: the other side
 gets an `Opaque` that stands for it and may send it back.
+
+Invariant: whatever bytes arrive, `unpack` gives a value or raises Garbled or EOFError, and asks for
+no more memory than its limit. What it needs of NumPy and json is bound here, on import, before a
+homework can put other functions in their place.
+Read next: main.py, which answers on such a channel, and ../process.py, which asks.
 """
 
-import json
 import math
 import struct
 from dataclasses import dataclass
+from json import JSONDecoder, JSONEncoder
 
-import numpy as np
+from numpy import asarray, dtype, generic, ndarray, uint8
 
 HEAD = struct.Struct("<Q")
-LARGEST_HEAD = 1 << 26          # bytes: a longer head is no message of ours
+LARGEST_HEAD = 1 << 24          # bytes; parsed, a head takes up to 25 times as much
+BUFFER = 1 << 16
+SMALL = 1 << 16                 # bytes: parts up to this size are joined and sent at once
+LONG = 1 << 63                  # integers from here on travel as hexadecimal text
+
+encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
+decode = JSONDecoder().decode
+DTYPES = {
+    form.str: form
+    for code in "?bBhHiIlLqQefdgFDG"
+    for form in (dtype(code), dtype(code).newbyteorder())
+}
 
 
 class Garbled(Exception):
@@ -34,42 +50,58 @@ class Opaque:
 
 
 class Codec:
-    """Packs and unpacks messages; keeps what it could only send as Opaque."""
+    """Packs and unpacks messages; keeps what it could only send as Opaque.
 
-    def __init__(self):
-        self.kept = {}
+    limit: the most bytes of arrays that a message may have on arrival.
+    """
 
-    def pack(self, message):
-        """A nested value as a list of bytes-like parts, to be written in this order."""
+    def __init__(self, limit=1 << 62):
+        self.limit, self.kept = limit, {}
+
+    def pack(self, message, keep=False):
+        """A nested value as a list of bytes-like parts, to be sent in this order.
+
+        keep: hold what can only be sent as Opaque, since the other side may send it back.
+        Raises ValueError if there is too much besides arrays.
+        """
         arrays, seen = [], {}
-        tree = self._plain(message, arrays, seen)
+        tree = self._plain(message, arrays, seen, keep)
         forms = [
-            [a.dtype.str, a.shape, "F" if _fortran(a) else "C", bool(a.flags.writeable)]
-            for a in arrays
+            [a.dtype.str, a.shape, "F" if _fortran(a) else "C", a.flags.writeable] for a in arrays
         ]
-        head = json.dumps({"tree": tree, "arrays": forms}).encode()
-        bodies = [np.ravel(a, order="K" if _fortran(a) else "C").view(np.uint8).data for a in arrays]
-        return [HEAD.pack(len(head)), head, *(body for body in bodies if body.nbytes)]
+        head = encode([tree, forms]).encode()
+        if len(head) > LARGEST_HEAD:
+            text = f"{len(head) >> 20} MB of numbers, texts and containers: use arrays"
+            raise ValueError(text)
+        bodies = [a.ravel("K" if _fortran(a) else "C").view(uint8).data for a in arrays if a.size]
+        return [HEAD.pack(len(head)) + head, *bodies]
 
-    def _plain(self, value, arrays, seen):
-        if value is None or isinstance(value, (bool, str)):
+    def _plain(self, value, arrays, seen, keep):
+        kind = type(value)
+        if value is None or kind is bool or isinstance(value, str):
             return value
-        if type(value) in (int, float):
-            return value if type(value) is int or math.isfinite(value) else {"f": repr(value)}
-        if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+        if kind is int:
+            return value if -LONG < value < LONG else {"i": hex(value)}
+        if kind is float:
+            return value if math.isfinite(value) else {"f": repr(value)}
+        if kind is complex:
+            return {"c": [repr(value.real), repr(value.imag)]}
+        if isinstance(value, (ndarray, generic)) and asarray(value).dtype.str in DTYPES:
             if id(value) not in seen:
                 seen[id(value)] = len(arrays)
-                arrays.append(np.asarray(value))
-            return {"a" if isinstance(value, np.ndarray) else "s": seen[id(value)]}
+                arrays.append(asarray(value))       # a subclass loses its own methods here
+            return {"a" if isinstance(value, ndarray) else "s": seen[id(value)]}
         if isinstance(value, (tuple, list)):
-            parts = [self._plain(part, arrays, seen) for part in value]
+            parts = [self._plain(part, arrays, seen, keep) for part in value]
             return {"l" if isinstance(value, list) else "t": parts}
         if isinstance(value, dict):
-            return {"d": [[self._plain(p, arrays, seen) for p in pair] for pair in value.items()]}
+            items = [[self._plain(p, arrays, seen, keep) for p in pair] for pair in value.items()]
+            return {"d": items}
         if isinstance(value, Opaque):
             return {"o": [value.key, value.text]}
-        self.kept[id(value)] = value
-        return {"o": [id(value), _describe(value)]}
+        if keep:
+            self.kept[id(value)] = value
+        return {"o": [id(value), f"{kind.__module__}.{kind.__name__}"]}
 
     def unpack(self, read):
         """The next message; read(n) must return exactly n bytes (a bytearray), or raise EOFError.
@@ -80,43 +112,115 @@ class Codec:
         if length > LARGEST_HEAD:
             raise Garbled(f"a head of {length} bytes")
         try:
-            head = json.loads(bytes(read(length)))
-            arrays = [self._array(read, *form) for form in head["arrays"]]
-            return self._value(head["tree"], arrays)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise Garbled(str(error)) from error
-
-    def _array(self, read, dtype, shape, order, writeable):
-        dtype = np.dtype(dtype)
-        if dtype.kind not in "biufc":
-            raise Garbled(f"an array of {dtype}")
-        size = math.prod(shape)
-        data = read(size * dtype.itemsize)
-        array = np.frombuffer(data, dtype, size).reshape(shape, order=order)
-        array.flags.writeable = bool(writeable)
-        return array
+            tree, forms = decode(read(length).decode())
+            sizes = [_size(*form) for form in forms]
+            if sum(sizes) > self.limit:
+                raise Garbled(f"{sum(sizes)} bytes of arrays; at most {self.limit}")
+            arrays = [_array(read(n), *form) for n, form in zip(sizes, forms, strict=True)]
+            return self._value(tree, arrays)
+        except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
+            raise Garbled(f"{type(error).__name__}: {error}") from error
 
     def _value(self, tree, arrays):
         if not isinstance(tree, dict):
+            if isinstance(tree, list):
+                raise Garbled("a bare list")
             return tree
         ((kind, content),) = tree.items()
         if kind == "a":
-            return arrays[content]
+            return arrays[_index(content)]
         if kind == "s":
-            return arrays[content][()]
-        if kind == "f":
-            return float(content)
-        if kind == "o":
-            return self.kept.get(content[0], Opaque(*content))
+            return arrays[_index(content)][()]
+        if kind == "t":
+            return tuple([self._value(part, arrays) for part in content])
+        if kind == "l":
+            return [self._value(part, arrays) for part in content]
         if kind == "d":
             return {self._value(k, arrays): self._value(v, arrays) for k, v in content}
-        parts = [self._value(part, arrays) for part in content]
-        return parts if kind == "l" else tuple(parts)
+        if kind == "o":
+            key, text = content
+            return self.kept.get(key, Opaque(_index(key), str(text)))
+        if kind == "f":
+            return float(content)
+        if kind == "c":
+            return complex(*map(float, content))
+        if kind == "i":
+            return int(content, 16)
+        raise Garbled(f"a value of kind {kind!r}")
+
+
+class Channel:
+    """A connected socket with a buffer: messages are sent as parts, and read by the byte.
+
+    patience: called before each wait, raises to give up; None to wait for ever. A socket with a
+    time-out (settimeout) lets it look again after that time.
+    """
+
+    def __init__(self, socket, patience=None):
+        self.socket, self.patience = socket, patience
+        self.buffer, self.start, self.stop = bytearray(BUFFER), 0, 0
+
+    def send(self, parts):
+        """Send all parts. Raises OSError if the other side is gone."""
+        if sum(map(len, parts)) <= SMALL:
+            parts = [b"".join(parts)]       # one call, one wake-up of the other side
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[self._when_ready(self.socket.send, view) :]
+
+    def read(self, n):
+        """Exactly n bytes, as a bytearray of its own. Raises EOFError if there are fewer."""
+        if self.stop - self.start >= n:
+            self.start += n
+            return self.buffer[self.start - n : self.start]
+        data = bytearray(n)
+        view, done = memoryview(data), 0
+        while done < n:
+            if self.start == self.stop and n - done < BUFFER:
+                self.start, self.stop = 0, self._receive(self.buffer)
+            if self.start == self.stop:
+                done += self._receive(view[done:])
+                continue
+            part = min(n - done, self.stop - self.start)
+            view[done : done + part] = memoryview(self.buffer)[self.start : self.start + part]
+            self.start, done = self.start + part, done + part
+        return data
+
+    def _receive(self, view):
+        got = self._when_ready(self.socket.recv_into, view)
+        if not got:
+            raise EOFError
+        return got
+
+    def _when_ready(self, call, view):
+        while True:
+            if self.patience:
+                self.patience()
+            try:
+                return call(view)
+            except TimeoutError:
+                continue
+
+
+def _size(form, shape, order, writeable):
+    """Bytes of the array that is announced so."""
+    if order not in ("C", "F") or type(writeable) is not bool:
+        raise Garbled(f"an array of order {order!r}")
+    return math.prod(map(_index, shape)) * DTYPES[form].itemsize
+
+
+def _array(data, form, shape, order, writeable):
+    array = ndarray(shape, DTYPES[form], data, order=order)
+    array.flags.writeable = writeable
+    return array
+
+
+def _index(number):
+    if type(number) is not int or number < 0:
+        raise Garbled(f"{number!r} in place of a count")
+    return number
 
 
 def _fortran(array):
     return array.flags.f_contiguous and not array.flags.c_contiguous
-
-
-def _describe(value):
-    return f"{type(value).__module__}.{type(value).__name__}"
