@@ -116,25 +116,16 @@ class Result:
 class Argument:
     """The check of x_k's claimed gradient.
 
-<<<<<<< HEAD
-    noise: rounding noise of each claimed entry; beside: Beside (beside.py), for composed kinks.
+    noise: rounding noise of each claimed entry; beside: Beside (beside.py), for composed kinks;
+    jumps: whether a jump of f is a kink, where no claim is wrong.
     """
 
-    def __init__(self, point, k, claim, noise, rng, beside=None):
-        self.point, self.k, self.rng, self.beside = point, k, rng, beside
+    def __init__(self, point, k, claim, noise, rng, beside=None, jumps=False):
+        self.point, self.k, self.rng, self.beside, self.jumps = point, k, rng, beside, jumps
         self.x, self.claim = point.inputs[k], claim
         # a gradient that leaps when the last bit changes sits on a kink: that is no noise
         leaps = noise > 0.05 * np.abs(claim).max(initial=0.0)
         self.noise, self.leap = np.where(leaps, 0.0, noise), np.where(leaps, noise, 0.0)
-=======
-    noise: rounding noise of each claimed entry; until: when time is up, on time.monotonic's clock;
-    jumps: whether a jump of f is a kink, where no claim is wrong.
-    """
-
-    def __init__(self, point, k, claim, noise, rng, until=math.inf, jumps=False):
-        self.point, self.k, self.rng, self.until, self.jumps = point, k, rng, until, jumps
-        self.x, self.claim, self.noise = point.inputs[k], claim, noise
->>>>>>> main
         self.scales = scales(self.x)
         self.singles = {}           # flat index -> Entry, of all looked at one by one
         self.directions = []        # Entry
@@ -188,7 +179,7 @@ class Argument:
         entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
         sizes = [abs(z) for z in (a, slope.low, slope.high)]
         self.scale = max(self.scale, *filter(math.isfinite, sizes))
-        self.singles[i] = entry.decide(self.scale)
+        self.singles[i] = entry.decide(self.scale, self.jumps)
         return entry
 
     def _slope(self, i, claimed, s):
@@ -205,14 +196,6 @@ class Argument:
             near=power_of_two(x / s) if x else 1.0,
             far=far,
         )
-<<<<<<< HEAD
-=======
-        entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope / s)
-        sizes = [abs(z) for z in (a, entry.slope.low, entry.slope.high)]
-        self.scale = max(self.scale, *filter(math.isfinite, sizes))
-        self.singles[i] = entry.decide(self.scale, self.jumps)
-        return entry
->>>>>>> main
 
     # Random directions --------------------------------------------------------------------------
 

@@ -57,23 +57,8 @@ def assert_gradients(f, inputs, gradients, upstream, **options):
 
 
 def check(
-<<<<<<< HEAD
     f, inputs, gradients, upstream, *,
-    wrt=None, seed=0, entries=200, gradient=None, precision=None, deadline=math.inf,
-=======
-    f,
-    inputs,
-    gradients,
-    upstream,
-    *,
-    wrt=None,
-    seed=0,
-    entries=200,
-    gradient=None,
-    precision=None,
-    deadline=math.inf,
-    jumps=False,
->>>>>>> main
+    wrt=None, seed=0, entries=200, gradient=None, precision=None, deadline=math.inf, jumps=False,
 ) -> list[Result]:
     """Compare claimed gradients of <upstream, f(*inputs)> with differences of f.
 
@@ -100,33 +85,16 @@ def check(
     claims = _claims(inputs, gradients, wrt)
     with np.errstate(all="ignore"):     # stepping over the edge of a domain is expected
         point = Point(f, inputs, upstream, seed, precision)
-<<<<<<< HEAD
         noises = noise_of_claims(gradient, point, upstream, claims, seed, precision)
         beside = Beside(f, inputs, upstream, gradient, wrt, seed, precision)
-        shares = _shares(deadline, len(wrt))
-        return [
-            Argument(point, k, claim, noise, stream(seed, f"argument {k}"), beside).check(
-                entries, until
-            )
-            for k, claim, noise, until in zip(wrt, claims, noises, shares, strict=True)
-        ]
-
-
-def _shares(deadline, arguments):
-    """When the time of each argument is up: an equal share of what the ones before it left."""
-    for left in range(arguments, 0, -1):
-        now = time.monotonic()
-        yield now + (deadline - now) / left
-=======
-        noises = _noise_of_claims(gradient, point, upstream, claims, seed, precision)
+        results = []
         for k, claim, noise in zip(wrt, claims, noises, strict=True):
             now = time.monotonic()
             until = now + (deadline - now) / (len(wrt) - len(results))
             rng = stream(seed, f"argument {k}")
-            argument = Argument(point, k, claim, noise, rng, until, jumps)
-            results.append(argument.check(entries))
+            argument = Argument(point, k, claim, noise, rng, beside, jumps)
+            results.append(argument.check(entries, until))
     return results
->>>>>>> main
 
 
 def derivative(f, x, direction, upstream, *, seed=0) -> Slope:
