@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.gradcheck.child.wire import Channel, Codec, Garbled
+from minigen.gradcheck.child.wire import CHANNEL_CLOSED, Channel, Codec, Garbled
 
 # The folder `child` becomes a package without any change of sys.path. NumPy may live where only
 # this process looks (a user's site-packages, PYTHONPATH): its folder comes last.
@@ -121,6 +121,8 @@ class Child:
         try:
             code = self.process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
+            code = CHANNEL_CLOSED
+        if code == CHANNEL_CLOSED:
             return "crash", "closed the checker's channel", part
         if code >= 0:
             return "crash", f"ended by itself with exit code {code}", part

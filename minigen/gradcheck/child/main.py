@@ -18,7 +18,7 @@ import traceback
 from . import limits
 from .discover import load
 from .session import StudentError
-from .wire import Channel, Codec
+from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
 
@@ -38,15 +38,16 @@ def serve(checker, descriptor, path):
     else:
         connection = socket.fromshare(sys.stdin.buffer.read())
     channel, responder, us = Channel(connection), _Responder(path), os.getpid()
-    while True:
-        try:
-            request = responder.codec.unpack(channel.read)
-        except EOFError:
-            return
-        parts = responder.answer(*request)
-        if os.getpid() != us:       # a process that the homework forked came back to here
-            os._exit(0)
-        channel.send(parts)
+    try:
+        while True:
+            parts = responder.answer(*responder.codec.unpack(channel.read))
+            if os.getpid() != us:       # a process that the homework forked came back to here
+                os._exit(0)
+            channel.send(parts)
+    except EOFError:
+        return
+    except OSError:
+        os._exit(CHANNEL_CLOSED)
 
 
 class _Responder:
