@@ -40,6 +40,7 @@ def bad_backward(dout, cache):
 
 def homework(tmp_path, source):
     path = tmp_path / "homework.py"
+    source += "" if "bad_backward" in source else WRONG
     path.write_text(SQUARE + source, encoding="utf-8")
     return path
 
@@ -74,8 +75,8 @@ np.linalg.norm = lambda *a, **k: 0.0
 """,
     "patched conversions": """
 zeros = np.zeros(2)
-np.ravel = np.asarray = np.array = np.copy = np.ascontiguousarray = lambda *a, **k: zeros
-np.frombuffer = np.empty_like = np.zeros_like = lambda *a, **k: zeros
+np.ravel = np.asarray = np.copy = np.ascontiguousarray = lambda *a, **k: zeros
+np.frombuffer = np.empty_like = np.zeros_like = np.may_share_memory = lambda *a, **k: zeros
 """,
     "patched json": """
 import json
@@ -126,7 +127,7 @@ def bad_forward(x):
 
 @pytest.mark.parametrize("case", CHEATS)
 def test_cheat_changes_no_number(tmp_path, case):
-    with Process(homework(tmp_path, CHEATS[case] + WRONG)) as process:
+    with Process(homework(tmp_path, CHEATS[case])) as process:
         output, claimed = result_of_bad(process)
         assert output.tolist() == [3.0, 6.0]
         assert claimed.tolist() == [4.0, 4.0]
