@@ -5,6 +5,7 @@ its settings once, see minigen/__init__.py): keep the order of this file.
 """
 
 import os
+import sys
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -42,6 +43,26 @@ def pytest_collection_modifyitems(config, items):
     if reason:
         for item in on_gpu:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def homework(tmp_path):
+    """homework(text, name="hw.py") writes a file and loads it as the child process would: a
+    Session. Afterwards modules and search path are as before."""
+    from minigen.gradcheck.child import load
+    from minigen.gradcheck.child.discover import load as load_file
+
+    modules, path = set(sys.modules), list(sys.path)
+
+    def load_text(text, name="hw.py"):
+        (tmp_path / name).write_text(text)
+        return load_file(tmp_path / name)
+
+    yield load_text
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+    sys.path[:] = path
+    load.FOLDERS.clear()
 
 
 def no_gpu():

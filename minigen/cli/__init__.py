@@ -19,6 +19,7 @@ import minigen
 
 COMMANDS = {
     "demo": "train a model of the course and draw its figures",
+    "gradcheck": "check the gradients of homework: right, wrong, and where",
     "list": "show every demo: chapter, names, presets, recorded result",
     "bars": "measure presets over several seeds and record the results",
     "bench": "time ops and training steps, against PyTorch where it is installed",

@@ -12,14 +12,25 @@ Read next: structure.py, values.py; report.py for what comes out.
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.inputs import guess
+from minigen.gradcheck.guess import guess
+from minigen.gradcheck.inputs import uneven
 from minigen.gradcheck.process import Process
-from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report
+from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import modes
+
+FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MANY = 100_000          # entries of a pair that make further seeds superfluous
+NO_INPUTS = (
+    "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
+    "one to fill in)"
+)
+GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
 
 
 @dataclass
@@ -46,7 +57,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = Process(path, settings.memory) if settings.isolate else load(path)
+        session = opened(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -54,8 +65,10 @@ def check_file(path, settings=None, spec=None, on_report=None):
         try:
             with session.within(settings.timeout):
                 described = {d["name"]: d for d in session.describe()}
+                file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
+        file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
@@ -63,13 +76,35 @@ def check_file(path, settings=None, spec=None, on_report=None):
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
+        for name in spec.names if spec else ():
+            if name not in described and name in (settings.only or [name]):
+                file.pairs.append(_missing(name, settings, spec))
+                if on_report:
+                    on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
+
+
+def opened(path, settings):
+    """A session of a homework file, in a process of its own or here; to be used in a `with`."""
+    if settings.isolate:
+        return Process(path, settings.memory, settings.timeout)
+    return load(path)
 
 
 def _not_loaded(file, error):
     file.status, file.message = "error", f"{error.where}: {error.message}"
     return file
+
+
+def _missing(name, settings, spec):
+    """The report on a pair that the spec asks for and the file does not have."""
+    points = float(spec.options(name).get("points", 1))
+    report = Report(name=name, seed=settings.seed, max_points=points)
+    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    report.structure.append(Finding("error", "error", message))
+    conclude(report)
+    return report
 
 
 def check_pair(session, description, settings, spec=None):
@@ -80,14 +115,14 @@ def check_pair(session, description, settings, spec=None):
     started = time.monotonic()
     name = description["name"]
     options = {**description, **(spec.options(name) if spec else {})}
-    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points", 1)))
+    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points") or 1))
     try:
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
         message = f"{error.where}: {error.message}" if error.where else error.message
         report.structure.append(Finding(error.kind, "error", message))
-    _conclude(report)
+    conclude(report)
     report.seconds = time.monotonic() - started
     return report
 
@@ -95,18 +130,26 @@ def check_pair(session, description, settings, spec=None):
 def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
-    seconds = settings.budget / len(seeds)
-    for seed in seeds:
-        inputs = _inputs(report, session, options, seed, spec)
-        if inputs is None:
-            return
-        variants = modes(options["arguments"], inputs, options["defaults"])
+    made = _source(report, session, options, spec)
+    for seed in seeds if made else ():
+        described, inputs = made(seed)
+        variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
-            subject = Subject(session, report.name, options["arguments"], changed)
-            point = _check_point(subject, options, settings, seed, seconds)
-            _add(report, point, f"seed {seed}" + (f", {label}" if label else ""))
+            subject = Subject(session, report.name, described["arguments"], changed)
+            report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
+            try:
+                point = _check_point(
+                    subject, options, settings, seed, settings.budget / len(seeds)
+                )
+            finally:
+                report.forward_calls += subject.calls
+            add(report, point)
             if report.verdict in ("error", "fail"):
                 return
+        entries = sum(np.size(leaf.value) for leaf in subject.floats())
+        if entries > MANY and len(seeds) > 1:
+            report.notes.append(f"one seed only: {entries:,} entries say as much")
+            return
 
 
 @dataclass
@@ -116,13 +159,18 @@ class Point:
     findings: list
     arguments: list
     notes: list = field(default_factory=list)
-    calls: int = 0
 
 
 def _check_point(subject, options, settings, seed, seconds):
+    if settings.nudge:
+        subject = subject.nudged(seed)
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
     point = Point(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
+    if subject.inner_calls > FEW:
+        point.notes.append(
+            f"backward calls forward {subject.inner_calls} times: does it take differences?"
+        )
     if not examination.stopped:
         point.arguments = values.compare(
             subject,
@@ -137,38 +185,30 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-    point.calls = subject.calls
     return point
 
 
-def _inputs(report, session, options, seed, spec):
-    """The arguments for a seed: the teacher's, the file's own, or guesses; None if there are none."""
+def _source(report, session, options, spec):
+    """What makes the inputs, the teacher, the file or guesses: callable(seed) -> (options, inputs);
+    options know the parameters of a class only once it is made. None if nothing does."""
     name = report.name
-    if spec and spec.has_inputs(name):
-        return spec.inputs(options, seed)
-    if options["makes_inputs"]:
-        return session.inputs(name, seed)
-    made = guess(options, lambda inputs: session.forward(name, inputs)["outputs"])
-    if made is None:
-        report.structure.append(
-            Finding(
-                "error",
-                "error",
-                f"no inputs: write {name}_inputs(seed) or make_inputs(seed) into the file, or a "
-                "spec (--init writes one to fill in)",
-            )
-        )
+    plan = spec.plans.get(name) if spec else None
+    if plan and plan.arguments:
+        return lambda seed: plan.prepared(session, options, seed)
+    if plan:
+        options = plan.configured(session, options, report.seed)
+    if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
+        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed))
+    guessed = guess(session, options)
+    if guessed is None:
+        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
         return None
-    note = "the inputs were guessed from the names of the arguments: --init shows them"
-    if note not in report.notes:
-        report.notes.append(note)
-    return made(seed)
+    report.notes.append(GUESSED)
+    return lambda seed: guessed.prepared(session, options, seed)
 
 
-def _add(report, point, label):
-    """Take a point into the report: of every finding and argument the worst."""
-    report.points_checked.append(label)
-    report.forward_calls += point.calls
+def add(report, point):
+    """Take a Point into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)
@@ -185,9 +225,10 @@ def _worst_of(old, new, key):
     return list(chosen.values())
 
 
-def _conclude(report):
-    """Verdict, diagnosis and points from what was found."""
+def conclude(report):
+    """Verdict, points and diagnosis from what was found."""
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
+    report.points = points_of(report)
     report.diagnosis = [
         Diagnosis(f.check, f.argument, "confirmed", f.message, f.evidence)
         for f in report.structure

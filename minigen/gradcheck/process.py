@@ -57,9 +57,11 @@ class Process:
     forward = _asks("forward", ("outputs", "run"))
     place = _asks("place")
     probe = _asks("probe")
-    backward = _asks("backward", ("gradients", "shares"))
+    backward = _asks("backward", ("gradients", "shares", "forward_calls"))
     look = _asks("look", ("inputs", "outputs", "upstream", "cache"))
     forget = _asks("forget")
+    remarks = _asks("remarks")
+    configure = _asks("configure")
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""

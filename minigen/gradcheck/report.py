@@ -2,11 +2,16 @@
 
 Idea: one `Report` per pair, made of plain values, so that it can be printed, stored and compared.
 Verdicts: "pass", "fail", "undecided" (the numbers cannot tell), "error" (the code did not run).
+Read next: report_text.py, report_json.py, report_html.py.
 """
 
 from dataclasses import dataclass, field
 
+from minigen.gradcheck import report_html, report_json, report_text
+
 VERDICTS = ("error", "fail", "undecided", "pass")       # the worst first
+
+STRUCTURE_SHARE = 0.3       # of a pair's points; its arguments share the rest equally
 
 
 @dataclass
@@ -21,6 +26,7 @@ class Entry:
     verdict: str
     low: float | None = None    # one-sided slopes at a kink
     high: float | None = None
+    jump: bool = False          # forward jumps here, or is vertical: no number is right
 
 
 @dataclass
@@ -35,7 +41,9 @@ class ArgumentReport:
     tolerance: float = 0.0
     worst: list = field(default_factory=list)       # Entry, the worst first, at most 5
     kinks: list = field(default_factory=list)       # indices
+    at_kinks: list = field(default_factory=list)    # Entry with slopes: a few of the kinks
     checked: int = 0                # entries looked at one by one
+    wrong: int = 0                  # of those
     sampled: bool = False           # the others along random directions only
     notes: list = field(default_factory=list)       # sentences: what was not checked
 
@@ -64,7 +72,11 @@ class Diagnosis:
 
 @dataclass
 class Report:
-    """All that is known about one pair."""
+    """All that is known about one pair.
+
+    print(report) shows at most 25 lines. `assert report.passed, str(report)` shows them when a
+    test fails; a bare `assert report` leaves it to the test runner how much of them it shows.
+    """
 
     name: str
     verdict: str = "pass"
@@ -89,14 +101,49 @@ class Report:
     def __bool__(self):
         return self.passed
 
+    def __str__(self):
+        return report_text.printable(report_text.text(self))
+
+    __repr__ = __str__
+
+    def to_dict(self):
+        """The report as plain values, strict JSON inside: docs/gradcheck-json.md, "pair"."""
+        return report_json.pair(self)
+
+    def to_json(self):
+        """`to_dict` as JSON text."""
+        return report_json.dumps(self.to_dict())
+
+    def _repr_html_(self):
+        return report_html.html(self)
+
 
 @dataclass
 class FileReport:
     """All that is known about one homework file."""
 
     file: str
+    found: list = field(default_factory=list)       # names of all its pairs, checked or not
     pairs: list = field(default_factory=list)       # Report
     message: str = ""       # why the file could not be loaded, or that nothing was found
+    notes: list = field(default_factory=list)       # near misses: a forward without a backward
     status: str = "empty"   # pass, fail, undecided, error; empty: no pair found
     output: str = ""        # what the homework printed while it was loaded
     limits: list = field(default_factory=list)      # sentences: what its process is held to
+
+
+def points_of(report):
+    """The points that a report earns: all for a pass, else a part of max_points.
+
+    30 % for a structure without fault, the rest in equal shares for the arguments that are right.
+    What was not looked at earns nothing: a fault in the structure that ends the check leaves 0.
+    """
+    if report.passed:
+        return report.max_points
+    share = 0.0
+    if report.arguments:
+        right = sum(argument.verdict == "pass" for argument in report.arguments)
+        share = (1 - STRUCTURE_SHARE) * right / len(report.arguments)
+        if all(finding.verdict not in ("fail", "error") for finding in report.structure):
+            share += STRUCTURE_SHARE
+    return round(share * report.max_points, 2)

@@ -12,7 +12,7 @@ from wider steps counts only where it agrees with the one from narrower steps.
 Sources: Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982 (the table and its error);
 Moré & Wild, Estimating computational noise, 2011 (the third differences); Lepski, On a problem of
 adaptive estimation in Gaussian white noise, 1991 (wide steps only where they agree).
-Read next: numeric.py, which compares claimed gradients with these slopes.
+Read next: point.py (f as these slopes see it), numeric.py, which compares claims with them.
 """
 
 import math
@@ -38,6 +38,7 @@ class Slope:
     high: float             # ... and its higher one; both equal to value where f is smooth
     kind: str               # "smooth", "kink", or "jump": f jumps, or is vertical
     resolution: float       # tolerances below this are rounding, even next to a gradient of 0
+    reach: float = FIRST    # the widest step of the narrowest ladder that value rests on
 
     def __truediv__(self, unit):
         """The same slope per `unit` of the direction."""
@@ -51,91 +52,12 @@ class Slope:
         return max(self.low - claimed, claimed - self.high, 0.0)
 
 
-class Point:
-    """f and its arguments where the gradient is taken; all outputs laid end to end, in float64."""
-
-    def __init__(self, f, inputs, upstream, seed):
-        self.f, self.inputs = f, inputs
-        outputs, weights = as_tuple(f(*inputs)), as_tuple(upstream)
-        shapes, expected = [np.shape(v) for v in weights], [np.shape(y) for y in outputs]
-        if shapes != expected:
-            raise ValueError(f"upstream has shapes {shapes}, the outputs of f {expected}")
-        for j, y in enumerate(map(np.asarray, outputs)):
-            if not np.issubdtype(y.dtype, np.floating):
-                raise ValueError(f"output {j} of f, {y.dtype} {y.shape}, is not floating")
-            if not np.isfinite(y).all():
-                raise ValueError(f"output {j} of f, {y.shape}, is not finite at the inputs")
-        weights = _flat(weights)
-        # an output with upstream 0 has no say, whatever it does
-        self.heard = slice(None) if weights.all() else np.flatnonzero(weights)
-        self.weights = weights[self.heard]                                              # (m,)
-        self.value = _flat(outputs)[self.heard]                                         # (m,)
-        dtypes = {np.asarray(x).dtype for x in (*inputs, *outputs)}
-        self.eps = max(float(np.finfo(d).eps) for d in dtypes if np.issubdtype(d, np.floating))
-        self.sharp = self.eps ** (4 / 7)        # a small relative error: 1e-9, in float32 1e-4
-        self._measure_noise(stream(seed, "noise"))
-
-    def _measure_noise(self, rng):
-        """sigma (m,), rounding noise of f: third differences of f over a few hundred last bits.
-
-        Over such steps a smooth f is straight, and what its third difference leaves is noise. If no
-        output changes at all, f may have a coarser grain inside (float32, a large offset): the
-        steps grow until they do. `grainy` (m,): such outputs are staircases.
-        """
-        # odd numbers of last bits: exact, and never in step with the grid that f rounds to
-        odd = [(2 * rng.integers(-256, 256, x.shape) + 1) / 256 for x in self.inputs]
-        units = [scales(x, least=0.0) * n for x, n in zip(self.inputs, odd, strict=True)]
-        self.sigma = np.zeros(self.value.shape)
-        self.grainy = self.sigma > 0
-        step = first = 2.0**8 * self.eps
-        while step <= max(first, 2.0**-20):
-            values = []
-            for t in step * np.arange(1, 10):       # not 0, for f may jump there
-                moved = [_moved(x, t * u) for x, u in zip(self.inputs, units, strict=True)]
-                values.append(_flat(as_tuple(self.f(*moved)))[self.heard])
-            third = np.nan_to_num(np.diff(values, 3, axis=0), nan=0.0, posinf=0.0, neginf=0.0)
-            # four independent noises with weights 1, 3, 3, 1: variance 20 sigma²
-            new = (self.sigma == 0) & third.any(0)
-            self.sigma[new] = np.sqrt((third * third).mean(0) / 20)[new]
-            jumps = self.sigma > 1e3 * self.eps * np.abs(self.value)
-            self.grainy = self.grainy | (new & jumps & (step > first))
-            changed = np.diff(values, axis=0).any()
-            if (changed and step == first) or self.sigma[self.value != 0].all():
-                break
-            step *= 53
-        if self.grainy.any():
-            unseen = self.sigma == 0
-            self.sigma[unseen] = np.median(self.sigma[self.grainy])
-            self.grainy |= unseen
-        self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
-
-    def _at(self, k, x):
-        outputs = as_tuple(self.f(*self.inputs[:k], x, *self.inputs[k + 1 :]))
-        return _flat(outputs)[self.heard]
-
-    def along(self, k, direction):
-        """The function t -> outputs (m,) at x_k + t direction."""
-        x = self.inputs[k]
-        return lambda t: self._at(k, _moved(x, t * direction))
-
-    def along_entry(self, k, i, scale):
-        """The same for entry i (a flat index) of x_k alone, in units of scale."""
-        x = self.inputs[k]
-        start = float(x.flat[i])
-
-        def at(t):
-            moved = x.copy()
-            moved.flat[i] = start + t * scale
-            return self._at(k, moved)
-
-        return at
-
-
-def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
+def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) -> Slope:
     """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
 
     slack: tolerance for the noise of the claim; near: the size of x in units of the line, a power
-    of two; far: a step large enough to move whatever depends on t.
+    of two; far: a step large enough to move whatever depends on t; hasty: effort ends as soon as
+    the claim is probably wrong, too.
     """
     line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
@@ -157,9 +79,11 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0) -> Slope:
             or not (line.narrow if narrower else line.wide)
         )
         # a claim is called wrong only after every ladder
-        if (inside and settled) or not (line.narrow or line.wide):
+        if ((inside or hasty) and settled) or not (line.narrow or line.wide):
             break
         line.refine(bool(line.narrow) and (narrower or not line.wide))
+    if hasty and settled and not inside:
+        return slope
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
     if blurred or not inside:
         change = np.abs(line.values([8.0, far]) - point.value).max((0, 1))
@@ -200,12 +124,13 @@ class _Line:
             return
         self.wide = 0.0
         for h in (FIRST * self.near, *FIRST / 8.0 ** np.arange(1, 15)):
-            if np.isfinite(self.at(h)).all() and np.isfinite(self.at(-h)).all():
+            finite = np.isfinite(self.values([h])).all((1, 2))
+            if finite.all():
                 self._ladder(h, ratio=2, rungs=3)
                 self.reach, self.narrow = h, h * self.narrow
                 return
         # t = 0 is on the edge of the domain: differences towards the inside only
-        self.sides = (1,) if np.isfinite(self.at(h)).all() else (-1,)
+        self.sides = (1,) if finite[0] else (-1,)
         self._ladder(FIRST)
 
     def _bends(self, values, steps):
@@ -274,11 +199,11 @@ class _Line:
 
     def values(self, steps):
         """f at t = h, and at -h if both sides are open: (sides, rungs, m)."""
-        values = np.empty((len(self.sides), len(steps), self.point.value.size))
-        for side, rows in zip(self.sides, values, strict=True):
-            for row, h in zip(rows, steps, strict=True):
-                row[:] = self.at(side * h)
-        return values
+        ts = [side * h for side in self.sides for h in steps]
+        values = np.empty((len(ts), self.point.value.size))
+        for row, new in zip(values, self.at(ts), strict=True):
+            row[:] = new
+        return values.reshape(len(self.sides), len(steps), -1)
 
     def project(self):
         """<upstream, slopes>, its truncation error, 2 x its noise, the sum of absolute terms."""
@@ -286,6 +211,7 @@ class _Line:
         if self.moved.any():            # an output that never changes has no noise
             noise = noise * self.moved
         truncation = abs(gap.sum()) + np.sqrt(gap @ gap)
+        truncation = truncation if np.isfinite(truncation) else np.inf
         return terms.sum(), truncation, 2 * np.sqrt(noise @ noise), np.abs(terms).sum()
 
     def slope(self, claimed, slack):
@@ -294,7 +220,7 @@ class _Line:
         point, active = self.point, self.moved if self.moved.any() else slice(None)
         grain = np.linalg.norm((point.weights * point.sigma)[active])
         # the claim was rounded, too: like f, like the terms of its sum, like itself, like x in it
-        rounding = max(grain, point.eps * max(size, abs(claimed), self.curvature))
+        rounding = max(grain, point.eps_claims * max(size, abs(claimed), self.curvature))
         return Slope(
             value=value,
             error=truncation + noise,
@@ -302,14 +228,18 @@ class _Line:
             low=value,
             high=value,
             kind="smooth",
-            resolution=20 * point.sharp * np.abs(point.weights * point.value)[active].sum(),
+            resolution=20
+            * point.eps_claims ** (4 / 7)
+            * np.abs(point.weights * point.value)[active].sum(),
+            reach=self.reach,
         )
 
 
 def _examine(line, slope, slack):
     """`slope` as it is, or as it has to be understood if there is a kink or a jump at t = 0."""
     point = line.point
-    top = 2.0 ** round(0.42 * math.log2(point.eps))                     # float64: 2^-22
+    # float64: 2^-22; claims in float32 cannot tell on which side of a nearer kink x is
+    top = 2.0 ** round(0.42 * math.log2(point.eps_claims))
     steps = min(top, line.reach) / 4.0 ** np.arange(5)
     h, sides = steps[:, None], np.array(line.sides)[:, None, None]
     slopes = (line.values(steps) - point.value) / (sides * h)           # (sides, 5, m)
@@ -338,7 +268,7 @@ def _examine(line, slope, slack):
         low=ends.min(0).sum(),
         high=ends.max(0).sum(),
         error=error,
-        tolerance=20 * error + slack + 32 * point.eps * np.abs(ends).max(0).sum(),
+        tolerance=20 * error + slack + 32 * point.eps_claims * np.abs(ends).max(0).sum(),
     )
 
 
@@ -395,10 +325,6 @@ def power_of_two(x):
     return np.ldexp(1.0, np.frexp(x)[1] - 1)
 
 
-def _moved(x, change):
-    return np.asarray(x + change).astype(x.dtype, copy=False)
-
-
 def stream(seed, name):
     """A random stream of its own for every use of a seed."""
     return np.random.default_rng([seed, *name.encode()])
@@ -407,8 +333,3 @@ def stream(seed, name):
 def as_tuple(x):
     """Several outputs or gradients as they are, one as a tuple of one."""
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
-
-
-def _flat(outputs):
-    """Copies of the outputs end to end in float64, (m,): a view of the input would change."""
-    return np.concatenate([np.ravel(y) for y in outputs], dtype=np.float64)

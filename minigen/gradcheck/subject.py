@@ -42,6 +42,7 @@ class Subject:
         self.session, self.name = session, name
         self.arguments, self.inputs = list(arguments), tuple(inputs)
         self.calls = 0          # of forward
+        self.inner_calls = 0    # of forward, from inside a backward
 
     def floats(self, numbers=False):
         """The leaves that can have a gradient: floating arrays; Python floats too, if asked for."""
@@ -61,6 +62,7 @@ class Subject:
     def backward(self, run, upstream, readonly=False):
         """The gradients as the student returns them, nested; and what shares memory."""
         answer = self.session.backward(run.number, upstream, readonly=readonly)
+        self.inner_calls = max(self.inner_calls, answer["forward_calls"] or 0)
         return answer["gradients"], answer["shares"]
 
     def look(self, run):
@@ -166,8 +168,10 @@ def like(original, array):
 
 def floats_of(outputs):
     """The floating outputs as a tuple of arrays, in order."""
-    return tuple(
-        np.asarray(y)
-        for _, y in trees.leaves(outputs)
-        if is_float(y)
-    )
+    return tuple(np.asarray(y) for _, y in trees.leaves(outputs) if is_float(y))
+
+
+def weights_of(outputs, upstream):
+    """The upstream gradients of the floating outputs as a tuple of arrays, in order."""
+    given = dict(trees.leaves(upstream))
+    return tuple(np.asarray(given[path]) for path, y in trees.leaves(outputs) if is_float(y))

@@ -4,32 +4,47 @@ Idea: numeric.py does the comparing; here a pair becomes what it asks for: a fun
 arrays alone, an upstream gradient for its floating outputs, a way to have the claims made again at
 inputs that differ in their last bits (their rounding noise), and as many entries as there is time
 for.
+
+Float32 homework is differenced in float64 if its forward can be: float64 arguments must give
+float64 outputs. Its claims stay those that it made in float32.
 Read next: numeric.py.
 """
 
+import math
 import time
 
 import numpy as np
 
-from minigen.gradcheck import claims, numeric
+from minigen.gradcheck import numeric
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.claims import read
 from minigen.gradcheck.report import ArgumentReport, Entry
-from minigen.gradcheck.subject import is_float, like
+from minigen.gradcheck.subject import Subject, is_float, is_float_array, like, weights_of
 
-ONE_BY_ONE = 5000       # an argument with more entries is checked along random directions
-SAMPLED = 64            # ... and at this many entries
+ONE_BY_ONE = 5000       # a pair with more entries is checked along random directions
+SAMPLED = 64            # ... and at this many entries of each argument
 CALLS = 8               # of forward, for the slope at one entry, about
+SHARE = 4               # of the time, that part for going entry by entry
+SLIGHTLY = (
+    "d{} is off by less than a millionth: compare eps and constants in forward and backward; is "
+    "something float32 inside?"
+)
 
 
-def compare(subject, examination, *, mode, seconds, seed, strict):
+def compare(
+    subject, examination, *, mode="auto", seconds=math.inf, seed=0, strict=True, jumps=False
+):
     """One ArgumentReport for every claim of an Examination (structure.py).
 
     mode: "auto": entry by entry as far as a quarter of `seconds` allows; "fast": along random
-    directions; "full": entry by entry whatever it takes.
+    directions; "full": entry by entry whatever it takes. strict: errors below a millionth count.
+    jumps: forward may jump, see numeric.check.
     """
     found = examination.claims
-    f = subject.function([claim.leaf for claim in found])
-    arrays = [np.asarray(claim.leaf.value) for claim in found]
+    deadline = math.inf if mode == "full" else time.monotonic() + seconds
+    wide, precision = _widened(subject, examination)
+    f = wide.function([claim.leaf for claim in found])
+    arrays = [np.asarray(_at(wide.inputs, claim.leaf.path)) for claim in found]
     started = time.monotonic()
     f(*arrays)
     call = time.monotonic() - started
@@ -38,16 +53,42 @@ def compare(subject, examination, *, mode, seconds, seed, strict):
             f,
             arrays,
             [claim.gradient for claim in found],
-            _weights(examination.outputs, examination.upstream),
+            weights_of(examination.outputs, examination.upstream),
             seed=seed,
-            entries=_entries(arrays, mode, seconds / 4 / (CALLS * call)),
+            entries=_entries(arrays, mode, seconds / SHARE / (CALLS * call)),
             gradient=_again(subject, examination),
+            precision=precision,
+            deadline=deadline,
+            jumps=jumps,
         )
     finally:
         f.forget()
+        subject.calls += wide.calls if wide is not subject else 0
     return [
         _argument(claim, result, strict) for claim, result in zip(found, results, strict=True)
     ]
+
+
+def _widened(subject, examination):
+    """The subject with float64 arguments, and the precision of its claims; or itself and None."""
+    dtypes = [leaf.value.dtype for leaf in subject.floats()]
+    narrow = [dtype for dtype in dtypes if dtype.itemsize < 8]
+    if not narrow:
+        return subject, None
+    inputs = trees.rebuilt(
+        subject.inputs, lambda _, x: x.astype(np.float64) if is_float_array(x) else x
+    )
+    wide = Subject(subject.session, subject.name, subject.arguments, inputs)
+    outputs = wide.function([])()
+    if all(y.dtype == np.float64 and np.isfinite(y).all() for y in outputs):
+        return wide, min(narrow, key=lambda dtype: dtype.itemsize)
+    return subject, None
+
+
+def _at(tree, path):
+    for step in path:
+        tree = tree[step]
+    return tree
 
 
 def _entries(arrays, mode, affordable):
@@ -56,12 +97,6 @@ def _entries(arrays, mode, affordable):
     if mode == "full" or (mode == "auto" and total <= min(ONE_BY_ONE, affordable)):
         return None
     return 4 * SAMPLED
-
-
-def _weights(outputs, upstream):
-    """The upstream gradient of the floating outputs, as a tuple of arrays."""
-    pairs = zip(trees.leaves(outputs), trees.leaves(upstream), strict=True)
-    return tuple(np.asarray(v) for (_, y), (_, v) in pairs if is_float(y))
 
 
 def _again(subject, examination):
@@ -79,22 +114,36 @@ def _again(subject, examination):
         run = subject.run(subject.replaced(leaves, values))
         gradients, _ = subject.backward(run, upstream)
         subject.forget(run)
-        matched = claims.match(subject, gradients, [leaf.label for leaf in leaves])
-        return tuple(np.asarray(claim.gradient) for claim in matched.claims)
+        return tuple(read(examination.claims, gradients))
 
     return gradient
 
 
 def _argument(claim, result, strict):
     """A Result of the numeric core as an ArgumentReport."""
+    name, verdict = claim.leaf.label, result.verdict
+    notes = []
+    if result.slight:
+        notes.append(SLIGHTLY.format(name))
+        verdict = "fail" if strict else "pass"
+    if result.skipped:
+        notes.append(f"{result.skipped} entries of {name} among kinks were not looked at")
+    if result.left:
+        notes.append(f"{result.left} entries of {name} were not looked at: time was up")
     return ArgumentReport(
-        name=claim.leaf.label,
+        name=name,
         shape=result.shape,
-        verdict=result.verdict,
+        verdict=verdict,
         max_rel_error=result.relative_error,
+        error_estimate=result.error,
+        tolerance=result.tolerance,
         worst=[_entry(e) for e in result.worst],
         kinks=[list(index) for index in result.kinks],
+        at_kinks=[_entry(e) for e in result.at_kinks],
         checked=result.checked,
+        wrong=result.wrong,
+        sampled=result.sampled,
+        notes=notes,
     )
 
 
@@ -106,8 +155,9 @@ def _entry(e):
         yours=e.claimed,
         numeric=slope.value,
         error=slope.error,
-        ratio=e.claimed / slope.value if slope.value else float("nan"),
+        ratio=e.claimed / slope.value if slope.value else math.nan,
         verdict=e.verdict,
         low=slope.low if kink else None,
         high=slope.high if kink else None,
+        jump=slope.kind == "jump",
     )

@@ -1,32 +1,202 @@
 """Find the pairs of a homework file.
 
 Idea: names say it. `<name>_forward` with `<name>_backward`, endings included
-(`conv_forward_naive`, `conv_backward_naive`); classes with both methods; functions marked by
-`@pair`. Inputs come from `<name>_inputs(seed)` or `make_inputs(seed)` in the file.
+(`conv_forward_naive`, `conv_backward_naive`); a second backward of one forward
+(`batchnorm_backward_alt`); a bare `forward` and `backward`, named by the file; classes with both
+methods; what `@pair` marked. Private names and, if the file has pairs of its own, imported ones do
+not count. Inputs come from `<name>_inputs(seed)` or `make_inputs(seed)`; `WRT` and `POINTS` in the
+file are options of all its pairs, or dicts {pair: option}. What was nearly a pair is reported.
+Read next: load.py (how the file is run), pairs.py (how a pair is called).
 """
 
-import runpy  # noqa: F401
-import sys
-import types
-from pathlib import Path
+import difflib
+import inspect
+import re
+from dataclasses import dataclass
 
+from .classes import LayerPair
+from .load import Source
 from .pairs import Pair
-from .session import Session
+from .session import Session, StudentError, said, where
+from .torch_function import TorchPair, is_torch_function
+
+SPELLING = re.compile(r"(.*?)_?(forward|backward)_?(.*)", re.IGNORECASE)
+
+
+@dataclass
+class Half:
+    """A function whose name says that it is a forward or a backward: before_forward_after."""
+
+    name: str
+    function: object
+    before: str
+    after: str
+    own: bool
+
+    @property
+    def pair(self):
+        """The name of its pair, "" for a bare forward or backward."""
+        return "_".join(part for part in (self.before, self.after) if part)
 
 
 def load(path):
-    """Run the homework file and return a Session with its pairs."""
-    path = Path(path)
-    module = types.ModuleType(path.stem)
-    module.__file__ = str(path)
-    sys.modules[path.stem] = module
-    session = Session({}, file=path)
-    source = path.read_bytes()
-    session._run("import", lambda: exec(compile(source, str(path), "exec"), vars(module)))
-    names = vars(module)
-    for name, forward in names.items():
-        if name.endswith("_forward") and callable(names.get(name[:-8] + "_backward")):
-            short = name[:-8]
-            inputs = names.get(short + "_inputs", names.get("make_inputs"))
-            session.pairs[short] = Pair(short, forward, names[short + "_backward"], inputs)
-    return session
+    """Run the homework file and return a Session with its pairs. Raises StudentError."""
+    source = None
+    try:
+        source = Source(path)
+        module = source.run()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:      # sys.exit() at the end of the file, too
+        kind = "memory" if isinstance(error, MemoryError) else "error"
+        raise StudentError(kind, said(error), where("import", error, source)) from error
+    pairs, remarks = find(vars(module), module.__name__, source.path.stem)
+    return Session(pairs, source, vars(module).values(), remarks)
+
+
+def find(names, module, stem):
+    """({name: pair}, remarks) among a module's variables.
+
+    module: its name, which own functions and classes bear; stem: the name of a bare pair.
+    """
+    public = {n: v for n, v in names.items() if not n.startswith("_") and callable(v)}
+    halves = {"forward": [], "backward": []}
+    for name, value in public.items():
+        match = SPELLING.fullmatch(name)
+        if match and not inspect.isclass(value) and not hasattr(value, "__gradcheck__"):
+            before, kind, after = match.groups()
+            own = getattr(value, "__module__", module) == module
+            halves[kind.lower()].append(Half(name, value, before, after, own))
+    found = [*_matched(halves["forward"], halves["backward"])]
+    found = [f for f in found if f[0].own or f[1].own] or found
+    pairs = {}
+    for forward, backward in found:
+        name = backward.pair or stem
+        _add(pairs, name, forward.function, backward.function, names)
+    classes = {n: v for n, v in public.items() if inspect.isclass(v) and _is_layer(v)}
+    own = {n: v for n, v in classes.items() if v.__module__ == module}
+    for name, value in (own or (classes if not pairs else {})).items():
+        if not _is_unfinished_base(value, classes.values()):
+            _add(pairs, name, value, None, names)
+    for name, value in public.items():
+        marked = vars(value).get("__gradcheck__") if hasattr(value, "__dict__") else None
+        if marked is not None:
+            pairs.pop(name, None)
+            name = marked.get("name") or _marked_name(name, stem)
+            _add(pairs, name, value, marked.get("backward"), names, marked)
+    return pairs, _near_misses(halves, found, public, module, pairs)
+
+
+def make_pair(name, forward, backward=None, make_inputs=None, options=None, **more):
+    """The pair of two functions, a layer (class or instance) or a torch.autograd.Function."""
+    if is_torch_function(forward):
+        return TorchPair(name, forward, None, make_inputs, dict(options or {}), **more)
+    if backward is None and inspect.isclass(forward):
+        static = inspect.getattr_static(forward, "forward", None)
+        if isinstance(static, (staticmethod, classmethod)):
+            forward, backward = forward.forward, forward.backward
+    kind = LayerPair if backward is None else Pair
+    return kind(name, forward, backward, make_inputs, dict(options or {}), **more)
+
+
+def _add(pairs, name, forward, backward, names, marked=None):
+    """Put a pair into pairs, with the inputs and options that the file has for it."""
+    marked = marked or {}
+    spellings = [name, snake_case(name), name.lower()]
+    make = next((names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))),
+                names.get("make_inputs"))
+    shared = make is names.get("make_inputs")
+    if marked.get("inputs") is not None:
+        make, shared = marked["inputs"], False
+    options = {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
+    for key, variable in (("wrt", "WRT"), ("points", "POINTS")):
+        value = names.get(variable)
+        value = value.get(name) if isinstance(value, dict) else value
+        if value is not None:
+            options.setdefault(key, value)
+    code = getattr(inspect.unwrap(forward), "__code__", None)
+    options["line"] = code.co_firstlineno if code else _line_of_class(forward)
+    init = next((names[f"{s}_init"] for s in spellings if callable(names.get(f"{s}_init"))), None)
+    pair = make_pair(name, forward, backward, make, options, shared=shared)
+    pair.make_init = init
+    pairs[name] = pair
+
+
+def _matched(forwards, backwards):
+    """(forward, backward) halves: the same name; else, for what is left, one without its ending."""
+    left = list(forwards)
+    for backward in backwards:
+        same = [f for f in forwards if (f.before, f.after) == (backward.before, backward.after)]
+        plain = [f for f in forwards if (f.before, f.after) == (backward.before, "")]
+        for forward in (same or plain)[:1]:
+            left = [f for f in left if f is not forward]
+            yield forward, backward
+    for forward in left:        # conv_forward_im2col, conv_backward, and no conv_forward
+        plain = [b for b in backwards if (b.before, b.after) == (forward.before, "")]
+        if plain and not any((f.before, f.after) == (forward.before, "") for f in forwards):
+            yield forward, Half(plain[0].name, plain[0].function, *_place(forward), plain[0].own)
+
+
+def _place(half):
+    return half.before, half.after
+
+
+def _is_layer(value):
+    """Whether a class has a forward (or is called) and a backward."""
+    return is_torch_function(value) or (
+        callable(getattr(value, "backward", None))
+        and (callable(getattr(value, "forward", None)) or "__call__" in dir(value))
+    )
+
+
+def _is_unfinished_base(value, classes):
+    """A class that others inherit from, and whose own methods only say that they are missing."""
+    heirs = any(value in other.__mro__[1:] for other in classes)
+    codes = [getattr(getattr(value, n, None), "__code__", None) for n in ("forward", "backward")]
+    missing = [c for c in codes if c and (
+        "NotImplementedError" in c.co_names or not (c.co_names or set(c.co_consts) - {None})
+    )]
+    return inspect.isabstract(value) or (heirs and bool(missing))
+
+
+def _marked_name(name, stem):
+    match = SPELLING.fullmatch(name)
+    if not match:
+        return name
+    return "_".join(part for part in (match[1], match[3]) if part) or stem
+
+
+def _line_of_class(value):
+    try:
+        return inspect.getsourcelines(value)[1]
+    except (OSError, TypeError):
+        return None
+
+
+def _near_misses(halves, found, public, module, pairs):
+    """Sentences on own halves without the other, and classes with a forward only."""
+    used = {half.function for pair in found for half in pair}
+    used |= {f for pair in pairs.values() for f in pair.functions()}
+    remarks = []
+    for kind, other in (("forward", "backward"), ("backward", "forward")):
+        for half in halves[kind]:
+            if half.own and half.function not in used:
+                match = SPELLING.fullmatch(half.name)
+                wanted = half.name[: match.start(2)] + other + half.name[match.end(2) :]
+                remarks.append(_missing(half.name, wanted, set(public) - {half.name}))
+    for name, value in public.items():
+        own = inspect.isclass(value) and value.__module__ == module
+        if own and callable(getattr(value, "forward", None)) and not _is_layer(value):
+            remarks.append(_missing(name, "backward", [n for n in dir(value) if n != "forward"]))
+    return remarks
+
+
+def _missing(name, wanted, names):
+    near = difflib.get_close_matches(wanted, names, 1, 0.75)
+    return f"{name} has no {wanted}" + (f"; nearest: {near[0]}" if near else "")
+
+
+def snake_case(name):
+    """BatchNorm1d -> batch_norm1d."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+

@@ -1,20 +1,35 @@
-"""What can be asked of a homework: its pairs, inputs, forward, backward, and a look at what it holds.
+"""What can be asked of a homework: its pairs, inputs, forward, backward, a look at what it holds.
 
-Idea: one object answers, in a child process over a channel (main.py) or right here (a `Session` made
-from functions); the checker cannot tell which. Answers are values of trees.py, never verdicts.
+Idea: one object answers, in a child process over a channel (main.py) or right here (a `Session`
+made from functions); the checker cannot tell which. Answers are values of trees.py, no verdicts.
 
-Every forward gets fresh copies of its inputs and the same random state (NumPy's and Python's global
-generators, and generators among the module's variables), so that dropout draws the same mask again.
-A forward that is to be followed by a backward is kept as a numbered run, with its inputs, outputs
-and cache as the student's code left them: `look` shows them, to find out who overwrote what.
+Every forward gets fresh copies of its inputs and the same random state (randomness.py), so that
+dropout draws the same mask again; a backward gets another state each time, so that one that draws
+its mask anew is seen. A forward that is to be followed by a backward is kept as a numbered run,
+with its inputs, outputs and cache as the student's code left them: `look` shows them, to find out
+who overwrote what.
+Read next: pairs.py (calling conventions).
 """
 
-import random
+import contextlib
+import inspect
+import linecache
+import sys
+import sysconfig
 import traceback
+from pathlib import Path
 
-import numpy as np
+import numpy
+
+# Bound here, so that homework which replaces np.array does not replace ours.
+from numpy import array, errstate, may_share_memory, ndarray
 
 from . import trees
+from .randomness import Randomness, variables_of
+
+HERE = Path(__file__).parent
+INSTALLED = str(HERE), sysconfig.get_path("stdlib"), str(Path(numpy.__file__).parents[1]), "<frozen"
+LONGEST = 500               # characters of a message
 
 
 class StudentError(Exception):
@@ -31,22 +46,58 @@ class StudentError(Exception):
 class Session:
     """Answers for pairs that live in this process.
 
-    pairs: dict name -> Pair (pairs.py); file: the homework's path, for line numbers in errors.
+    pairs: dict name -> Pair (pairs.py) or what answers like one; source: where the homework's code
+    stands (load.py), for line numbers; variables: values that may be random generators, beside
+    those that the pairs' functions see; remarks: sentences on what was found but is no pair.
     """
 
-    def __init__(self, pairs, file=None, variables=()):
-        self.pairs, self.file = pairs, file
-        self.runs, self.places, self.count = {}, {}, 0
-        generators = [v for v in variables if isinstance(v, np.random.Generator)]
-        self.generators = [(g.bit_generator, g.bit_generator.state) for g in generators]
+    def __init__(self, pairs, source=None, variables=(), remarks=()):
+        self.pairs, self.source = pairs, source
+        self.said = list(remarks)
+        self.runs, self.places, self.count, self.backwards = {}, {}, 0, 0
+        self.watched = set()        # pairs whose backward was watched for calls of forward
+        functions = [f for pair in pairs.values() for f in pair.functions()]
+        self.randomness = Randomness([*variables, *variables_of(functions)])
+
+    # A session in this process is held to nothing, and prints where everything prints; what a
+    # Process (../process.py) can do about that, it must let itself be asked, too.
+    limits = ()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def within(self, seconds):
+        """Nobody can stop what runs in this process."""
+        return contextlib.nullcontext(self)
+
+    def printed(self):
+        """What the homework printed stands where it was printed."""
+        return ""
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
-        return [pair.describe() for pair in self.pairs.values()]
+        with self.randomness.borrowed():
+            self.randomness.pin()       # a layer's constructor may draw its weights
+            return [self._run("init", pair.describe) for pair in self.pairs.values()]
+
+    def remarks(self):
+        """Sentences on near misses: a forward without its backward, a name misspelt."""
+        return self.said
+
+    def configure(self, name, options):
+        """Set options of a pair (init: a layer's constructor arguments): its new description."""
+        pair = self.pairs[name]
+        pair.configure(options)
+        return next(d for d in self.describe() if d["name"] == name)
 
     def inputs(self, name, seed):
         """The inputs that the homework itself makes for a seed: a tuple; None if it makes none."""
-        return self._run("inputs", lambda: self.pairs[name].inputs(seed))
+        with self.randomness.borrowed():
+            self.randomness.pin(seed)
+            return self._run("inputs", lambda: self.pairs[name].inputs(seed))
 
     def forward(self, name, inputs, keep=False, readonly=False):
         """{"outputs": a tree, "run": its number, or None unless it is kept}
@@ -55,15 +106,18 @@ class Session:
         """
         pair, inputs = self.pairs[name], trees.fresh(inputs)
         if readonly:
-            for _, array in trees.arrays_inside(inputs):
-                array.flags.writeable = False
-        self._pin()
-        outputs, context = self._run("forward", lambda: pair.forward(inputs))
+            _lock(inputs)
+        with self.randomness.borrowed():
+            outputs, context = self._forward(pair, inputs)
         if not keep:
             return {"outputs": outputs, "run": None}
         self.count += 1
         self.runs[self.count] = [pair, inputs, outputs, context, None]
         return {"outputs": outputs, "run": self.count}
+
+    def _forward(self, pair, inputs):
+        self.randomness.pin()
+        return self._run("forward", lambda: pair.forward(inputs))
 
     def place(self, name, inputs):
         """Keep these inputs here for `probe`: a number."""
@@ -78,36 +132,48 @@ class Session:
         by value, or, with an index, has value at that flat index. None where forward raises.
         """
         name, inputs = self.places[place]
-        return [self._outputs(name, _moved(inputs, point)) for point in moves]
+        pair = self.pairs[name]
+        with self.randomness.borrowed():
+            return [self._outputs(pair, trees.fresh(_moved(inputs, point))) for point in moves]
 
-    def _outputs(self, name, inputs):
+    def _outputs(self, pair, inputs):
         try:
-            return self.forward(name, inputs)["outputs"]
+            return self._forward(pair, inputs)[0]
         except StudentError as error:
             if error.kind != "error":
                 raise
             return None
 
     def backward(self, run, upstream, readonly=False):
-        """{"gradients": a tree, "shares": pairs of labels that are one memory}
+        """{"gradients": a tree, "shares": pairs of labels that are one memory, "forward_calls"}
 
         readonly: give an upstream gradient, inputs, outputs and cache that refuse to be written to.
+        forward_calls: how often backward called the pair's forward, counted in a pair's first
+        backward, None later: many calls are numerical differentiation.
         """
         pair, inputs, outputs, context, _ = self.runs[run]
         upstream = trees.fresh(upstream)
         self.runs[run][4] = upstream
         if readonly:
-            cache = pair.cache(context)
-            for _, array in trees.arrays_inside([inputs, outputs, cache, upstream]):
-                array.flags.writeable = False
-        gradients = self._run("backward", lambda: pair.backward(upstream, context))
-        return {"gradients": gradients, "shares": _shares(gradients, upstream)}
+            _lock([inputs, outputs, pair.cache(context), upstream])
+        self.backwards += 1
+        calls = None if pair.name in self.watched else Calls(pair.functions()[0])
+        with self.randomness.borrowed():
+            self.randomness.pin(turn=self.backwards)
+            with calls or contextlib.nullcontext():
+                gradients = self._run("backward", lambda: pair.backward(upstream, context))
+        self.watched.add(pair.name)
+        return {
+            "gradients": gradients,
+            "shares": _shares(gradients, upstream),
+            "forward_calls": calls.count if calls else None,
+        }
 
     def look(self, run):
         """The run's inputs, outputs, upstream and cache as they are now; of the cache its arrays,
         {label: array}."""
         pair, inputs, outputs, context, upstream = self.runs[run]
-        cache = {trees.label(("cache", *path)): a for path, a in
+        cache = {pair.label(path): a for path, a in
                  trees.arrays_inside(pair.cache(context)) if a.dtype != object}
         return {"inputs": inputs, "outputs": outputs, "upstream": upstream, "cache": cache}
 
@@ -116,28 +182,67 @@ class Session:
         self.runs.pop(number, None)
         self.places.pop(number, None)
 
-    def _pin(self):
-        np.random.seed(0)
-        random.seed(0)
-        for bits, state in self.generators:
-            bits.state = state
-
     def _run(self, part, call):
         """call(), with whatever goes wrong in it as a StudentError that names the line."""
         try:
-            with np.errstate(all="ignore"):
+            with errstate(all="ignore"):
                 return call()
-        except MemoryError as error:
-            raise StudentError("memory", _said(error), self._where(part, error)) from error
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:      # SystemExit, too: homework does not end the checker
-            raise StudentError("error", _said(error), self._where(part, error)) from error
+            kind = "memory" if isinstance(error, MemoryError) else "error"
+            raise StudentError(kind, said(error), where(part, error, self.source)) from error
 
-    def _where(self, part, error):
-        frames = traceback.extract_tb(error.__traceback__)
-        theirs = [f for f in frames if self.file and f.filename == str(self.file)] or frames[-1:]
-        return f"{part}, line {theirs[-1].lineno}: {theirs[-1].line}" if theirs else part
+
+class Calls:
+    """Counts the calls of one function inside a `with`; another profiler pauses meanwhile."""
+
+    def __init__(self, function):
+        self.code = getattr(inspect.unwrap(function), "__code__", None)
+        self.count = 0
+
+    def __enter__(self):
+        self.before = sys.getprofile()
+        sys.setprofile(self._watch)
+
+    def __exit__(self, *error):
+        sys.setprofile(self.before)
+
+    def _watch(self, frame, event, _):
+        if event == "call" and frame.f_code is self.code:
+            self.count += 1
+
+
+def said(error):
+    """What an exception says, in at most 500 characters."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:       # a homework's own exception, whose __str__ fails
+        text = ""
+    return f"{name}: {text}"[:LONGEST] if text else name
+
+
+def where(part, error, source=None):
+    """The homework's last line on the way to the error: "backward, line 14: dx = dout @ w"."""
+    own = str(source.path) if source else None
+    if isinstance(error, SyntaxError) and error.filename == own and error.lineno:
+        return f"{part}, {source.place(error.lineno)}: {source.line(error.lineno)}"
+    frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    theirs = [f for f in frames if f[0] == own]
+    theirs = theirs or [f for f in frames if not f[0].startswith(INSTALLED)]
+    if not theirs:
+        return part
+    file, number = theirs[-1]
+    if file == own:
+        return f"{part}, {source.place(number)}: {source.line(number)}"
+    text = linecache.getline(file, number).strip()
+    return f"{part}, {Path(file).name}, line {number}: {text}"
+
+
+def _lock(tree):
+    for _, one in trees.arrays_inside(tree):
+        one.flags.writeable = False
 
 
 def _moved(inputs, point):
@@ -149,25 +254,21 @@ def _moved(inputs, point):
         index, value = changes[path]
         if index is None:
             return value
-        leaf = np.array(leaf)
+        leaf = array(leaf)
         leaf.flat[index] = value
         return leaf
 
     return trees.rebuilt(inputs, moved)
 
 
-def _said(error):
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
 def _shares(gradients, upstream):
     """Pairs of gradients, or of a gradient and the upstream, that are one memory."""
     named = [(trees.label(("gradient", *path)), leaf) for path, leaf in trees.leaves(gradients)]
     named += [(trees.label(("dout", *path)), leaf) for path, leaf in trees.leaves(upstream)]
-    arrays = [(name, leaf) for name, leaf in named if isinstance(leaf, np.ndarray) and leaf.size]
+    arrays = [(name, leaf) for name, leaf in named if isinstance(leaf, ndarray) and leaf.size]
     return [
         [name, other]
-        for i, (name, array) in enumerate(arrays)
+        for i, (name, one) in enumerate(arrays)
         for other, second in arrays[i + 1 :]
-        if np.may_share_memory(array, second)
+        if may_share_memory(one, second)
     ]

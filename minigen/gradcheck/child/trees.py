@@ -7,7 +7,7 @@ indices and keys; its label is what a student would write: x, params['W'], state
 
 import copy
 
-import numpy as np
+from numpy import ndarray
 
 
 def leaves(tree, path=()):
@@ -22,7 +22,7 @@ def leaves(tree, path=()):
 
 
 def rebuilt(tree, change, path=()):
-    """The same nesting with each leaf replaced by change(path, leaf); named tuples become tuples."""
+    """The same nesting with each leaf as change(path, leaf); named tuples become tuples."""
     if isinstance(tree, dict):
         return {key: rebuilt(value, change, (*path, key)) for key, value in tree.items()}
     if isinstance(tree, (tuple, list)):
@@ -53,7 +53,7 @@ def fresh(tree):
 
 
 def _copy(leaf):
-    if isinstance(leaf, np.ndarray) and leaf.dtype != object:
+    if isinstance(leaf, ndarray) and leaf.dtype != object:
         new = leaf.copy(order="K")
         new.flags.writeable = leaf.flags.writeable
         return new
@@ -75,7 +75,7 @@ def arrays_inside(value, limit=10_000):
         if id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, np.ndarray):
+        if isinstance(one, ndarray):
             found.append((path, one))
         elif isinstance(one, dict):
             stack += [((*path, key), part) for key, part in reversed(one.items())]

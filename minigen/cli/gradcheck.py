@@ -1,0 +1,283 @@
+"""`minigen gradcheck`: are the gradients of a homework right, and if not, where?
+
+Idea: files in, reports out. The checking is done by minigen/gradcheck/checker.py; here are the
+command line, what is printed when, and the exit code.
+Invariants: what a homework does or prints changes neither the rest of the run nor, with `--json -`,
+standard output; the JSON document is written anew after each pair, so that a run that is killed
+leaves what was done.
+Read next: gradcheck_options.py (files, durations, sizes), ../gradcheck/checker.py.
+"""
+
+import argparse
+import contextlib
+import difflib
+import os
+import shlex
+import sys
+import traceback
+
+import minigen
+from minigen.cli import gradcheck_options as options
+from minigen.cli.demo import table
+from minigen.gradcheck import report_json, report_text
+from minigen.gradcheck.checker import check_file, opened
+from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.guess import guess
+from minigen.gradcheck.report import FileReport
+from minigen.gradcheck.spec import SpecError, load_spec, template
+
+HELP = """Check the gradients of homework: a <name>_forward and its <name>_backward, a class with
+both methods, or functions marked with @pair (from minigen.gradcheck import pair). Each file runs in
+a process of its own, with limits.
+
+  minigen gradcheck conv.py                   every pair of a file, in words
+  minigen gradcheck handed_in/ --json -       every file of a folder, as JSON
+
+Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a spec (--spec), or
+they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in."""
+
+EXIT_CODES = """exit code, the first that holds:
+  5  an error of minigen itself, not of the homework
+  1  at least one gradient is wrong
+  4  a homework raised, hung or was killed; no gradient that was checked is wrong
+  3  a gradient is undecided, none is wrong
+  2  usage, or nothing found: no pair, no such file, a name in --only that is not there
+  0  all passed
+  130  stopped by Ctrl-C; finished pairs are reported, and in the JSON "complete" is false
+A file without a pair counts if it was named itself; in a folder it is only mentioned.
+
+docs/gradcheck-json.md describes the JSON document field by field."""
+
+NO_PAIR = (
+    "no pair found: write <name>_forward and <name>_backward, a class with both methods, or mark "
+    "functions with @pair (from minigen.gradcheck import pair)"
+)
+STOPPED = "not checked to its end"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `minigen gradcheck`."""
+    options.add(parser)
+    parser.epilog = EXIT_CODES
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, list or write templates, as the options say; the exit code."""
+    settings = options.settings(args)
+    files = options.homework(args.files)
+    if not files:
+        return _refuse(f"no .py or .ipynb file in {', '.join(args.files)}")
+    try:
+        spec = load_spec(args.spec) if args.spec else None
+        if args.list or args.init:
+            act = _list if args.list else _init
+            return max([act(path, settings, spec) for path in files])
+        check = Check(args, settings, spec)
+        with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
+            code = check.all(files)
+    except SpecError as error:
+        return _refuse(str(error))
+    if args.json == "-":
+        print(report_json.dumps(check.document()))
+    return code
+
+
+class Check:
+    """One run of the command: the files that are done, and the one at hand."""
+
+    def __init__(self, args, settings, spec):
+        self.args, self.settings, self.spec = args, settings, spec
+        self.files, self.current, self.complete, self.internal = [], None, False, False
+        self.paint = report_text.painter(sys.stdout)
+
+    def all(self, files):
+        """Check every file; the exit code."""
+        try:
+            self._write()
+            for path in files:
+                self._file(path, heading=len(files) > 1)
+        except KeyboardInterrupt:
+            self._write()
+            self._say(f"stopped: {len(self.files)} of {len(files)} files are done", sys.stderr)
+            return 130
+        self.complete = True
+        self._write()
+        self._summary()
+        return self._code()
+
+    def _file(self, path, heading):
+        """Check one file, and print and write each report as soon as it is there."""
+        self.current = FileReport(file=path, status="error", message=STOPPED)
+        if heading:
+            self._say(report_text.clean(path))
+        try:
+            done = check_file(path, self.settings, self.spec, on_report=self._report)
+        except SpecError:
+            raise
+        except Exception:
+            self.internal = True
+            self._excuse(path)
+            done = self.current
+            done.message = "an error of minigen itself, not of this file; see standard error"
+        if not done.found and done.status == "empty":
+            done.message = done.message or NO_PAIR
+        self.files.append(done)
+        self.current = None
+        self._say(report_text.file_text(done))
+        self._write()
+
+    def _report(self, report):
+        report.reproduce = self._command(report)
+        self.current.pairs.append(report)
+        self._say(report_text.text(report, self.paint))
+        self._write()
+
+    def _command(self, report):
+        """The command that gives this report again."""
+        words = ["minigen", "gradcheck", self.current.file, "--only", report.name]
+        return shlex.join([*words, *options.again(self.args)])
+
+    def _say(self, words, stream=None):
+        """Print text, unless standard output is the document's."""
+        stream = stream or (None if self.args.json == "-" else sys.stdout)
+        if stream and words:
+            print(report_text.printable(words, stream), file=stream, flush=True)
+
+    def _excuse(self, path):
+        traceback.print_exc(file=sys.stderr)
+        where = f"minigen {minigen.__version__}, seed {self.args.seed}, {path}"
+        self._say(
+            "This is an error of minigen itself, not of the homework. Please report it with the "
+            f"lines above, the homework and this: {where}",
+            sys.stderr,
+        )
+
+    def document(self):
+        """The JSON document of what is done so far."""
+        files = [*self.files, *([self.current] if self.current else [])]
+        return report_json.document(files, self.args.seed, self.complete)
+
+    def _write(self):
+        if self.args.json and self.args.json != "-":
+            report_json.write(self.args.json, self.document())
+
+    def _summary(self):
+        """What the processes were held to, counts, names of --only that are not there."""
+        for limits in dict.fromkeys("; ".join(file.limits) for file in self.files if file.limits):
+            lines = report_text.wrapped(f"Limits of a file's process: {limits}.", 4)
+            self._say("\n".join(lines).strip())
+        pairs = [report for file in self.files for report in file.pairs]
+        if len(pairs) > 1 or len(self.files) > 1:
+            counts = {v: sum(r.verdict == v for r in pairs) for v in report_text.WORDS}
+            said = [f"{n} {report_text.WORDS[v]}" for v, n in counts.items() if n]
+            points = sum(r.points for r in pairs), sum(r.max_points for r in pairs)
+            files = f"{len(self.files)} file{'s' * (len(self.files) != 1)}"
+            self._say(f"{files}, {len(pairs)} pairs: " + ", ".join(said or ["none checked"]))
+            self._say("points: {:g} of {:g}".format(*points))
+        for name in self._absent():
+            self._say(self._not_there(name), sys.stderr)
+
+    def _absent(self):
+        """Names of --only that no file has; none as long as a file could not be looked into."""
+        found = {name for file in self.files for name in file.found}
+        if any(file.status == "error" and not file.found for file in self.files):
+            return []
+        return [name for name in self.args.only if name not in found]
+
+    def _not_there(self, name):
+        found = sorted({name for file in self.files for name in file.found})
+        near = difflib.get_close_matches(name, found, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(found) or 'none'}"
+        return f"--only {name}: no pair of that name; {hint}"
+
+    def _code(self):
+        """The exit code of a run that came to its end: the first that holds."""
+        verdicts = {report.verdict for file in self.files for report in file.pairs}
+        verdicts |= {file.status for file in self.files}
+        if self.internal:
+            return 5
+        for verdict, code in (("fail", 1), ("error", 4), ("undecided", 3)):
+            if verdict in verdicts:
+                return code
+        missed = [file for file in self.files if not file.found and file.file in self.args.files]
+        return 0 if "pass" in verdicts and not missed and not self._absent() else 2
+
+
+@contextlib.contextmanager
+def _for_json_alone():
+    """Standard output belongs to the document: what is printed meanwhile goes to standard error,
+    written by Python or by anything else in this process or its children."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+# ---- --list, --init
+
+
+def _list(path, settings, spec):
+    """Print the pairs of a file: arguments, where inputs come from, points; nothing is checked."""
+    print(report_text.clean(path))
+    try:
+        with opened(path, settings) as session:
+            described = session.describe()
+    except StudentError as error:
+        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+    if not described:
+        return _refuse(f"{path}: {NO_PAIR}")
+    rows = [["pair", "arguments", "inputs", "points"]]
+    for one in described:
+        name = one["name"]
+        chosen = {**one, **(spec.options(name) if spec else {})}
+        source = "the file" if one["makes_inputs"] else "guessed"
+        if spec and spec.has_inputs(name):
+            source = "the spec"
+        points = f"{chosen.get('points') or 1:g}"
+        rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
+    print(report_text.printable("\n".join(table(rows))))
+    return 0
+
+
+def _init(path, settings, spec):
+    """Write a spec with guessed inputs next to the file, unless there is one."""
+    target = os.path.splitext(path)[0] + ".toml"
+    guesses = {}
+    try:
+        with opened(path, settings) as session:
+            described = session.describe()
+            for one in described:
+                with session.within(settings.timeout):
+                    guesses[one["name"]] = _guessed(session, one)
+    except StudentError as error:
+        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+    if not described:
+        return _refuse(f"{path}: {NO_PAIR}")
+    try:
+        with open(target, "x", encoding="utf-8") as file:
+            file.write(template(described, guesses))
+    except FileExistsError:
+        return _refuse(f"{target} exists and is left as it is; move it away for a new one")
+    except OSError as error:
+        return _refuse(f"{target}: {error.strerror}")
+    print(f"{target} is written: look at it, change it, then")
+    print("  " + shlex.join(["minigen", "gradcheck", path, "--spec", target]))
+    return 0
+
+
+def _guessed(session, description):
+    try:
+        return guess(session, description)
+    except StudentError:        # its own code stops it, whatever the inputs are
+        return None
+
+
+def _refuse(words, code=2):
+    print(report_text.printable(f"minigen gradcheck: {words}", sys.stderr), file=sys.stderr)
+    return code

@@ -1,0 +1,356 @@
+"""Layers: classes with forward and backward, whose parameters get gradients too.
+
+Idea: a layer becomes a pair whose arguments are those of `forward`, then its parameters, then its
+training flag if it has one. Each run works on a copy of one layer, made by
+
+    Linear()                    if the constructor needs nothing
+    linear_init(seed)           in the file (or Linear_init): constructor arguments as a tuple or
+                                dict, or the layer itself
+    options["init"]             a dict of constructor arguments (a teacher's spec)
+
+into which the parameters are written before forward. A parameter is a floating array `W` whose
+gradient backward returns (`return dx, dW, db`) or leaves in `dW`, `d_W`, `grad_W`, `W_grad`; or an
+entry of `params`, whose gradient is in `grads` under the same key, or place. Layers inside layers
+(`self.fc1.W`, `self.layers[0].W`) count. Every backward starts from the layer as forward left it,
+so one that accumulates, or frees what it no longer needs, is right.
+Read next: pairs.py (how backward's parameters are filled).
+"""
+
+import ast
+import copy
+import inspect
+import textwrap
+from dataclasses import dataclass
+
+from numpy import ndarray
+
+from . import trees
+from .pairs import (
+    MODES,
+    NOT_GIVEN,
+    Fit,
+    Pair,
+    called,
+    called_as_it_takes,
+    gradient_names,
+    renamed,
+)
+from .pairs import arguments as arguments_of
+from .session import StudentError
+
+PARAMETERS = ("params", "parameters", "weights")
+GRADIENTS = ("grads", "gradients", "dparams", "grad")
+
+
+class LayerPair(Pair):
+    """A class with forward (or __call__) and backward, or an instance of one."""
+
+    remembers = True            # backward finds what it needs in the layer
+    prototype = None            # the layer that each run copies
+
+    def __post_init__(self):
+        layer = self.forward_function
+        self.layer_class = layer if inspect.isclass(layer) else type(layer)
+        self.method = "forward" if hasattr(self.layer_class, "forward") else "__call__"
+        self.backward_function = self.layer_class.backward
+        self.returned_names = returned_names(self.backward_function)
+        name = self.layer_class.__name__
+        self.titles = f"{name}.{self.method}", f"{name}.backward"
+        self.signature = unbound(getattr(self.layer_class, self.method))
+        self.receives = unbound(self.backward_function).parameters
+        self.arguments = self.own = arguments_of(self.signature)
+        self.parameters, self.flag = [], None
+
+    def functions(self):
+        """The two methods."""
+        return [getattr(self.layer_class, self.method), self.backward_function]
+
+    def configure(self, options):
+        """Take options; constructor arguments in options["init"] make another layer."""
+        super().configure(options)
+        self.prototype = None
+
+    def build(self, seed=0):
+        """Make the layer that runs copy; its parameters become arguments."""
+        self.prototype = layer = self._constructed(seed)
+        if not self.variadic:
+            self.parameters = find_parameters(layer, self.own, self.returned_names)
+        self.flag = None if set(self.own) & set(MODES) else training_flag(layer)
+        values = {p.label: at(layer, p.paths[0]) for p in self.parameters}
+        if self.flag:
+            values[self.flag] = getattr(layer, self.flag, True)
+        self.arguments = self.own | values
+
+    def _constructed(self, seed):
+        given = self.options.get("init")
+        if not inspect.isclass(self.forward_function):
+            return copied(self.forward_function)
+        if given is None and self.make_init is not None:
+            given = called_as_it_takes(self.make_init, seed, self.name)
+        if isinstance(given, self.layer_class):
+            return given
+        if isinstance(given, dict):
+            return self.layer_class(**given)
+        if given is not None:
+            return self.layer_class(*(given if isinstance(given, (tuple, list)) else (given,)))
+        takes = arguments_of(inspect.signature(self.layer_class))
+        if NOT_GIVEN in takes.values():
+            name, values = self.layer_class.__name__, ", ".join(takes)
+            raise StudentError("error", f"{name}({values}) cannot be made without values: write "
+                               f"{name.lower()}_init(seed) that returns ({values})")
+        return self.layer_class()
+
+    def describe(self):
+        """As Pair's; of a layer that cannot be made, without its parameters."""
+        try:
+            if self.prototype is None:
+                self.build()
+        except Exception:       # reported when the pair is run
+            self.prototype = None
+        described = super().describe()
+        described.pop("init", None)
+        described["parameters"] = [p.label for p in self.parameters]
+        if self.prototype is None:
+            takes = arguments_of(inspect.signature(self.layer_class))
+            described["constructor"] = [n for n, v in takes.items() if v is NOT_GIVEN]
+        if self.flag and self.flag not in described["modes"]:
+            described["modes"].append(self.flag)
+        return described
+
+    def inputs(self, seed):
+        """forward's arguments for a seed, and the parameters as the constructor makes them."""
+        self.build(seed)
+        inputs = super().inputs(seed)
+        return inputs and inputs + tuple(self.arguments.values())[len(inputs) :]
+
+    def forward(self, inputs):
+        """(outputs, context)"""
+        if self.prototype is None:
+            self.build()
+        layer, count = copied(self.prototype), len(self.own)
+        own, more = (inputs, ()) if self.variadic else (inputs[:count], inputs[count:])
+        for parameter, value in zip(self.parameters, more, strict=False):
+            parameter.put(layer, value)
+        if self.flag and len(more) > len(self.parameters):
+            set_flag(layer, self.flag, more[-1])
+        returned = called(getattr(layer, self.method), self.signature, own)()
+        fit = Fit(self, own, returned)
+        return fit.outputs, (own, fit, layer, [inputs, fit.outputs])
+
+    def backward(self, upstream, context):
+        """The gradients of forward's arguments, as returned, and of the parameters."""
+        own, fit, layer, keep = context
+        layer = copied(layer, keep)
+        returned = self.call_backward(layer.backward, fit, own, upstream)
+        stored = [parameter.gradient(layer) for parameter in self.parameters]
+        if isinstance(returned, dict):
+            found = zip(self.parameters, stored, strict=True)
+            left = {p.label: g for p, g in found if g is not None}
+            return left | renamed(returned, self.arguments)
+        if returned is None:
+            found = [attributes(layer).get(g) for n in self.own for g in gradient_names(n)]
+            returned = tuple(g for g in found if g is not None)
+        return self._joined(returned, stored)
+
+    def _joined(self, returned, stored):
+        """Gradients of forward's arguments, then of parameters, from either place."""
+        parts = list(returned) if isinstance(returned, (tuple, list)) else [returned]
+        if len(self.returned_names) == len(parts):
+            for i, parameter in enumerate(self.parameters):
+                for k, name in enumerate(self.returned_names):
+                    if name in parameter.names and parts[k] is not NOT_GIVEN:
+                        stored[i], parts[k] = parts[k], NOT_GIVEN
+        if all(gradient is None for gradient in stored):
+            return returned
+        return (*(part for part in parts if part is not NOT_GIVEN), *stored)
+
+    def cache(self, context):
+        """Nothing: what backward does to its layer is its own affair."""
+
+
+@dataclass
+class Parameter:
+    """A parameter of a layer: every path to it, and what its gradient may be called."""
+
+    label: str
+    paths: list
+
+    @property
+    def names(self):
+        """Names for the gradient, after the parameter's own."""
+        return gradient_names(self.paths[0][-1])
+
+    def put(self, layer, value):
+        """Write the parameter, wherever the layer holds it."""
+        for path in self.paths:
+            holder = at(layer, path[:-1])
+            if isinstance(holder, (dict, list)):
+                holder[path[-1]] = value
+            elif not isinstance(holder, tuple):
+                setattr(holder, path[-1], value)
+
+    def gradient(self, layer):
+        """The gradient that backward left in the layer; None if it left none."""
+        for path in self.paths:
+            key, owner = path[-1], attributes(at(layer, owner_of(layer, path)))
+            places = [(owner, name) for name in gradient_names(key)]
+            for container in [owner[name] for name in GRADIENTS if name in owner]:
+                places += [(container, name) for name in (key, *gradient_names(key))]
+            for container, name in places:
+                inside = range(len(container)) if isinstance(container, list) else container
+                if name in inside and container[name] is not None:
+                    return container[name]
+        return None
+
+
+def find_parameters(layer, own, returned):
+    """The parameters of a layer; own: names of forward's arguments; returned: by backward."""
+    paths, order = {}, []
+    for path, value in reach(layer):
+        if value.dtype.kind == "f":
+            paths.setdefault(id(value), []).append(path)
+            order.append(id(value))
+    found = []
+    for key in dict.fromkeys(order):
+        good = [p for p in paths[key] if p[-1] not in own and has_gradient(layer, p, returned)]
+        if good:
+            rest = [p for p in paths[key] if p not in good]
+            found.append(Parameter(label_of(layer, good[0]), good + rest))
+    return found
+
+
+def has_gradient(layer, path, returned):
+    """Whether the code of the layer that holds this array speaks of its gradient."""
+    owner_path = owner_of(layer, path)
+    owner = at(layer, owner_path)
+    said, strings = words(type(owner))
+    said = said | set(attributes(owner)) | (set(returned) if not owner_path else set())
+    gradients = set(gradient_names(path[-1])) & (said | strings)
+    grouped = set(GRADIENTS) & said
+    if len(path) == len(owner_path) + 1:            # an attribute
+        return bool(gradients) or bool(grouped and path[-1] in strings)
+    return path[-2] in PARAMETERS and bool(grouped or gradients)
+
+
+def words(layer_class):
+    """(names, strings) in the code of a class's methods."""
+    names, strings = set(), set()
+    for base in layer_class.__mro__[:-1]:
+        for method in vars(base).values():
+            code = getattr(method, "__code__", None)
+            if code:
+                names |= set(code.co_names)
+                for constant in code.co_consts:
+                    every = constant if isinstance(constant, tuple) else (constant,)
+                    strings |= {c for c in every if isinstance(c, str)}
+    return names, strings
+
+
+def returned_names(function):
+    """Names in the tuple that a function's last return gives: ["dx", "dW", "db"]; [] if unknown."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return []
+    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
+    tuples = [v.elts for v in values if isinstance(v, ast.Tuple)]
+    return [getattr(e, "id", getattr(e, "attr", "")) for e in tuples[-1]] if tuples else []
+
+
+def unbound(method):
+    """A method's signature without self."""
+    signature = inspect.signature(method)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+def training_flag(layer):
+    """Name of the attribute that switches training and evaluation; None if there is none."""
+    held = [n for n in MODES if isinstance(attributes(layer).get(n), (bool, str))]
+    return held[0] if held else "training" if switches(layer) else None
+
+
+def switches(layer):
+    """Whether the layer has train() and eval()."""
+    methods = [getattr(layer, name, None) for name in ("train", "eval")]
+    return all(
+        callable(m) and NOT_GIVEN not in arguments_of(inspect.signature(m)).values()
+        for m in methods
+    )
+
+
+def set_flag(layer, flag, value):
+    """Switch a layer between training and evaluation."""
+    if switches(layer) and isinstance(value, bool):
+        layer.train() if value else layer.eval()
+    if flag in attributes(layer):
+        setattr(layer, flag, value)
+
+
+def copied(layer, keep=()):
+    """A deep copy of a layer that goes on holding the arrays in keep themselves."""
+    memo = {id(a): a for _, a in trees.leaves(keep) if isinstance(a, ndarray)}
+    try:
+        return copy.deepcopy(layer, memo)
+    except Exception:           # it holds a module, a lock
+        new = copy.copy(layer)
+        vars(new).update(trees.fresh(vars(layer)))
+        return new
+
+
+# Paths through attributes, keys and indices: ("layers", 0, "params", "W") ---------------------
+
+
+def attributes(value):
+    """An object's attributes by name."""
+    return getattr(value, "__dict__", {})
+
+
+def reach(layer):
+    """[(path, array)] of all that a layer holds, aliases too; each container once."""
+    found, seen, stack = [], set(), [((), layer)]
+    while stack:
+        path, one = stack.pop()
+        if isinstance(one, ndarray):
+            found.append((path, one))
+            continue
+        if isinstance(one, dict):
+            parts = one
+        elif isinstance(one, (list, tuple)):
+            parts = dict(enumerate(one))
+        elif inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
+            continue
+        else:
+            parts = attributes(one)
+        if id(one) not in seen:
+            seen.add(id(one))
+            stack += [((*path, key), part) for key, part in reversed(parts.items())]
+    return found
+
+
+def at(layer, path):
+    """What stands at a path."""
+    for key in path:
+        inside = layer if isinstance(layer, (dict, list, tuple)) else attributes(layer)
+        layer = inside[key]
+    return layer
+
+
+def owner_of(layer, path):
+    """Path of the object in whose attributes, or in a container of whose, the path ends."""
+    path = path[:-1]
+    while isinstance(at(layer, path), (dict, list, tuple)):
+        path = path[:-1]
+    return path
+
+
+def label_of(layer, path):
+    """As a student would write it: W, fc1.W, params[0], layers[0].W; W for params["W"]."""
+    text = ""
+    for i, key in enumerate(path):
+        if isinstance(at(layer, path[:i]), (dict, list, tuple)):
+            text += f"[{key!r}]"
+        else:
+            text += f".{key}" if text else key
+    start, _, last = text.rpartition("['")
+    group = start.rpartition(".")[2]
+    return text if group not in PARAMETERS else (start[: -len(group)] + last.removesuffix("']"))
