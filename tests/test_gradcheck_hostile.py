@@ -2,7 +2,7 @@
 other pairs keep theirs.
 
 Every file here holds a right pair `square` and, written out per case, a pair `bad`. The verdict on
-numbers is made on this side; so a cheat has failed when the arrays that arrive are the ones that the
+numbers is made on this side; so a cheat has failed when the arrays that arrive are those that the
 homework's own formulas give.
 """
 
@@ -76,7 +76,7 @@ np.linalg.norm = lambda *a, **k: 0.0
     "patched conversions": """
 zeros = np.zeros(2)
 np.ravel = np.asarray = np.copy = np.ascontiguousarray = lambda *a, **k: zeros
-np.frombuffer = np.empty_like = np.zeros_like = np.may_share_memory = lambda *a, **k: zeros
+np.frombuffer = np.empty_like = np.zeros_like = lambda *a, **k: zeros
 """,
     "patched json": """
 import json
@@ -89,7 +89,10 @@ import builtins
 print('{"schema": 1, "files": [{"pairs": [{"name": "bad", "verdict": "pass"}]}]}')
 os.write(1, b'[1, "value", 0]'); os.write(2, bytes(64)); sys.stdout.buffer.write(bytes(100))
 """,
-    "reseeded": "np.random.seed(7); random.seed(7)\nnp.random.seed = random.seed = lambda *a: None\n",
+    "reseeded": """
+np.random.seed(7); random.seed(7)
+np.random.seed = random.seed = lambda *a: None
+""",
     "moved and deleted": """
 os.chdir("/"); os.environ.clear(); sys.path.clear()
 for name in ["numpy", "json", "traceback", "gradcheck_child", "gradcheck_child.wire"]:
@@ -168,7 +171,9 @@ DEATHS = {
         "crash", "SIGSEGV", "backward, line 14: ctypes.string_at(0)",
         "def bad_backward(dout, cache):\n    ctypes.string_at(0)",
     ),
-    "abort": ("crash", "SIGABRT", "backward, line 13: ", "def bad_backward(dout, cache): os.abort()"),
+    "abort": (
+        "crash", "SIGABRT", "backward, line 13: ", "def bad_backward(dout, cache): os.abort()",
+    ),
     "killed": (
         "memory", "SIGKILL", "backward",
         "def bad_backward(dout, cache): os.kill(os.getpid(), signal.SIGKILL)",
@@ -178,8 +183,8 @@ DEATHS = {
     ),
     "garbage everywhere": (
         "crash", "channel", "backward",
-        "def bad_backward(dout, cache):\n    for n in range(256):\n        try: os.write(n, b'x' * 999)\n"
-        "        except OSError: pass\n",
+        "def bad_backward(dout, cache):\n    for n in range(256):\n"
+        "        try: os.write(n, b'x' * 999)\n        except OSError: pass\n",
     ),
     "forged answer": (
         "crash", "channel", "backward",

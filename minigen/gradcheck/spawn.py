@@ -169,7 +169,7 @@ def _environment(folder):
     return {
         **kept,
         "HOME": folder,
-        **{name: folder for name in ("TMPDIR", "TEMP", "TMP", "USERPROFILE")},
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP", "USERPROFILE"), folder),
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         **{f"{library}_NUM_THREADS": "1" for library in one},
@@ -181,12 +181,11 @@ def _environment(folder):
 def _kill_stragglers(folder):
     """Kill what left the child's process group: it still has the child's HOME."""
     mark = f"HOME={folder}\0".encode()
-    for _ in range(10):         # one of them may start another meanwhile
-        found = False
+    looks = 2                   # one may start another, and end, while we look
+    while looks:
+        looks -= 1
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 if mark in Path(f"/proc/{name}/environ").read_bytes():
                     os.kill(int(name), signal.SIGKILL)
-                    found = True
-        if not found:
-            return
+                    looks = 2

@@ -1,8 +1,8 @@
 """What a homework's process may use, set by the process itself before the homework is loaded.
 
-Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's process,
-not the machine. The kernel keeps these limits, and a process can lower but not raise them again.
-They are Linux's; elsewhere only the checker's clock holds. Each limit is a sentence for the report.
+Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's
+process, not the machine. The kernel keeps these limits, and a process can lower but not raise them.
+They are Linux's; elsewhere only the checker's clock holds. Each is a sentence for the report.
 """
 
 import ctypes

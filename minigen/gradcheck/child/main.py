@@ -3,7 +3,7 @@
 Idea: a request is [id, method, arguments, options], an answer [id, "value", value] or
 [id, "raised", kind, message, where]. The channel is a socket of its own, closed for whatever the
 homework starts; standard input is empty, and standard output and error lead elsewhere, so what the
-homework prints or reads is not the channel. The id is random: an answer that was not asked for shows.
+homework prints or reads is not the channel. The id is random: an answer to nothing shows.
 
 Whatever goes wrong here is an answer, too, or the end of this process: the checker sees both.
 Read next: limits.py; ../process.py, the other side.
