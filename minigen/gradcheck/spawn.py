@@ -181,8 +181,8 @@ def _environment(folder):
 def _kill_stragglers(folder):
     """Kill what left the child's process group: it still has the child's HOME."""
     mark = f"HOME={folder}\0".encode()
-    looks = 2                   # one may start another, and end, while we look
-    while looks:
+    looks, until = 2, time.monotonic() + LAST_WORDS
+    while looks and time.monotonic() < until:   # one may start another, and end, while we look
         looks -= 1
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):

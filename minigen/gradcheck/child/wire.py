@@ -32,9 +32,9 @@ LONG = 1 << 63                  # integers from here on travel as hexadecimal te
 encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
 decode = JSONDecoder().raw_decode
 DTYPES = {
-    form.str: form
+    form: dtype(form)       # numbers of every kind and byte order
     for code in "?bBhHiIlLqQefdgFDG"
-    for form in (dtype(code), dtype(code).newbyteorder())
+    for form in (dtype(code).str, dtype(code).newbyteorder().str)
 }
 
 
