@@ -5,6 +5,7 @@ its settings once, see minigen/__init__.py): keep the order of this file.
 """
 
 import os
+import sys
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -42,6 +43,29 @@ def pytest_collection_modifyitems(config, items):
     if reason:
         for item in on_gpu:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def homework(tmp_path):
+    """homework(text, name="hw.py") writes a file and loads it, in this process: a Session.
+
+    Afterwards the search path is as before, and modules from that folder are gone.
+    """
+    from minigen.gradcheck.child import load
+    from minigen.gradcheck.child.discover import load as load_file
+
+    path = list(sys.path)
+
+    def load_text(text, name="hw.py"):
+        (tmp_path / name).write_text(text)
+        return load_file(tmp_path / name)
+
+    yield load_text
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+    sys.path[:] = path
+    load.FOLDERS.clear()
 
 
 def no_gpu():

@@ -1,26 +1,21 @@
 """`minigen gradcheck`: options, what is printed where, JSON, exit codes, interruption.
 
 Idea: what the command makes of reports is tested with reports made by hand, for a checker that
-fails, hangs or is stopped cannot be had from homework at will; then a few homework files go all
-the way.
+fails or is stopped at a certain pair cannot be had from homework at will.
+Read next: test_gradcheck_command.py, homework all the way.
 """
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
+import re
+from pathlib import Path
 
 import pytest
-from test_gradcheck_report import SECTIONS, strict, violations
+from test_gradcheck_json import strict, violations
 
 from minigen.cli import gradcheck, gradcheck_options, main
 from minigen.gradcheck import report_json
 from minigen.gradcheck.report import ArgumentReport, FileReport, Finding, Report, points_of
 from minigen.gradcheck.spec import SpecError
-
-# ---- with reports made by hand
 
 
 def made(name, verdict):
@@ -93,7 +88,7 @@ def test_an_error_of_our_own_is_5_and_the_next_file_is_checked(command, capsys):
     assert "✓ h: dx right" in out
     assert "ZeroDivisionError: ours" in err
     assert "not of the homework" in err
-    first, second = json.load(open("out.json"))["files"]
+    first, second = strict(Path("out.json").read_text())["files"]
     assert first["status"] == "error"
     assert "minigen itself" in first["message"]
     assert [pair["name"] for pair in first["pairs"]] == ["f"]
@@ -120,15 +115,20 @@ def test_only_names_what_is_not_there(command, capsys):
 def test_counts_and_points_at_the_end(command, capsys):
     assert command({"a.py": {"f": "pass", "g": "fail"}, "b.py": {"h": "error"}}) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[-2:] == ["2 files, 3 pairs: 1 right, 1 wrong, 1 not checked", "points: 1.3 of 3"]
+    assert out[-2:] == ["2 files, 3 pairs: 1 right, 1 wrong, 1 stopped", "points: 1.3 of 3"]
     assert [line for line in out if line.endswith(".py")] == ["a.py", "b.py"]
 
 
 def test_how_to_see_the_same_again(command, capsys):
-    options = ["--seed", "7", "--seeds", "2", "--fast", "--strict", "off", "--nudge"]
-    command({"my hw.py": {"f": "fail"}}, "my hw.py", *options)
-    again = "minigen gradcheck 'my hw.py' --only f --seed 7 --seeds 2 --fast --nudge --strict off"
-    assert f"  Again: {again}\n" in capsys.readouterr().out
+    file = {"my hw.py": {"f": "fail"}}
+    command(file, "my hw.py")
+    assert "  Again: minigen gradcheck 'my hw.py' --only f --seed 0\n" in capsys.readouterr().out
+    options = (
+        "--seed 7 --fast --nudge --seeds 2 --budget 1.5s --timeout 60s --mem 512M --strict off "
+        "--no-isolate"
+    )
+    command(file, "my hw.py", *options.split())
+    assert f"'my hw.py' --only f {options}\n" in capsys.readouterr().out
 
 
 def test_options_reach_the_checker(command):
@@ -158,12 +158,12 @@ def test_options_reach_the_checker(command):
     (["--json", "b.py"], "b.py looks like homework, and would be overwritten"),
     (["--json", "nowhere/out.json"], "cannot write into nowhere"),
     (["--json", "."], ". is a folder"),
+    (["--json", os.devnull], "is no ordinary file; - is standard output"),
     (["linaer.py"], "no such file: linaer.py; did you mean linear.py?"),
     (["notes.txt"], "notes.txt is neither .py nor .ipynb"),
 ])  # fmt: skip
 def test_wrong_values_are_one_line_with_the_fix(command, capsys, options, fix):
-    with open("notes.txt", "w") as file:
-        file.write("")
+    Path("notes.txt").write_text("")
     with pytest.raises(SystemExit) as stopped:
         command({"linear.py": {"f": "pass"}}, "linear.py", *options)
     assert stopped.value.code == 2
@@ -200,8 +200,7 @@ def test_an_empty_folder_is_nothing_found(tmp_path, capsys):
 
 
 def test_a_spec_that_cannot_be_used(command, capsys):
-    with open("spec.toml", "w") as file:
-        file.write("[f\n")
+    Path("spec.toml").write_text("[f\n")
     assert command({"a.py": {"f": "pass"}}, "a.py", "--spec", "spec.toml") == 2
     assert "spec.toml, line 1" in capsys.readouterr().err
     unfit = SpecError("spec.toml, [f]: f has no argument z")
@@ -226,7 +225,27 @@ def test_json_is_written_after_each_pair(command, monkeypatch):
         (False, [("pass", 2)]),
         (True, [("pass", 2)]),
     ]
-    assert strict(open("out.json").read()) == written[-1]
+    assert strict(Path("out.json").read_text()) == written[-1]
+
+
+def test_json_that_cannot_be_written_is_said_once(command, monkeypatch, capsys):
+    def full(path, value):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(report_json, "write", full)
+    assert command({"a.py": {"f": "pass", "g": "pass"}}, "a.py", "--json", "out.json") == 2
+    out, err = capsys.readouterr()
+    assert "✓ g: dx right" in out
+    assert err == "out.json cannot be written: No space left on device\n"
+
+
+def test_a_reader_that_had_enough_is_no_error_of_ours(command, monkeypatch, capfd):
+    def closed(*words, **options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(gradcheck.Check, "_say", closed)
+    assert command({"a.py": {"f": "pass"}}) == 1
+    assert "minigen itself" not in capfd.readouterr().err
 
 
 def test_json_alone_on_standard_output(command, capfd):
@@ -246,7 +265,7 @@ def test_interrupted(command, capsys):
     assert "✓ f" in out
     assert "✗ g" in out
     assert err == "stopped: 1 of 3 files are done\n"
-    document = strict(open("out.json").read())
+    document = strict(Path("out.json").read_text())
     assert document["complete"] is False
     assert [(f["file"], f["status"]) for f in document["files"]] == [
         ("a.py", "pass"), ("b.py", "error")
@@ -267,10 +286,10 @@ def test_help_is_complete(capsys):
         main(["gradcheck", "--help"])
     assert stopped.value.code == 0
     shown = capsys.readouterr().out
-    for flag in (
-        "--only --seed --seeds --fast --full --budget --strict --nudge --json --spec --init "
-        "--no-isolate --mem --timeout --list"
-    ).split():
-        assert f"{flag} " in shown or f"{flag}\n" in shown
+    flags = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
+    assert flags == {
+        "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
+        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list",
+    }  # fmt: skip
     assert shown.count("  minigen gradcheck ") == 2
     assert "  5  an error of minigen itself" in shown

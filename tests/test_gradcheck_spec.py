@@ -35,8 +35,21 @@ def described(name, *arguments, **defaults):
 def one(spec, line, seed=0, sizes="{}"):
     """The value of a single argument x that a line describes."""
     text = f"[f]\nsizes = {sizes}\n[f.inputs]\nx = {line}\n"
-    (value,) = spec(text).inputs(described("f", "x"), seed)
+    (value,) = inputs(spec(text), described("f", "x"), seed)
     return value
+
+
+def inputs(spec, description, seed):
+    """What a spec says of a pair that no session holds."""
+    return spec.plans[description["name"]].inputs(description, seed)
+
+
+class Layers:
+    """In place of a session: keeps the constructor arguments that it is given."""
+
+    def configure(self, name, options):
+        self.made = name, options
+        return {"arguments": ["x", "W"], "defaults": {"W": np.ones((5, 3)), "training": True}}
 
 
 # What lines give --------------------------------------------------------------------------------
@@ -129,16 +142,16 @@ def test_defaults_hold_for_every_pair_that_does_not_say(spec):
     assert found.options("f") == {"points": 5}
     assert found.options("g") == {"points": 2.5, "seeds": 7, "wrt": ["x"]}
     assert found.options("h") == {} and not found.has_inputs("h")
-    (x,) = found.inputs(described("f", "x"), 0)
+    (x,) = inputs(found, described("f", "x"), 0)
     assert x.shape == (4, 2) and x.dtype == np.float32
-    x, y = found.inputs(described("g", "x", "y"), 0)
+    x, y = inputs(found, described("g", "x", "y"), 0)
     assert x.shape == (4, 9) and x.dtype == np.float32 and y.dtype == np.float64
 
 
 def test_arguments_come_in_the_order_of_forward_with_defaults_between(spec):
     found = spec("[f.inputs]\nw = {shape = [2]}\nx = {shape = [3]}\n[g]\npoints = 3\n")
     description = described("f", "x", stride=1, w=None, pad=0)
-    x, stride, w = found.inputs(description, 0)         # pad keeps its default
+    x, stride, w = inputs(found, description, 0)         # pad keeps its default
     assert x.shape == (3,) and stride == 1 and w.shape == (2,)
     assert found.has_inputs("f") and not found.has_inputs("g")
 
@@ -147,18 +160,28 @@ def test_inputs_depend_on_seed_and_name_alone(spec):
     text = "[f.inputs]\nx = {shape = [3]}\ny = {shape = [3]}\n"
     turned = "[g]\nseeds = 2\n[f.inputs]\ny = {shape = [3]}\nx = {shape = [3]}\n"
     description = described("f", "x", "y")
-    first = np.array(spec(text).inputs(description, 5))
-    assert (first == spec(turned).inputs(description, 5)).all()
-    assert (first != spec(text).inputs(description, 6)).all()
-    assert (first != spec(text.replace("f.", "g.")).inputs({**description, "name": "g"}, 5)).all()
+    first = np.array(inputs(spec(text), description, 5))
+    assert (first == inputs(spec(turned), description, 5)).all()
+    assert (first != inputs(spec(text), description, 6)).all()
+    assert (first != inputs(spec(text.replace("f.", "g.")), {**description, "name": "g"}, 5)).all()
     assert (first[0] != np.random.default_rng(5).standard_normal(3)).all()
 
 
-def test_constructor_arguments(spec):
-    found = spec("[Affine.init]\nW = {shape = [5, 3]}\nbias = true\n")
-    made = found.constructor("Affine", 1)
-    assert made["W"].shape == (5, 3) and made["bias"] is True
-    assert found.constructor("ReLU", 1) == {}
+def test_a_class_is_made_before_its_parameters_are_known(spec):
+    found = spec("""
+        [Affine.init]
+        n_in = 5
+        W = {shape = [5, 3]}
+        [Affine.inputs]
+        x = {shape = [4, 5]}
+    """)
+    layers = Layers()
+    description, given = found.plans["Affine"].prepared(layers, described("Affine", "x"), 1)
+    name, options = layers.made
+    assert name == "Affine" and options["init"]["n_in"] == 5
+    assert options["init"]["W"].shape == (5, 3)
+    assert description["arguments"] == ["x", "W"]
+    assert [v.shape for v in given] == [(4, 5), (5, 3)]         # the parameter, but not the flag
 
 
 # What is refused, and how -----------------------------------------------------------------------
@@ -229,13 +252,13 @@ def test_what_is_not_understood_is_explained(spec, text, parts):
 def test_arguments_that_do_not_fit_the_pair(spec):
     found = spec("[f.inputs]\nwieght = {shape = [2]}\n")
     with pytest.raises(SpecError, match=r"f has no argument wieght; did you mean weight\?"):
-        found.inputs(described("f", "x", "weight"), 0)
+        inputs(found, described("f", "x", "weight"), 0)
     found = spec("[f.inputs]\nx = {shape = [2]}\n")
     with pytest.raises(SpecError, match=r"argument w of f has no default and is not given; .*w ="):
-        found.inputs(described("f", "x", "w"), 0)
+        inputs(found, described("f", "x", "w"), 0)
     found = spec("[f.inputs]\nx = {shape = [9], dtype = 'int64', high = 3, distinct = true}\n")
     with pytest.raises(SpecError, match=r"x, seed 2: 9 distinct whole numbers .* only 3"):
-        found.inputs(described("f", "x"), 2)
+        inputs(found, described("f", "x"), 2)
 
 
 def test_a_file_that_is_none(tmp_path):
@@ -272,10 +295,10 @@ def test_a_template_reads_back_to_the_same_inputs(tmp_path):
     read = load_spec(path)
     assert read.names == ("odd.name",)
     for seed in (0, 1):
-        mine, theirs = plan.inputs(description, seed), read.inputs(description, seed)
+        mine, theirs = plan.inputs(description, seed), inputs(read, description, seed)
         np.testing.assert_equal(theirs, mine)
         assert [type(a) for a in theirs] == [type(a) for a in mine]
-        assert read.constructor(plan.name, seed) == plan.constructor(seed)
+    assert read.plans[plan.name].init == plan.init
 
 
 def test_a_pair_without_a_guess_is_a_skeleton_to_be_filled_in(tmp_path):
@@ -285,7 +308,7 @@ def test_a_pair_without_a_guess_is_a_skeleton_to_be_filled_in(tmp_path):
     assert load_spec(path).names == ()              # it is comments only ...
     head, skeleton = text.split("# No guess fits strange")
     path.write_text(head + "#" + re.sub("(?m)^# ", "", skeleton), encoding="utf-8")
-    foo, bar = load_spec(path).inputs(described("strange", "foo", "bar", pad=0), 0)
+    foo, bar = inputs(load_spec(path), described("strange", "foo", "bar", pad=0), 0)
     assert foo.shape == bar.shape == (4, 5)         # ... and a spec without the signs
 
 
@@ -308,13 +331,13 @@ def test_the_example_of_the_page_runs(example):
     assert spec.names == tuple(descriptions)
     for name, description in descriptions.items():
         for seed in range(3):
-            inputs = spec.inputs(description, seed)
-            assert len(inputs[0]) == [4, 1, 7][seed]
-            answer = session.forward(name, inputs, keep=True)
+            _, given = spec.plans[name].prepared(session, description, seed)
+            assert len(given[0]) == [4, 1, 7][seed]
+            answer = session.forward(name, given, keep=True)
             upstream = np.ones(np.shape(answer["outputs"]))
             gradients = session.backward(answer["run"], upstream)["gradients"]
             first = gradients[0] if isinstance(gradients, tuple) else gradients
-            assert first.shape == inputs[0].shape
+            assert first.shape == given[0].shape
     assert spec.options("linear") == {"points": 10, "seeds": 3, "wrt": ["x", "w", "b"]}
     assert spec.options("max_pool") == {"points": 5, "seeds": 3}
 
@@ -326,5 +349,5 @@ LINES = re.findall(r"\| `([a-z]\w* = \{.*?\})` \|", PAGE.read_text(encoding="utf
 def test_every_line_of_the_page_is_one(spec, line):
     sizes = "sizes = {C = 3}" if '"C"' in line else ""
     name = line.split(" = ")[0]
-    (value,) = spec(f"[f]\n{sizes}\n[f.inputs]\n{line}\n").inputs(described("f", name), 0)
+    (value,) = inputs(spec(f"[f]\n{sizes}\n[f.inputs]\n{line}\n"), described("f", name), 0)
     assert value is not None

@@ -18,17 +18,19 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 
-from minigen.cli import bench_cases, bench_kernels, bench_report
+from minigen.cli import bench_cases, bench_gradcheck, bench_kernels, bench_report
 from minigen.cli.bench_models import MODELS
 from minigen.cli.bench_ops import OPS
 
 HELP = """Time small ops (cost: what Python adds to an op of 10 elements), ops at the sizes of the
 course's models (ops), both forward and backward, and training steps (models), on minigen alone or
 against PyTorch on this machine. Prints a table; ratios are minigen's time over PyTorch's, below 1
-minigen is faster. kernels: each CUDA kernel on a GPU, beside what the hardware allows."""
+minigen is faster. kernels: each CUDA kernel on a GPU, beside what the hardware allows.
+gradcheck: how often the gradient checker is wrong, and how long it takes (needs a clone)."""
 
 CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS}
-GROUPS = [*CASES, "kernels"]
+OTHERS = {"kernels": bench_kernels, "gradcheck": bench_gradcheck}  # measured in their own ways
+GROUPS = [*CASES, *OTHERS]
 
 
 def add_arguments(parser):
@@ -42,6 +44,7 @@ def add_arguments(parser):
     parser.add_argument("--rounds", type=positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
     parser.add_argument("--table", metavar="FILE", help="write the table there, with the machine")
+    bench_gradcheck.add_arguments(parser)
 
 
 def positive(text):
@@ -54,8 +57,8 @@ def positive(text):
 
 def run(args):
     """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
-    if args.group == "kernels":
-        return bench_kernels.run(args)
+    if args.group in OTHERS:
+        return OTHERS[args.group].run(args)
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [

@@ -1,9 +1,13 @@
-"""Is a gradient right? Finite differences that know their own error.
+"""Is a gradient right, and if not, where? Finite differences that know their own error.
 
-`numeric.py` compares claimed gradients with differences of the function, on plain arrays; it knows
-nothing of tensors. Read it next.
+    gradcheck(forward, backward, inputs=...)    a Report; `minigen gradcheck FILE` does files
+    pair(...)                                   marks a forward for the command
+    check, assert_gradients, derivative ...     the numeric core, on plain arrays
+
+Read next: numeric.py, the core; checker.py, what is asked of homework, in order.
 """
 
+from minigen.gradcheck.api import gradcheck, pair
 from minigen.gradcheck.argument import Entry, Result
 from minigen.gradcheck.numeric import (
     UndecidedGradient,
@@ -15,6 +19,8 @@ from minigen.gradcheck.numeric import (
 from minigen.gradcheck.slopes import Slope
 
 __all__ = [
+    "gradcheck",
+    "pair",
     "Entry",
     "Result",
     "Slope",

@@ -2,32 +2,61 @@
 
     from minigen.gradcheck import gradcheck, pair
 
-    assert gradcheck(linear_forward, linear_backward, inputs=(x, w, b))
-    print(gradcheck(minigen_function_or_module, inputs=(x,)))
+    assert gradcheck(linear_forward, linear_backward, inputs=(x, w, b))     # NumPy
+    print(gradcheck(Linear(5, 3), inputs=x))                                # a class of one's own
+    gradcheck(ops.softmax, inputs=(x, -1), order=2)                         # minigen
+    gradcheck(MyFunction, inputs=x)                                 # torch.autograd.Function
+
+    @pair(backward=my_backward, inputs=make, points=10)
+    def my_forward(x): ...
 
 Read next: checker.py.
 """
 
+import dataclasses
+
 from minigen.gradcheck.checker import Settings, check_pair
-from minigen.gradcheck.child.pairs import Pair
+from minigen.gradcheck.child.discover import make_pair
 from minigen.gradcheck.child.session import Session
 
+OF_FILES = ("only", "seeds", "isolate", "memory", "timeout")
+CHOICES = [f.name for f in dataclasses.fields(Settings) if f.name not in OF_FILES]
 
-def gradcheck(forward, backward=None, *, inputs, wrt=None, name=None, seeds=None, **settings):
-    """Is this gradient right? A Report: printable, true if it passed.
 
-    forward     callable(*inputs) -> out or (out, cache)
+def gradcheck(
+    forward, backward=None, *, inputs, wrt=None, name=None, order=1, seeds=None, **settings
+):
+    """Is this gradient right? A Report: printable, and true if it passed.
+
+    forward     callable(*inputs) -> out or (out, cache); with `backward` left out: a class or
+                object with both methods, a torch.autograd.Function, or a function or module of
+                minigen
     backward    callable(dout, cache) -> gradients
-    inputs      tuple of arguments, dict of them by name, or callable(seed) -> one of these
+    inputs      tuple of arguments, dict of them by name, a single one, or callable(seed) -> one of
+                these
     wrt         names of the arguments that have a gradient (default: floating arrays)
+    order       2: the gradient's gradient, too (minigen functions and modules only)
     seeds       points to check at (default: 3 if inputs is callable, else 1)
-    settings    of Settings (checker.py): seed, mode, budget, strict, nudge
+    settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings
+
+    float32 inputs are given to the code as float32. Raises TypeError for what is no pair.
     """
-    make = inputs if callable(inputs) else lambda seed: inputs
-    subject = Pair(name or forward.__name__, forward, backward, make, {"wrt": wrt})
+    unknown = [key for key in settings if key not in CHOICES]
+    if unknown:
+        raise TypeError(f"gradcheck: no setting {unknown[0]!r}; there are {', '.join(CHOICES)}")
     chosen = Settings(seeds=seeds or (3 if callable(inputs) else 1), isolate=False, **settings)
-    session = Session({subject.name: subject})
-    return check_pair(session, subject.describe(), chosen)
+    if backward is None and not callable(getattr(forward, "backward", None)):
+        from minigen.gradcheck.engine import check_engine  # the rest needs no tensors
+
+        return check_engine(forward, inputs, wrt=wrt, order=order, name=name, settings=chosen)
+    if order != 1:
+        raise ValueError("gradcheck: order=2 is for functions and modules of minigen")
+    make = inputs if callable(inputs) else lambda seed: inputs
+    name = name or getattr(forward, "__name__", type(forward).__name__).removesuffix("_forward")
+    homework = make_pair(name, forward, backward, make, {"wrt": wrt})
+    session = Session({name: homework})
+    (description,) = session.describe()
+    return check_pair(session, description, chosen)
 
 
 def pair(*, backward=None, inputs=None, wrt=None, points=1, seeds=None, name=None):

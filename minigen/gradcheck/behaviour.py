@@ -6,8 +6,6 @@ any derivative.
 Read next: structure.py, which asks these in order.
 """
 
-import re
-
 import numpy as np
 
 from minigen.gradcheck import claims as reading
@@ -22,10 +20,9 @@ from minigen.gradcheck.differences import (
 )
 from minigen.gradcheck.examination import attempt
 from minigen.gradcheck.experiments import Slopes
+from minigen.gradcheck.names import is_gradient
 from minigen.gradcheck.variations import others
 
-# a place for a gradient, by the last part of its name: self.dW, cache['grad_x'], grads['b']
-GRADIENT = re.compile(r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$")
 ROUNDING = 1e-9             # a smaller change, relative to the largest entry, is rounding
 ADVICE = "what backward needs belongs in the cache, not in a variable that every call shares"
 
@@ -40,11 +37,11 @@ def backward_keeps_what_it_is_given(case):
     given = [
         (case.label(path), index, array)
         for path, index, array in changes(before["inputs"], after["inputs"])
-        if not GRADIENT.search(case.label(path)) and not is_state(case, path)
+        if not is_gradient(case.label(path)) and not case.is_state(path)
     ]
     given += [(output(p), *rest) for p, *rest in changes(before["outputs"], after["outputs"])]
     for (label,), index, array in changes(before["cache"], after["cache"]):
-        if GRADIENT.search(label):
+        if is_gradient(label):
             continue
         names = [name for name, _, other in given if same(array, other)]
         also = f", which is {names[0]}" if names else ""
@@ -194,13 +191,8 @@ def gradients_are_finite(case):
             found = True
             where = value_at(leaf, index)
             said = f"{entry(claim.label, index)} is {claim.gradient[tuple(index)]} where {where}"
-            slope = slopes.at_entry(leaf, index)
-            if slope.kind != "jump" and slope.tolerance <= max(
-                abs(slope.value) / 2, slope.resolution
-            ):
-                numeric = f"{slope.value:.6g}"
-                if slope.kind == "kink":
-                    numeric = f"anything from {slope.low:.6g} to {slope.high:.6g}"
+            numeric = _finite_slope(case, claim, slopes.at_entry(leaf, index))
+            if numeric:
                 said += f"; the numeric derivative there is {numeric}"
                 case.stop("nan_at_edge", "fail", said, label, index=index, input=where)
             said += ", and no finite numeric derivative was found there either"
@@ -209,20 +201,26 @@ def gradients_are_finite(case):
         case.say("nan_at_edge", "pass", "every gradient is finite")
 
 
+def _finite_slope(case, claim, slope):
+    """A slope in words; "" if it may be infinite for all that is known."""
+    finite = np.abs(claim.gradient[np.isfinite(claim.gradient)]).max(initial=0.0)
+    typical = 1e-6 * max(np.abs(v).max(initial=0.0) for v in case.weights)
+    scale = max(finite, abs(slope.low), abs(slope.high), typical)
+    if slope.kind == "jump" or not slope.tolerance <= max(scale / 2, slope.resolution):
+        return ""
+    if slope.kind == "kink":
+        return f"anything from {slope.low:.6g} to {slope.high:.6g}"
+    return f"{slope.value:.6g}"
+
+
 def memory_is_apart(case):
     """Gradients that are one memory with dout, or with each other: worth knowing, not wrong."""
     names = {trees.label(("gradient", *c.place)): c.label for c in case.found.claims}
-    for pair in case.shares:
-        first, second = (names.get(label, label) for label in pair)
-        said = f"{first} and {second} are one memory: whoever changes one in place changes both"
-        case.say("mutates_input", "remark", said)
-
-
-def is_state(case, path):
-    """Whether a part of the inputs may be updated: running statistics and the like, by name."""
-    name = str(path[-1]) if len(path) > 1 else case.label(path)
-    words = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
-    return any(word in name.lower() for word in words)
+    shared = dict.fromkeys(names.get(label, label) for pair in case.shares for label in pair)
+    if shared:
+        *first, last = shared
+        said = f"{', '.join(first)} and {last} share memory: whoever changes one in place changes "
+        case.say("mutates_input", "remark", f"{said}the other")
 
 
 def output(path):

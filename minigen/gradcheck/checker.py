@@ -9,18 +9,30 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
-import contextlib
 import time
+import traceback
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess, runner
+from minigen.gradcheck.guess import doubt, guess
+from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import modes
+
+FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MANY = 100_000          # entries of a pair that make further seeds superfluous
+NO_INPUTS = (
+    "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
+    "one to fill in)"
+)
+OURS = "an error of minigen itself, not of the homework: this pair is not checked"
+GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
 
 
 @dataclass
@@ -47,7 +59,7 @@ def check_file(path, settings=None, spec=None, on_report=None):
     settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
-        session = _session(path, settings)
+        session = opened(path, settings)
     except StudentError as error:
         return _not_loaded(file, error)
     with session:
@@ -58,26 +70,27 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
+        finally:
+            file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(check_pair(session, description, settings, spec))
+            file.pairs.append(_guarded(file, session, description, settings, spec))
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
+        for name in spec.names if spec else ():
+            if name not in described and name in (settings.only or [name]):
+                file.pairs.append(_missing(name, settings, spec))
+                if on_report:
+                    on_report(file.pairs[-1])
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
 
-@contextlib.contextmanager
 def opened(path, settings):
-    """A session of a homework file, to be asked questions within the time of a pair."""
-    with _session(path, settings) as session, session.within(settings.timeout):
-        yield session
-
-
-def _session(path, settings):
+    """A session of a homework file, in a process of its own or here; to be used in a `with`."""
     if settings.isolate:
         return Process(path, settings.memory, settings.timeout)
     return load(path)
@@ -88,6 +101,30 @@ def _not_loaded(file, error):
     return file
 
 
+def _guarded(file, session, description, settings, spec):
+    """check_pair; an error of our own is noted in the file's report and costs this pair alone."""
+    try:
+        return check_pair(session, description, settings, spec)
+    except SpecError:
+        raise
+    except Exception:
+        file.internal.append(traceback.format_exc())
+        report = Report(description["name"], seed=settings.seed)
+        report.structure.append(Finding("error", "error", OURS))
+        conclude(report)
+        return report
+
+
+def _missing(name, settings, spec):
+    """The report on a pair that the spec asks for and the file does not have."""
+    points = float(spec.options(name).get("points", 1))
+    report = Report(name=name, seed=settings.seed, max_points=points)
+    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    report.structure.append(Finding("error", "error", message))
+    conclude(report)
+    return report
+
+
 def check_pair(session, description, settings, spec=None):
     """Check one pair of a session at every point: a Report.
 
@@ -96,14 +133,14 @@ def check_pair(session, description, settings, spec=None):
     started = time.monotonic()
     name = description["name"]
     options = {**description, **(spec.options(name) if spec else {})}
-    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points", 1)))
+    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points") or 1))
     try:
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
         message = f"{error.where}: {error.message}" if error.where else error.message
         report.structure.append(Finding(error.kind, "error", message))
-    _conclude(report)
+    conclude(report)
     report.seconds = time.monotonic() - started
     return report
 
@@ -111,18 +148,51 @@ def check_pair(session, description, settings, spec=None):
 def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
-    seconds = settings.budget / len(seeds)
-    for seed in seeds:
-        inputs = _inputs(report, session, options, seed, spec)
-        if inputs is None:
-            return
-        variants = modes(options["arguments"], inputs, options["defaults"])
+    made, guessed = _source(report, session, options, spec)
+    for seed in seeds if made else ():
+        described, inputs = made(seed)
+        variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
-            subject = Subject(session, report.name, options["arguments"], changed)
-            point = _check_point(subject, options, settings, seed, seconds)
-            _add(report, point, f"seed {seed}" + (f", {label}" if label else ""))
+            subject = Subject(session, report.name, described["arguments"], changed)
+            report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
+            try:
+                point = _check_point(
+                    subject, options, settings, seed, settings.budget / len(seeds)
+                )
+            finally:
+                report.forward_calls += subject.calls
+            add(report, point)
             if report.verdict in ("error", "fail"):
+                if report.verdict == "fail" and guessed:
+                    _doubt(report, session, options, settings, guessed)
                 return
+        entries = sum(np.size(leaf.value) for leaf in subject.floats())
+        if entries > MANY and len(seeds) > 1:
+            report.notes.append(f"one seed only: {entries:,} entries say as much")
+            return
+
+
+def _doubt(report, session, options, settings, plan):
+    """A gradient that is wrong at guessed inputs is undecided where these may be the mistake."""
+
+    def passes(other):
+        described, inputs = other.prepared(session, options, settings.seed)
+        subject = Subject(session, report.name, described["arguments"], inputs)
+        try:
+            point = _check_point(subject, options, settings, settings.seed, settings.budget / 10)
+        except StudentError:
+            return False
+        return worst([x.verdict for x in (*point.findings, *point.arguments)]) == "pass"
+
+    why = doubt(session, options, plan, passes)
+    if not why:
+        return
+    for found in (*report.structure, *report.arguments):
+        if found.verdict == "fail":
+            found.verdict = "undecided"
+    report.notes.append(
+        f"the inputs are guesses, and may be the mistake: {why}; write {report.name}_inputs(seed)"
+    )
 
 
 @dataclass
@@ -132,13 +202,18 @@ class Point:
     findings: list
     arguments: list
     notes: list = field(default_factory=list)
-    calls: int = 0
 
 
 def _check_point(subject, options, settings, seed, seconds):
+    if settings.nudge:
+        subject = subject.nudged(seed)
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
     point = Point(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
+    if subject.inner_calls > FEW:
+        point.notes.append(
+            f"backward calls forward {subject.inner_calls} times: does it take differences?"
+        )
     if not examination.stopped:
         point.arguments = values.compare(
             subject,
@@ -153,39 +228,31 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-    point.calls = subject.calls
     return point
 
 
-def _inputs(report, session, options, seed, spec):
-    """The arguments for a seed: the teacher's, the file's own, or guesses; None if there are none."""
+def _source(report, session, options, spec):
+    """What makes the inputs, the teacher, the file or guesses: callable(seed) -> (options, inputs);
+    options know the parameters of a class only once it is made. And the guess, if it is one.
+    (None, None) if nothing does."""
     name = report.name
-    given = spec.inputs(options, seed) if spec else None
-    if given is not None:
-        return given
-    if options["makes_inputs"]:
-        return session.inputs(name, seed)
-    plan = guess(options, runner(session, options))
-    if plan is None:
-        report.structure.append(
-            Finding(
-                "error",
-                "error",
-                f"no inputs: write {name}_inputs(seed) or make_inputs(seed) into the file, or a "
-                "spec (--init writes one to fill in)",
-            )
-        )
-        return None
-    note = "the inputs were guessed from the names of the arguments: --init shows them"
-    if note not in report.notes:
-        report.notes.append(note)
-    return plan.inputs(options, seed)
+    plan = spec.plans.get(name) if spec else None
+    if plan and plan.arguments:
+        return lambda seed: plan.prepared(session, options, seed), None
+    if plan:
+        options = plan.configured(session, options, report.seed)
+    if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
+        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed)), None
+    guessed = guess(session, options)
+    if guessed is None:
+        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+        return None, None
+    report.notes.append(GUESSED)
+    return lambda seed: guessed.prepared(session, options, seed), guessed
 
 
-def _add(report, point, label):
-    """Take a point into the report: of every finding and argument the worst."""
-    report.points_checked.append(label)
-    report.forward_calls += point.calls
+def add(report, point):
+    """Take a Point into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)
@@ -202,7 +269,7 @@ def _worst_of(old, new, key):
     return list(chosen.values())
 
 
-def _conclude(report):
+def conclude(report):
     """Verdict, points and diagnosis from what was found."""
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
     report.points = points_of(report)

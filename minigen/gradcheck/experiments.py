@@ -58,11 +58,11 @@ class Slopes:
                 return False
         return True
 
-    def at_entry(self, leaf, i):
-        """The slope at one entry of the leaf, a flat index."""
-        x = np.asarray(leaf.value)
+    def at_entry(self, leaf, index):
+        """The slope at one entry of the leaf."""
+        x, index = np.asarray(leaf.value), tuple(index)
         direction = np.zeros(x.shape)
-        direction.flat[i] = size = scales(x).flat[i]
+        direction[index] = size = scales(x)[index]
         f = self.subject.function([leaf])
         return derivative(f, x, direction, self.weights, seed=self.seed) / size
 
@@ -125,31 +125,28 @@ def explain_order(slopes, claims):
     """Whether the gradients are right but belong to other arguments: a Finding, or None."""
     if not 2 <= len(claims) <= 10:
         return None
-    right = {i for i, c in enumerate(claims) if slopes.fits(c.leaf, c.gradient)}
     belongs = {}            # what was returned for argument i is the gradient of argument j
     for i, claim in enumerate(claims):
+        if slopes.fits(claim.leaf, claim.gradient):
+            continue
         for j, other in enumerate(claims):
-            if i in right or i == j or i in belongs:
-                continue
-            if slopes.fits(other.leaf, claim.gradient):
+            if i != j and slopes.fits(other.leaf, claim.gradient):
                 belongs[i] = j
+                break
     if not belongs:
         return None
     labels = [c.label for c in claims]
-    evidence = {"returned_for": {labels[i]: labels[j] for i, j in belongs.items()}}
     first, second = next(iter(belongs.items()))
-    if belongs.get(second) == first and len(belongs) == 2:
-        actual = list(labels)
-        actual[first], actual[second] = actual[second], actual[first]
-        said = f"gradients {first + 1} and {second + 1} are swapped: backward returns "
-        said += f"{', '.join(actual)}; return {', '.join(labels)}"
-    elif sorted(belongs.values()) == sorted(belongs):
-        actual = [labels[belongs.get(i, i)] for i in range(len(claims))]
-        said = f"the gradients are in the wrong order: backward returns {', '.join(actual)}; "
-        said += f"return {', '.join(labels)}"
+    in_order = all(c.place and isinstance(c.place[0], int) for c in claims)
+    actual = [labels[belongs.get(i, i)] for i in range(len(claims))]
+    if in_order and sorted(belongs.values()) == sorted(belongs):
+        said = f"gradients {first + 1} and {second + 1} are swapped"
+        said = said if len(belongs) == 2 else "the gradients are in the wrong order"
+        said += f": backward returns {', '.join(actual)}; return {', '.join(labels)}"
     else:
         said = "; ".join(
             f"what backward returns as {labels[i]} is the gradient of {claims[j].leaf.label}"
             for i, j in belongs.items()
         )
+    evidence = {"returned_for": {labels[i]: labels[j] for i, j in belongs.items()}}
     return Finding("wrong_order", "fail", said, claims[first].leaf.label, evidence)

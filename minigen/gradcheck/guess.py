@@ -5,12 +5,16 @@ those whose words are in the pair's name first, until forward runs and gives fin
 numbers, and backward gives gradients that have the shapes of arguments. If no backward does (it may
 be wrong), the first forward that runs counts.
 
+A class that cannot be made without arguments gets them from the same world, and a layer's
+parameters say what sizes its other arguments have.
+
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
 """
 
-from dataclasses import replace
+import contextlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,52 +25,104 @@ from minigen.gradcheck.subject import Subject, floats_of, is_float_array
 from minigen.gradcheck.worlds import PLAIN, WORLDS
 
 ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
+MISTAKES = ("NameError", "UnboundLocalError", "NotImplementedError", "AttributeError: module")
 SEEDS = 3       # a label may be in range by accident, but not three times
+OTHERS = 5      # readings that a wrong gradient is checked with, too
 
 
-def guess(description, run):
-    """A Plan for the pair, None if nothing fits.
+def guess(session, description):
+    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    description: of the pair, as a session gives it. run(inputs, constructor) -> (outputs,
-    gradients): calls forward and backward once; raises StudentError if forward does not run,
-    gradients is None if backward does not. `runner` makes one from a session.
+    StudentError if forward has a mistake that no inputs mend, or runs out of time or memory.
     """
-    first = None
-    for plan in _candidates(description):
-        try:
-            fits = [_tried(plan, description, run, seed) for seed in range(SEEDS)]
-            if all(fits):
-                return _along_its_axis(plan, description, run)
-        except StudentError as error:
-            if error.kind != "error":       # no time or no memory for more
-                return first
-        except _NotFinite:
-            pass
-        else:
-            first = first or plan
-    return first and _along_its_axis(first, description, run)
+    ran = None
+    for trial in _trials(session, description):
+        if trial.fits:
+            return _along_its_axis(session, description, trial.plan)
+        ran = ran or trial.plan
+    return ran and _along_its_axis(session, description, ran)
+
+
+def doubt(session, description, plan, passes):
+    """Why a gradient that is wrong at a guess may be right all the same: a sentence, "" if nothing
+    speaks for it.
+
+    passes(plan): whether the gradient is right at another guess. A reading of the names that comes
+    first, and that some of the gradients fit, is beyond doubt.
+    """
+    trials = list(_trials(session, description))
+    shapes = _shapes(plan.prepared(session, description, 0)[1])
+    usual = [t for t in trials if t.first and t.plausible and t.shapes == shapes]
+    fitting = [t for t in trials if t.fits and t.shapes != shapes]
+    if usual or (not fitting and any(t.fits for t in trials)):
+        return ""
+    if not fitting:
+        return "the gradients have no guess's shapes"
+    for other in fitting[:OTHERS]:
+        if passes(other.plan):
+            named = zip(description["arguments"], other.shapes, strict=False)
+            said = ", ".join(f"{name} {shape}" for name, shape in named)
+            return f"it is right with other shapes: {said}"
+    return ""
+
+
+@dataclass
+class Trial:
+    """A guess with which forward runs to finite floating numbers."""
+
+    plan: Plan
+    first: bool         # whether its world is the most usual one
+    shapes: list        # of the inputs
+    fits: bool          # whether every gradient has the shape of an argument
+    plausible: bool     # whether one has, and no dimension came out of nothing
 
 
 class _NotFinite(Exception):
     """Forward gives no floating numbers, or not only finite ones."""
 
 
-def _tried(plan, description, run, seed):
-    """Whether the gradients have the shapes of arguments; raises if forward makes no sense."""
-    inputs = plan.inputs(description, seed)
-    outputs, gradients = run(inputs, plan.constructor(seed))
-    numbers = floats_of(outputs)
+def _trials(session, description):
+    """Every candidate with which forward runs at a few seeds, a Trial."""
+    for i, plan in enumerate(_candidates(description)):
+        try:
+            trials = [_tried(session, description, plan, seed, i == 0) for seed in range(SEEDS)]
+            trials[0].fits = all(trial.fits for trial in trials)
+            yield trials[0]
+        except _NotFinite:
+            continue
+        except StudentError as error:
+            if error.kind != "error" or error.message.startswith(MISTAKES):
+                raise
+
+
+def _tried(session, description, plan, seed, first):
+    """The trial of a plan at a seed; raises if forward makes no sense."""
+    description, inputs = plan.prepared(session, description, seed)
+    subject = Subject(session, plan.name, description["arguments"], inputs)
+    run = subject.run()
+    gradients = None
+    numbers = floats_of(run.outputs)
     if not numbers or not all(np.isfinite(y).all() for y in numbers):
         raise _NotFinite
-    shapes = {np.shape(value) for _, value in trees.leaves(inputs)}
+    with contextlib.suppress(StudentError):
+        gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    subject.forget(run)
+    shapes = [np.shape(value) for _, value in trees.leaves(inputs)]
     found = [value for _, value in trees.leaves(gradients) if value is not None]
-    return bool(found) and all(
+    fitting = [
         (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in shapes
         for g in found
-    )
+    ]
+    grown = max(map(np.ndim, numbers)) > max(map(len, shapes), default=0)
+    return Trial(plan, first, _shapes(inputs), bool(found) and all(fitting),
+                 any(fitting) and not grown)
 
 
-def _along_its_axis(plan, description, run):
+def _shapes(inputs):
+    return [np.shape(x) if isinstance(x, np.ndarray) else type(x).__name__ for x in inputs]
+
+
+def _along_its_axis(session, description, plan):
     """The plan with its one-hot rows turned to columns if forward's softmax is over columns.
 
     Such a forward does not change when a number is added to all scores of a column; its gradient,
@@ -76,11 +132,10 @@ def _along_its_axis(plan, description, run):
     recipes = [plan.arguments[name] for name in order]
     if [getattr(r, "one_hot", None) for r in recipes] != [None, 1]:
         return plan
-    scores, *rest = plan.inputs(description, 0)
+    _, (scores, *rest) = plan.prepared(session, description, 0)
 
     def value(scores):
-        outputs, _ = run((scores, *rest), plan.constructor(0))
-        return floats_of(outputs)[0]
+        return floats_of(session.forward(plan.name, (scores, *rest))["outputs"])[0]
 
     across, along = np.arange(scores.shape[1]) / 8, np.arange(scores.shape[0])[:, None] / 8
     moved = [not np.allclose(value(scores + c), value(scores)) for c in (across, along)]
@@ -90,58 +145,42 @@ def _along_its_axis(plan, description, run):
     return plan
 
 
-def runner(session, description):
-    """The `run` that guess needs, for a pair of a session."""
-
-    def run(inputs, constructor):
-        subject = Subject(session, description["name"], description["arguments"], inputs)
-        forward = subject.run()
-        try:
-            upstream = subject.upstream(forward.outputs, 0)
-            gradients, _ = subject.backward(forward, upstream)
-        except StudentError:
-            gradients = None
-        subject.forget(forward)
-        return forward.outputs, gradients
-
-    return run
-
-
 def _candidates(description):
     """Plans of all worlds that know every argument, likely ones first, no two alike."""
     name = description["name"].lower()
     likely = sorted(WORLDS, key=lambda world: not any(w in name for w in world.words.split()))
-    plans = []
+    plans = {}
     for world in likely:
         for plan in _plans(description, world):
-            if plan not in plans:
-                plans.append(plan)
-    return plans
+            recipes = [*plan.arguments.values(), *plan.init.values()]
+            plans.setdefault((*(r.toml() for r in recipes), *plan.sizes.items()), plan)
+    return list(plans.values())
 
 
 def _plans(description, world):
     """The world's reading of the arguments: with optional arrays (bias=None) given, and without."""
     defaults = description.get("defaults", {})
-    constructor = description.get("init", {})
-    required, optional = {}, {}
+    required, optional, sizes = {}, {}, {**world.sizes}
+    alone = _alone(description)
     for argument in description["arguments"]:
         recipe = world.recipe(argument) or _unknown(argument, description, world)
+        if argument == alone and isinstance(recipe, Fixed):
+            recipe = world.recipe("x")
         if argument not in defaults:
-            if recipe is None:
-                return
             required[argument] = recipe
         elif defaults[argument] is None and _weight(recipe):
             optional[argument] = recipe
-    init = {}
-    for argument in constructor:
-        recipe = world.recipe(argument)
-        if recipe is None:
-            return
-        init[argument] = recipe
+        elif _weight(recipe) and np.ndim(defaults[argument]) == len(recipe.shape):
+            # a layer's parameter: what the other arguments have to fit
+            given = zip(recipe.shape, np.shape(defaults[argument]), strict=True)
+            sizes |= {name: n for name, n in given if name in sizes}
+    init = {name: world.recipe(name) for name in description.get("constructor", ())}
+    if None in (*required.values(), *init.values()):
+        return
     for arguments in ([{**required, **optional}] if optional else []) + [required]:
         used = {n for recipe in (*arguments.values(), *init.values()) for n in recipe.names()}
-        sizes = {key: size for key, size in world.sizes.items() if key in used}
-        yield Plan(description["name"], arguments, init, sizes, source="guess")
+        kept = {key: size for key, size in sizes.items() if key in used}
+        yield Plan(description["name"], arguments, init, kept, source="guess")
 
 
 def _unknown(argument, description, world):
@@ -149,8 +188,15 @@ def _unknown(argument, description, world):
     written = description.get("annotations", {}).get(argument)
     if written in ANNOTATED:
         return ANNOTATED[written]
-    known = any(other.recipe(argument) for other in WORLDS)
-    return world.recipe("x") if world in PLAIN and not known else None
+    if world not in PLAIN or any(other.recipe(argument) for other in WORLDS):
+        return None
+    return world.recipe("x")
+
+
+def _alone(description):
+    """The only argument without a default: it must be data, whatever its name."""
+    needed = [a for a in description["arguments"] if a not in description.get("defaults", {})]
+    return needed[0] if len(needed) == 1 else None
 
 
 def _weight(recipe):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from minigen.gradcheck.child import trees
 from minigen.gradcheck.slopes import stream
 
 
@@ -186,6 +187,19 @@ class Plan:
             for name, choice in self.sizes.items()
         }
 
+    def prepared(self, session, description, seed):
+        """(description, inputs) for a seed, of a pair that a session described; see configured."""
+        description = self.configured(session, description, seed)
+        return description, self.inputs(description, seed)
+
+    def configured(self, session, description, seed):
+        """The description of a class made with its constructor arguments for a seed: its parameters
+        are arguments, too. Of other pairs the description as it is."""
+        init = self._drawn(self.init, self.init, seed, "constructor")
+        if init:
+            description = {**description, **session.configure(self.name, {"init": init})}
+        return description
+
     def inputs(self, description, seed):
         """The arguments of forward for a seed, a tuple in the order of description["arguments"].
 
@@ -198,22 +212,19 @@ class Plan:
                 raise SpecError(
                     f"{self.source}: {self.name} has no argument {name}{nearest(name, order)}"
                 )
-        wanted = [i for i, name in enumerate(order)
-                  if name in self.arguments or name not in defaults]
         drawn = self._drawn(self.arguments, order, seed, "inputs")
+        # defaults at the end stay away, unless they are a layer's parameters
+        needed = [name in drawn or name not in defaults or _holds_array(defaults[name])
+                  for name in order]
         made = []
-        for name in order[: max(wanted, default=-1) + 1]:       # defaults at the end stay away
+        for name in order[: len(order) - needed[::-1].index(True) if any(needed) else 0]:
             if name not in drawn and name not in defaults:
                 raise SpecError(
                     f"{self.source}: argument {name} of {self.name} has no default and is not "
                     f"given; add a line such as {name} = {{shape = [4, 5]}}"
                 )
             made.append(drawn[name] if name in drawn else defaults[name])
-        return tuple(made)
-
-    def constructor(self, seed):
-        """The arguments that a class is made with for a seed: a dict, empty for the defaults."""
-        return self._drawn(self.init, list(self.init), seed, "constructor")
+        return uneven(description, made, seed, drawn)
 
     def _drawn(self, recipes, order, seed, use):
         rng, sizes = stream(seed, f"{use} {self.name}"), self.sizes_at(seed)
@@ -225,6 +236,25 @@ class Plan:
                 except (SpecError, ValueError) as error:
                     raise SpecError(f"{self.source}, {name}, seed {seed}: {error}") from error
         return drawn
+
+
+def uneven(description, inputs, seed, given=()):
+    """The inputs, with each parameter of a layer whose entries are all equal moved, unless given.
+
+    At gamma = 1 a backward that forgets gamma is right, at W = 0 one that forgets most.
+    """
+    rng, made = stream(seed, f"parameters {description['name']}"), list(inputs)
+    for i, (name, value) in enumerate(zip(description["arguments"], inputs, strict=False)):
+        if name in description.get("parameters", ()) and name not in given and np.size(value):
+            change = 0.3 * rng.uniform(-1, 1, np.shape(value))
+            if np.all(value == np.ravel(value)[0]):
+                moved = value * (1 + change) if np.any(value) else change
+                made[i] = np.asarray(moved).astype(value.dtype)
+    return tuple(made)
+
+
+def _holds_array(value):
+    return any(isinstance(leaf, np.ndarray) for _, leaf in trees.leaves(value))
 
 
 def _one_hot(rng, shape, axis):

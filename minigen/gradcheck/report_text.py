@@ -6,6 +6,7 @@ Invariant: nothing that comes from a homework reaches a terminal as a control ch
 no homework can paint a verdict of its own.
 """
 
+import itertools
 import math
 import os
 import sys
@@ -13,16 +14,17 @@ import textwrap
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
+FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!"}
-WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "not checked"}
+WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "stopped"}
 COLOURS = {"pass": "32", "fail": "31", "undecided": "33", "error": "31"}    # green, red, yellow
 ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-", "–": "-", "→": "->"}
 
 # What the first line says of a fault in the structure; {} is the gradient it was found at.
 FAULTS = {
-    "ignores_upstream": "backward ignores the upstream gradient",
+    "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
     "wrong_shape": "{} has the wrong shape",
     "wrong_dtype": "{} has the wrong dtype",
@@ -56,8 +58,9 @@ def file_text(file):
     lines = []
     if file.message:
         symbol = "?" if file.status == "empty" else SYMBOLS[file.status]
-        first, *rest = wrapped(f"{symbol} {clean(file.file)}: {file.message}", 6)
+        first, *rest = wrapped(f"{symbol} {clean(file.file)}: {file.message}", FILE_LINES)
         lines += [first.strip(), *rest]
+    lines += _notes(file.notes, FILE_LINES)
     lines += _output(file.output)
     return "\n".join(lines)
 
@@ -95,16 +98,21 @@ def sentence(report):
     argument = worst[0]
     name, error = gradient_of(argument.name), about(argument.max_rel_error)
     if report.verdict == "undecided":
-        off = about(argument.error_estimate)
-        return f"{name} cannot be judged: the numeric values may be off by {off}, too much to tell."
+        return f"{name} cannot be judged: {_why_undecided(argument)}."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
-    slightly = argument.max_rel_error < 1e-6
-    return (
-        f"{name} is {'slightly ' * slightly}wrong in {argument.wrong} of {argument.checked} "
-        f"entries looked at; largest relative error {error}"
-        f"{': an eps, a rounded constant, or float32 inside?' if slightly else '.'}"
-    )
+    counts = f"{name} is wrong in {argument.wrong:,} of {argument.checked:,} entries looked at"
+    return counts + (f"; largest relative error {error}." if argument.max_rel_error else ".")
+
+
+def _why_undecided(argument):
+    undecided = [entry for entry in argument.worst if entry.verdict == "undecided"]
+    if any(entry.jump for entry in undecided):
+        return "forward jumps at the inputs, or is vertical there"
+    if not undecided:
+        return "too few of its entries could be looked at"
+    off = about(max(entry.error for entry in undecided))
+    return f"forward is too noisy or too steep, its slopes may be off by {off}"
 
 
 def first_fault(report):
@@ -150,14 +158,17 @@ def _kinks(argument):
     right = [e for e in argument.at_kinks if e.verdict == "pass"]
     if not argument.kinks or (argument.at_kinks and not right):
         return []
-    where = element(argument.name, right[0].index if right else argument.kinks[0])
+    first = right[0] if right else None
+    where = element(argument.name, first.index if first else argument.kinks[0])
     others = len(argument.kinks) - 1
     where += f" and {others:,} more sit on kinks" if others else " sits on a kink"
-    if not right:
-        return [f"{where}; any value between the two slopes is right there."]
-    low, high, yours = (f"{z:.4g}" for z in (right[0].low, right[0].high, right[0].yours))
-    first = " at the first" * bool(others)
-    return [f"{where} (slopes {low} and {high}{first}); your {yours} is a valid choice."]
+    if first is None or first.low is None:
+        return [f"{where}: there is no slope to compare with."]
+    low, high, yours = (f"{z:.4g}" for z in (first.low, first.high, first.yours))
+    return [
+        f"{where} (slopes {low} and {high}{' at the first' * bool(others)}); your {yours} is a "
+        "valid choice."
+    ]
 
 
 def element(name, index):
@@ -189,6 +200,8 @@ def numbers(entry):
     if math.isfinite(apart) and 0 < apart < 1:
         digits = min(max(6, 3 - math.floor(math.log10(apart))), 15)
     yours = f"{entry.yours:.{digits}g}"
+    if entry.jump:
+        return yours, "none: forward jumps", ""
     if entry.low is not None and entry.low != entry.high:
         return yours, f"{entry.low:.6g} to {entry.high:.6g} (kink)", ""
     numeric = f"{entry.numeric:.{digits}g} ± {about(entry.error)}"
@@ -252,21 +265,23 @@ def _notes(notes, room):
 
 
 def _output(output):
-    """The first lines that the homework printed, each behind a bar."""
-    printed = output.splitlines()
-    if not printed:
-        return []
-    shown = [f"  | {cut(clean(line), WIDTH - 4)}".rstrip() for line in printed[:OUTPUT_LINES]]
-    if len(printed) > OUTPUT_LINES:
-        more = len(printed) - OUTPUT_LINES + 1
-        shown[-1] = f"  | … and {more} more lines"
-    return ["  The homework printed:", *shown]
+    """The first lines that the homework printed, each behind a bar; equal ones in a row once."""
+    runs = [(line, len([*equal])) for line, equal in itertools.groupby(output.splitlines())]
+    shown = []
+    for line, times in runs[:OUTPUT_LINES]:
+        counted = f"   ({times:,} times)" if times > 1 else ""
+        shown.append(f"  | {cut(clean(line), WIDTH - 4 - len(counted))}{counted}".rstrip())
+    if len(runs) > OUTPUT_LINES:
+        more = sum(times for _, times in runs[OUTPUT_LINES - 1 :])
+        shown[-1] = f"  | … and {more:,} more lines"
+    return ["  The homework printed:", *shown] if shown else []
 
 
 def _again(report):
     """Where it was checked, what it took, and how to see the same again."""
     points = "; ".join(map(clean, report.points_checked))
-    work = f"{report.forward_calls:,} calls of forward, {report.seconds:.2f} s"
+    calls = f"{report.forward_calls:,} call{'s' * (report.forward_calls != 1)} of forward"
+    work = f"{calls}, {report.seconds:.2f} s"
     lines = [cut("  " + (f"Checked at {points}: " if points else "") + work, WIDTH)]
     return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
 

@@ -19,7 +19,7 @@ import numpy as np
 from minigen import autograd
 from minigen.derivatives import jvp
 from minigen.gradcheck import values
-from minigen.gradcheck.checker import Point, _add, _conclude
+from minigen.gradcheck.checker import Point, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.claims import Claim
@@ -57,14 +57,15 @@ def beyond(report, pair, order, settings):
             report.notes.append("not checked: second derivatives, for the first are not right")
     elif order == 2:
         for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
-            point = _second_order(pair, inputs, settings)
+            point = _second_order(report, pair, inputs, settings)
             point.findings.append(_forward_mode(report, pair, inputs, order, settings.seed))
             end = f", {label}" if label else ""
-            _add(report, point, f"seed {settings.seed}, second order{end}")
+            report.points_checked.append(f"seed {settings.seed}, second order{end}")
+            add(report, point)
     else:
         inputs = pair.inputs(settings.seed)
         report.structure.append(_forward_mode(report, pair, inputs, order, settings.seed))
-    _conclude(report)
+    conclude(report)
     return report
 
 
@@ -136,11 +137,11 @@ class SecondOrder:
         return self.pair.functions()
 
 
-def _second_order(pair, inputs, settings):
+def _second_order(report, pair, inputs, settings):
     """The verdicts on the gradient of the gradient: a Point."""
     point = Point([], [])
     try:
-        _compare(point, pair, inputs, settings)
+        _compare(report, point, pair, inputs, settings)
     except StudentError as error:
         point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
     for argument in point.arguments:
@@ -148,8 +149,8 @@ def _second_order(pair, inputs, settings):
     return point
 
 
-def _compare(point, pair, inputs, settings):
-    """Add the arguments' reports to the point."""
+def _compare(report, point, pair, inputs, settings):
+    """Add the arguments' reports to the point, and to the report the calls of forward."""
     first = Subject(Session({pair.name: pair}), pair.name, pair.arguments, inputs)
     outputs = first.run().outputs
     dout = first.upstream(outputs, settings.seed)
@@ -177,7 +178,7 @@ def _compare(point, pair, inputs, settings):
         strict=settings.strict,
         jumps=True,
     )
-    point.calls = first.calls + subject.calls
+    report.forward_calls += first.calls + subject.calls
 
 
 def _forward_mode(report, pair, inputs, order, seed):

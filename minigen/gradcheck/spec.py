@@ -50,7 +50,8 @@ KINDS = {       # the key that makes a table a recipe, and what may stand beside
 
 
 class Spec:
-    """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan."""
+    """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
+    whose `prepared` makes inputs."""
 
     def __init__(self, path, plans):
         self.path, self.plans, self.names = path, plans, tuple(plans)
@@ -59,23 +60,10 @@ class Spec:
         """Whether the spec says what a pair's inputs are."""
         return name in self.plans and bool(self.plans[name].arguments)
 
-    def inputs(self, description, seed):
-        """The arguments of forward for a seed, where has_inputs: a tuple in the order of
-        description["arguments"], a description being what a session gives.
-
-        SpecError for arguments that the pair does not have, or that are missing.
-        """
-        return self.plans[description["name"]].inputs(description, seed)
-
     def options(self, name):
         """points, seeds and wrt of a pair, those that the spec gives: a dict."""
         plan = self.plans.get(name)
         return dict(plan.options) if plan else {}
-
-    def constructor(self, name, seed):
-        """The arguments that a class is made with for a seed: a dict, empty for none."""
-        plan = self.plans.get(name)
-        return plan.constructor(seed) if plan else {}
 
 
 def load_spec(path):

@@ -5,8 +5,8 @@ arrays alone, an upstream gradient for its floating outputs, a way to have the c
 inputs that differ in their last bits (their rounding noise), and as many entries as there is time
 for.
 
-Float32 homework is differenced in float64 if its forward can be: float64 arguments must give float64
-outputs. Its claims stay those that it made in float32.
+Float32 homework is differenced in float64 if its forward can be: float64 arguments must give
+float64 outputs. Its claims stay those that it made in float32.
 Read next: numeric.py.
 """
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from minigen.gradcheck import numeric
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.claims import read
 from minigen.gradcheck.report import ArgumentReport, Entry
 from minigen.gradcheck.subject import Subject, is_float, is_float_array, like, weights_of
@@ -79,7 +80,12 @@ def _widened(subject, examination):
         subject.inputs, lambda _, x: x.astype(np.float64) if is_float_array(x) else x
     )
     wide = Subject(subject.session, subject.name, subject.arguments, inputs)
-    outputs = wide.function([])()
+    try:
+        outputs = wide.function([])()
+    except StudentError as error:       # it insists on its dtype
+        if error.kind != "error":
+            raise
+        return subject, None
     if all(y.dtype == np.float64 and np.isfinite(y).all() for y in outputs):
         return wide, min(narrow, key=lambda dtype: dtype.itemsize)
     return subject, None
@@ -139,7 +145,9 @@ def _argument(claim, result, strict):
         tolerance=result.tolerance,
         worst=[_entry(e) for e in result.worst],
         kinks=[list(index) for index in result.kinks],
+        at_kinks=[_entry(e) for e in result.at_kinks],
         checked=result.checked,
+        wrong=result.wrong,
         sampled=result.sampled,
         notes=notes,
     )
@@ -157,4 +165,5 @@ def _entry(e):
         verdict=e.verdict,
         low=slope.low if kink else None,
         high=slope.high if kink else None,
+        jump=slope.kind == "jump",
     )

@@ -44,13 +44,13 @@ def edits(source, function_name):
     for anchor, place in _anchors(function.body):
         known = _names_before(function, place.lineno)
         before = ast.unparse(anchor)
-        for label, after in _variants(anchor, known):
+        rules = STATEMENT_RULES if anchor is place else ()
+        for label, after in _variants(anchor, known, rules):
             if after == before or (place.lineno, after) in seen:
                 continue
             seen.add((place.lineno, after))
-            new = _with(lines, place, after)
-            if new is not None:
-                yield Edit(label, place.lineno, before, after, new)
+            if _parses(after):
+                yield Edit(label, place.lineno, before, after, _with(lines, place, after))
 
 
 def _find(tree, path):
@@ -87,9 +87,9 @@ def _names_before(function, line):
     return [name for name in dict.fromkeys(names) if name not in ("self", "_")]
 
 
-def _variants(anchor, names):
+def _variants(anchor, names, statement_rules):
     """(label, the anchor's text with one change)"""
-    for rule in STATEMENT_RULES:
+    for rule in statement_rules:
         for label, *new in rule(anchor):
             yield label, "\n".join(map(ast.unparse, new))
     for parent, field, index, node in list(_slots(anchor)):
@@ -119,17 +119,20 @@ def _swapped(anchor, parent, field, index, new):
         holder[key] = old
 
 
+def _parses(text):
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 def _with(lines, place, after):
-    """The source with a text at a node's place, and as many lines as before; None if it fails."""
+    """The source with a text at a node's place, and as many lines as before."""
     first, last = place.lineno - 1, place.end_lineno - 1
     # columns of the tree count bytes
     head = lines[first].encode()[: place.col_offset].decode()
     tail = lines[last].encode()[place.end_col_offset :].decode()
-    after = after.replace("\n", "\n" + head) if not head.strip() else after.replace("\n", "; ")
-    blank = "\n" * max(0, last - first - after.count("\n"))
-    new = "".join([*lines[:first], head, after, tail, blank, *lines[last + 1 :]])
-    try:
-        ast.parse(new)
-    except SyntaxError:
-        return None
-    return new
+    text = after.replace("\n", "\n" + head if not head.strip() else "; ")
+    blank = "\n" * max(0, last - first - text.count("\n"))
+    return "".join([*lines[:first], head, text, tail, blank, *lines[last + 1 :]])

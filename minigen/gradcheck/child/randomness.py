@@ -5,7 +5,10 @@ the homework holds in variables get back the state that they had when it was loa
 everything is as before, for the homework may live in somebody's notebook.
 """
 
+import collections
 import contextlib
+import inspect
+import itertools
 import random
 import sys
 
@@ -17,22 +20,47 @@ PYTHON_SEED, PYTHON_GET, PYTHON_SET = random.seed, random.getstate, random.setst
 GENERATORS = np.random.Generator, np.random.RandomState, random.Random
 
 
-def generators_in(values):
-    """The random generators among some values, each once."""
-    found = {id(v): v for v in values if isinstance(v, GENERATORS)}
-    return [g for g in found.values() if not isinstance(g, random.SystemRandom)]
+def generators_in(values, limit=3000):
+    """The random generators that values hold: themselves, or in containers, attributes, functions.
+
+    values: an iterable; of functions, what they enclose and their defaults. At most `limit` objects
+    are looked at, the nearest first.
+    """
+    found, seen, queue = [], set(), collections.deque(values)
+    while queue and len(seen) < limit:
+        one = queue.popleft()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, GENERATORS):
+            found += [one] * (not isinstance(one, random.SystemRandom))
+        else:
+            queue += itertools.islice(_inside(one), limit)
+    return found
+
+
+def _inside(one):
+    """What a container, a function or an object holds."""
+    if isinstance(one, (list, tuple)):
+        yield from one
+    elif isinstance(one, dict):
+        yield from one.values()
+    elif inspect.isfunction(one):
+        yield from one.__defaults__ or ()
+        yield from (one.__kwdefaults__ or {}).values()
+        for cell in one.__closure__ or ():
+            with contextlib.suppress(ValueError):       # not filled yet
+                yield cell.cell_contents
+    elif not (inspect.ismodule(one) or inspect.isclass(one)):
+        yield from getattr(one, "__dict__", {}).values()
 
 
 def variables_of(functions):
-    """Values that functions see: module variables, enclosing ones, defaults."""
+    """Those functions, and the variables of the modules that they stand in."""
     for function in functions:
         function = getattr(function, "__func__", function)
+        yield function
         yield from getattr(function, "__globals__", {}).copy().values()
-        yield from getattr(function, "__defaults__", None) or ()
-        yield from (getattr(function, "__kwdefaults__", None) or {}).values()
-        for cell in getattr(function, "__closure__", None) or ():
-            with contextlib.suppress(ValueError):       # not filled yet
-                yield cell.cell_contents
 
 
 class Randomness:
@@ -49,8 +77,9 @@ class Randomness:
 
         seed: of the global ones; turn: a number, for other states than those at turn 0.
         """
-        SEED(seed + 1009 * turn)
-        PYTHON_SEED(seed + 1009 * turn)
+        number = (seed + 1009 * turn) % 2**32
+        SEED(number)
+        PYTHON_SEED(number)
         for generator, state in self.states:
             _put(generator, state)
             if turn and hasattr(generator, "random"):
