@@ -381,10 +381,18 @@ def test_a_mode_left_at_its_default_is_found():
 
 
 def test_other_inputs_differ_but_stay_possible():
-    x, labels = np.array([1.0, -2.0], dtype=np.float32), np.array([0, 1, 2])
+    x, labels = np.array([1.0, -2.0, 3.0], dtype=np.float32), np.array([0, 1, 2])
     tried = list(others((x, labels, 3, "mean")))
     assert all((inputs[0] != x).all() and inputs[0].dtype == x.dtype for inputs in tried)
     assert (np.sign(tried[0][0]) == -np.sign(x)).all()
-    assert list(tried[0][1]) == [2, 1, 0]
-    assert (np.sign(tried[-1][0]) == np.sign(x)).all()
+    assert list(tried[0][1]) == [2, 1, 0] and list(tried[1][1]) == [0, 1, 2]
     assert all(inputs[2:] == (3, "mean") for inputs in tried)
+
+
+@pytest.mark.parametrize("size", [1e-8, 1.0, 1e8])
+def test_other_inputs_keep_the_sign_of_arrays_with_one(size):
+    p, negative, zeros = np.array([0.0, 0.5, 1.0]), -np.array([0.5, 1.0, 2.0]), np.zeros(3)
+    for positive, below, other in others((size * p, size * negative, zeros)):
+        assert (positive > 0).all() and (positive < size).all() and (positive != size * p).any()
+        assert (below < 0).all() and (below != size * negative).any()
+        assert (other != 0).all()

@@ -77,6 +77,8 @@ def explain_shape(slopes, claim):
 
 def _reshaped(name, gradient, shape):
     """Gradients of the right shape made from one of another shape, each with what was done."""
+    if not gradient.size:
+        return
     axes = range(min(gradient.ndim, MOST))
     for order in permutations(axes) if gradient.ndim <= MOST else ():
         if [*order] != [*axes] and gradient.transpose(order).shape == shape:
