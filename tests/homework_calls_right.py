@@ -195,6 +195,40 @@ def jitter_backward(dout, cache):
     return np.broadcast_to(dout[:, None], shape) * 1.0
 
 
+class Linear:
+    def __init__(self):
+        self.W = np.random.default_rng(1).normal(size=(3, 2))
+        self.b = np.zeros(2)
+        self.dW, self.db = np.zeros((3, 2)), np.zeros(2)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW += self.x.T @ dout
+        self.db += dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+Linear_inputs = make_inputs
+
+
+class Dropout:
+    def __init__(self):
+        self.training = True
+
+    def forward(self, x):
+        self.mask = np.random.random(x.shape) < 0.5 if self.training else np.ones(x.shape)
+        return x * self.mask
+
+    def backward(self, dout):
+        return dout * self.mask
+
+
+Dropout_inputs = make_inputs
+
+
 # Losses ------------------------------------------------------------------------------------------
 
 

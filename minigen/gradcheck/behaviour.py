@@ -205,6 +205,8 @@ def gradients_are_finite(case):
 
 def _finite_slope(case, claim, slope):
     """A slope in words; "" if it may be infinite for all that is known."""
+    if slope is None:
+        return ""
     finite = np.abs(claim.gradient[np.isfinite(claim.gradient)]).max(initial=0.0)
     typical = 1e-6 * max(np.abs(v).max(initial=0.0) for v in case.weights)
     scale = max(finite, abs(slope.low), abs(slope.high), typical)
