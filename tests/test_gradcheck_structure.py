@@ -170,7 +170,7 @@ def test_a_forward_that_cannot_be_pinned_is_not_checkable():
     )
     ((kind, message),) = said(examination.findings, "undecided")
     assert examination.stopped and kind == "nondeterministic"
-    assert "pass the mask, or a seed" in message
+    assert "pass the mask, the state or a seed as an argument" in message
 
 
 def test_a_forward_that_is_not_finite_is_undecided_with_the_inputs():

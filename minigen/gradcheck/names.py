@@ -9,13 +9,15 @@ import re
 
 # floating arrays and numbers that have no gradient in any course
 NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
-PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot", "_weight")
+PARTS = (
+    "target", "label", "truth", "mask", "noise", "running", "moving", "one_hot", "onehot", "_weight"
+)
 LABELS = {"y", "t", "weights"}
 STATE = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
 SCRATCH = re.compile(r"out|buf|buffer|scratch|tmp|temp|work|workspace")
 # ... and those that have one in every course
 LEARNT = re.compile(
-    r"[abhkquvwxz]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
+    r"[bwx]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
     re.IGNORECASE,
 )
 # a place for a gradient: self.dW, cache['grad_x'], grads['b']

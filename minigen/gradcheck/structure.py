@@ -93,7 +93,7 @@ def forward_repeats(case):
     if change.size > max(1e-9, 64 * change.eps):
         where = entry(output(change.path), change.index)
         said = f"not checkable: forward gives another {where} for the same inputs; pass the mask, "
-        said += "or a seed, as an argument"
+        said += "the state or a seed as an argument"
         case.stop("nondeterministic", "undecided", said, change=change.size)
     case.say("nondeterministic", "pass", "forward gives the same for the same inputs")
 
