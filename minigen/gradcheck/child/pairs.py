@@ -77,8 +77,9 @@ class Pair:
 
     def _wrt_of_this(self):
         """Those names of the file's WRT that are arguments of this pair; None if none is."""
-        names = [n for n in self.options["wrt"] if re.split(r"\W", n)[0] in self.arguments
-                 or n in self.arguments]
+        wrt = self.options["wrt"]
+        names = [n for n in ([wrt] if isinstance(wrt, str) else wrt)
+                 if n in self.arguments or re.split(r"\W", n)[0] in self.arguments]
         return tuple(names) or None
 
     def configure(self, options):
