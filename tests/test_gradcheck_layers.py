@@ -215,6 +215,23 @@ def test_an_instance_is_a_layer_and_stays_as_it_is():
     assert counter.W.tolist() == [3, 3]
 
 
+def test_bound_methods_are_their_layer():
+    class Twice:
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, dout):
+            return 2 * self.x * dout
+
+    layer = Twice()
+    session = Session({"f": make_pair("f", layer.forward, layer.backward)})
+    first = session.forward("f", (3.0,), keep=True)["run"]
+    session.forward("f", (5.0,))
+    assert session.backward(first, 1.0)["gradients"] == 6
+    assert not hasattr(layer, "x")
+
+
 def test_a_loss_layer_and_one_of_several_outputs(homework):
     session = homework("""
 class Loss:

@@ -116,6 +116,9 @@ def _add_marked(pairs, name, value, marks, names, stem):
 
 def make_pair(name, forward, backward=None, make_inputs=None, options=None, **more):
     """The pair of two functions, a layer (class or instance) or a torch.autograd.Function."""
+    owner, other = (getattr(f, "__self__", None) for f in (forward, backward))
+    if owner is not None and owner is other and _is_layer(type(owner)):
+        forward, backward = owner, None     # layer.forward and layer.backward
     if is_torch_function(forward):
         return TorchPair(name, forward, None, make_inputs, dict(options or {}), **more)
     if backward is None and inspect.isclass(forward):
