@@ -60,7 +60,9 @@ class Pair:
         return Roles(self.receives, self.signature.parameters, names, self.titles)
 
     def describe(self):
-        """What the checker needs to know: plain values only."""
+        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs,
+        functions (as the student calls them), and options. Of a layer also parameters, constructor
+        (what it needs, if it could not be made) and notes."""
         return {
             "name": self.name,
             "arguments": list(self.arguments),
