@@ -10,6 +10,7 @@ Read next: structure.py, values.py; report.py for what comes out.
 """
 
 import time
+import traceback
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
-from minigen.gradcheck.inputs import uneven
+from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -30,6 +31,7 @@ NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
     "one to fill in)"
 )
+OURS = "an error of minigen itself, not of the homework: this pair is not checked"
 GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
 
 
@@ -68,11 +70,13 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
+        finally:
+            file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(check_pair(session, description, settings, spec))
+            file.pairs.append(_guarded(file, session, description, settings, spec))
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
@@ -95,6 +99,20 @@ def opened(path, settings):
 def _not_loaded(file, error):
     file.status, file.message = "error", f"{error.where}: {error.message}"
     return file
+
+
+def _guarded(file, session, description, settings, spec):
+    """check_pair; an error of our own is noted in the file's report and costs this pair alone."""
+    try:
+        return check_pair(session, description, settings, spec)
+    except SpecError:
+        raise
+    except Exception:
+        file.internal.append(traceback.format_exc())
+        report = Report(description["name"], seed=settings.seed)
+        report.structure.append(Finding("error", "error", OURS))
+        conclude(report)
+        return report
 
 
 def _missing(name, settings, spec):

@@ -118,7 +118,7 @@ class Process:
         self._limits = [f"time: {self.timeout:g} s", *limits]
 
     def _start(self):
-        """A child that has loaded the homework. A file that once failed to load is not tried again."""
+        """A child that has loaded the homework; a file that failed to load is not tried again."""
         if self.failure:
             raise self.failure
         if self.child and self.child.loaded:
@@ -151,8 +151,8 @@ class Process:
         try:
             answer = self.child.ask(method, arguments, options, seconds)
         except TimeIsOver:
-            where = self.child.interrupt(part)
-            raise self._ended("timeout", f"did not finish within {self.seconds:g} s", where) from None
+            message, where = f"did not finish within {self.seconds:g} s", self.child.interrupt(part)
+            raise self._ended("timeout", message, where) from None
         except (EOFError, OSError):
             raise self._ended(*self.child.cause_of_death(part)) from None
         except Garbled:

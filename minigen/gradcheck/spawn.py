@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigen.gradcheck.child.wire import Channel, Codec, Garbled
+from minigen.gradcheck.child.wire import CHANNEL_CLOSED, Channel, Codec, Garbled
 
 # The folder `child` becomes a package without any change of sys.path. NumPy may live where only
 # this process looks (a user's site-packages, PYTHONPATH): its folder comes last.
@@ -121,6 +121,8 @@ class Child:
         try:
             code = self.process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
+            code = CHANNEL_CLOSED
+        if code == CHANNEL_CLOSED:
             return "crash", "closed the checker's channel", part
         if code >= 0:
             return "crash", f"ended by itself with exit code {code}", part
@@ -167,7 +169,7 @@ def _environment(folder):
     return {
         **kept,
         "HOME": folder,
-        **{name: folder for name in ("TMPDIR", "TEMP", "TMP", "USERPROFILE")},
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP", "USERPROFILE"), folder),
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         **{f"{library}_NUM_THREADS": "1" for library in one},
@@ -179,12 +181,11 @@ def _environment(folder):
 def _kill_stragglers(folder):
     """Kill what left the child's process group: it still has the child's HOME."""
     mark = f"HOME={folder}\0".encode()
-    for _ in range(10):         # one of them may start another meanwhile
-        found = False
+    looks, until = 2, time.monotonic() + LAST_WORDS
+    while looks and time.monotonic() < until:   # one may start another, and end, while we look
+        looks -= 1
         for name in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
                 if mark in Path(f"/proc/{name}/environ").read_bytes():
                     os.kill(int(name), signal.SIGKILL)
-                    found = True
-        if not found:
-            return
+                    looks = 2

@@ -1,8 +1,8 @@
 """What a homework's process may use, set by the process itself before the homework is loaded.
 
-Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's process,
-not the machine. The kernel keeps these limits, and a process can lower but not raise them again.
-They are Linux's; elsewhere only the checker's clock holds. Each limit is a sentence for the report.
+Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's
+process, not the machine. The kernel keeps these limits, and a process can lower but not raise them.
+They are Linux's; elsewhere only the checker's clock holds. Each is a sentence for the report.
 """
 
 import ctypes
@@ -33,13 +33,12 @@ def apply(memory, seconds):
     memory: bytes of address space beyond what Python and NumPy take themselves (some 140 MB);
     seconds: of processor time in all. One that was lower before stays.
     """
+    _warm_up()
     if sys.platform != "linux":
         return [f"memory, processes and files: not limited ({sys.platform})"]
     import resource
 
     ctypes.CDLL(None).prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    np.ones((64, 64)) @ np.ones((64, 64))       # BLAS takes its own memory with its first product
-    np.linalg.inv(np.eye(2))
     lower(resource.RLIMIT_AS, _address_space() + memory)
     lower(resource.RLIMIT_CPU, int(seconds), int(seconds) + 5)     # a word first, then the end
     lower(resource.RLIMIT_FSIZE, LARGEST_FILE)
@@ -62,6 +61,13 @@ def lower(kind, soft, hard=None):
     if present != resource.RLIM_INFINITY:
         values = [min(value, present) for value in values]
     resource.setrlimit(kind, tuple(values))
+
+
+def _warm_up():
+    """Let NumPy take and load what it puts off: BLAS its memory, parts of the package."""
+    np.ones((64, 64)) @ np.ones((64, 64))
+    np.linalg.inv(np.eye(2))
+    np.random.seed(0)
 
 
 def _address_space():

@@ -3,7 +3,7 @@
 Idea: a request is [id, method, arguments, options], an answer [id, "value", value] or
 [id, "raised", kind, message, where]. The channel is a socket of its own, closed for whatever the
 homework starts; standard input is empty, and standard output and error lead elsewhere, so what the
-homework prints or reads is not the channel. The id is random: an answer that was not asked for shows.
+homework prints or reads is not the channel. The id is random: an answer to nothing shows.
 
 Whatever goes wrong here is an answer, too, or the end of this process: the checker sees both.
 Read next: limits.py; ../process.py, the other side.
@@ -18,7 +18,7 @@ import traceback
 from . import limits
 from .discover import load
 from .session import StudentError
-from .wire import Channel, Codec
+from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
 
@@ -38,15 +38,16 @@ def serve(checker, descriptor, path):
     else:
         connection = socket.fromshare(sys.stdin.buffer.read())
     channel, responder, us = Channel(connection), _Responder(path), os.getpid()
-    while True:
-        try:
-            request = responder.codec.unpack(channel.read)
-        except EOFError:
-            return
-        parts = responder.answer(*request)
-        if os.getpid() != us:       # a process that the homework forked came back to here
-            os._exit(0)
-        channel.send(parts)
+    try:
+        while True:
+            parts = responder.answer(*responder.codec.unpack(channel.read))
+            if os.getpid() != us:       # a process that the homework forked came back to here
+                os._exit(0)
+            channel.send(parts)
+    except EOFError:
+        return
+    except OSError:
+        os._exit(CHANNEL_CLOSED)
 
 
 class _Responder:

@@ -26,14 +26,15 @@ HEAD = struct.Struct("<Q")
 LARGEST_HEAD = 1 << 24          # bytes; parsed, a head takes up to 25 times as much
 BUFFER = 1 << 16
 SMALL = 1 << 16                 # bytes: parts up to this size are joined and sent at once
+CHANNEL_CLOSED = 70     # exit code of a child that lost its channel
 LONG = 1 << 63                  # integers from here on travel as hexadecimal text
 
 encode = JSONEncoder(separators=(",", ":"), check_circular=False).encode
-decode = JSONDecoder().decode
+decode = JSONDecoder().raw_decode
 DTYPES = {
-    form.str: form
+    form: dtype(form)       # numbers of every kind and byte order
     for code in "?bBhHiIlLqQefdgFDG"
-    for form in (dtype(code), dtype(code).newbyteorder())
+    for form in (dtype(code).str, dtype(code).newbyteorder().str)
 }
 
 
@@ -86,14 +87,16 @@ class Codec:
             return value if math.isfinite(value) else {"f": repr(value)}
         if kind is complex:
             return {"c": [repr(value.real), repr(value.imag)]}
-        if isinstance(value, (ndarray, generic)) and asarray(value).dtype.str in DTYPES:
-            if id(value) not in seen:
-                seen[id(value)] = len(arrays)
-                arrays.append(asarray(value))       # a subclass loses its own methods here
-            return {"a" if isinstance(value, ndarray) else "s": seen[id(value)]}
         if isinstance(value, (tuple, list)):
             parts = [self._plain(part, arrays, seen, keep) for part in value]
             return {"l" if isinstance(value, list) else "t": parts}
+        if isinstance(value, (ndarray, generic)):
+            array = asarray(value)      # a subclass loses its own methods here
+            if array.dtype.str in DTYPES:
+                place = seen.setdefault(id(value), len(arrays))
+                if place == len(arrays):
+                    arrays.append(array)
+                return {"a" if isinstance(value, ndarray) else "s": place}
         if isinstance(value, dict):
             items = [[self._plain(p, arrays, seen, keep) for p in pair] for pair in value.items()]
             return {"d": items}
@@ -112,7 +115,10 @@ class Codec:
         if length > LARGEST_HEAD:
             raise Garbled(f"a head of {length} bytes")
         try:
-            tree, forms = decode(read(length).decode())
+            text = read(length).decode()
+            (tree, forms), end = decode(text)
+            if end < len(text):
+                raise Garbled("a head with something after it")
             sizes = [_size(*form) for form in forms]
             if sum(sizes) > self.limit:
                 raise Garbled(f"{sum(sizes)} bytes of arrays; at most {self.limit}")
@@ -212,7 +218,8 @@ def _size(form, shape, order, writeable):
 
 def _array(data, form, shape, order, writeable):
     array = ndarray(shape, DTYPES[form], data, order=order)
-    array.flags.writeable = writeable
+    if not writeable:
+        array.flags.writeable = False
     return array
 
 
