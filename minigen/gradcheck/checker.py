@@ -247,7 +247,7 @@ def _source(report, session, options, spec):
     if guessed is None:
         report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
         return None, None
-    report.notes.append(GUESSED)
+    report.notes += [GUESSED, *([guessed.remark] if guessed.remark else [])]
     return lambda seed: guessed.prepared(session, options, seed), guessed
 
 
