@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.gradcheck.complex_step import second_opinion
 from minigen.gradcheck.slopes import FIRST, Slope, measure, power_of_two, scales
 
 DIRECTIONS = 3          # random directions through an argument with too many entries
@@ -142,8 +143,10 @@ class Argument:
             self.look(i)
             if time.monotonic() > half:         # directions need the rest
                 break
-        for entry in self.singles.values():
+        for i, entry in self.singles.items():
             entry.decide(self.scale, self.jumps)
+            if entry.slope.kind == "smooth" and entry.slope.tolerance > self.scale / 2:
+                self._ask_again(i, entry)
         skipped = left = 0
         if len(self.singles) < size and self._all_pass():
             # zeros (after a relu, say) sit on kinks more often: they go apart
@@ -181,6 +184,15 @@ class Argument:
         self.scale = max(self.scale, *filter(math.isfinite, sizes))
         self.singles[i] = entry.decide(self.scale, self.jumps)
         return entry
+
+    def _ask_again(self, i, entry):
+        """Let the complex step say more about an entry that differences know too little of."""
+        slack = 10 * (self.noise.flat[i] + self.leap.flat[i])
+        found = second_opinion(
+            self.point, self.k, i, self.scales.flat[i], entry, slack, self.scale
+        )
+        entry.slope = found or entry.slope
+        entry.decide(self.scale, self.jumps)
 
     def _slope(self, i, claimed, s):
         """Along entry i, in units of s."""
