@@ -173,10 +173,11 @@ class Argument:
         if i in self.singles:
             return self.singles[i]
         s, a = self.scales.flat[i], float(self.claim.flat[i])
-        slope = self._slope(i, a * s, s) / s
-        outside = slope.distance(a) > slope.tolerance
-        if outside and slope.kind == "smooth":
+        slope = self._slope(self.point, i, a * s, s) / s
+        if slope.distance(a) > slope.tolerance and slope.kind == "smooth":
+            slope = self._slope(self.point.careful(), i, a * s, s) / s
             slope.tolerance += 10 * self.leap.flat[i]
+        outside = slope.distance(a) > slope.tolerance
         if outside and slope.kind == "kink" and self.beside and self.beside.excuses(self.k, i):
             slope.low, slope.high = min(slope.low, a), max(slope.high, a)
         entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
@@ -194,9 +195,9 @@ class Argument:
         entry.slope = found or entry.slope
         entry.decide(self.scale, self.jumps)
 
-    def _slope(self, i, claimed, s):
+    def _slope(self, point, i, claimed, s):
         """Along entry i, in units of s."""
-        x, point = abs(float(self.x.flat[i])), self.point
+        x = abs(float(self.x.flat[i]))
         far = 8 * max(1.0, self.scales.max()) / s
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
