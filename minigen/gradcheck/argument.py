@@ -305,7 +305,7 @@ class Argument:
         singles = list(self.singles.values())
         found = [*singles, *self.directions]
         verdicts = {entry.verdict for entry in found}
-        if not found and self.x.size:
+        if left:
             verdicts.add("undecided")
         smooth = [e for e in singles if e.slope.kind == "smooth"]
         kinds = ("kink", "jump") if self.jumps else ("kink",)

@@ -165,4 +165,4 @@ def _moved(x, change):
 
 def _flat(outputs):
     """Copies of the outputs end to end in float64, (m,): a view of the input would change."""
-    return np.concatenate([np.ravel(y) for y in outputs], dtype=np.float64)
+    return np.concatenate([np.empty(0), *map(np.ravel, outputs)], dtype=np.float64)
