@@ -47,20 +47,23 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture
 def homework(tmp_path):
-    """homework(text, name="hw.py") writes a file and loads it as the child process would: a
-    Session. Afterwards modules and search path are as before."""
+    """homework(text, name="hw.py") writes a file and loads it, in this process: a Session.
+
+    Afterwards the search path is as before, and modules from that folder are gone.
+    """
     from minigen.gradcheck.child import load
     from minigen.gradcheck.child.discover import load as load_file
 
-    modules, path = set(sys.modules), list(sys.path)
+    path = list(sys.path)
 
     def load_text(text, name="hw.py"):
         (tmp_path / name).write_text(text)
         return load_file(tmp_path / name)
 
     yield load_text
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
     sys.path[:] = path
     load.FOLDERS.clear()
 

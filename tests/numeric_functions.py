@@ -53,7 +53,7 @@ def matmul_backward(x, w, v):
 def max_backward(x, v):
     """Ties share the gradient."""
     ties = x == x.max(1, keepdims=True)
-    return (v[:, None] * ties / ties.sum(1, keepdims=True),)
+    return (v[:, None] * ties / ties.sum(1, keepdims=True, dtype=v.dtype),)
 
 
 def logistic(x):

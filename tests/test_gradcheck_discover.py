@@ -28,6 +28,8 @@ def pair_of(forward, backward):
     ("conv_forward_im2col", "conv_backward", "conv_im2col"),
     ("forward_relu", "backward_relu", "relu"),
     ("linearForward", "linearBackward", "linear"),
+    ("forwardRelu", "backwardRelu", "Relu"),
+    ("feedforward_forward", "feedforward_backward", "feedforward"),
     ("forward", "backward", "hw"),
 ])
 def test_names(homework, forward, backward, name):
@@ -66,6 +68,8 @@ def test_imported_pairs_count_only_in_a_file_without_its_own(homework, tmp_path)
      "linear_forward has no linear_backward; nearest: linera_backward"),
     ("def linear_forward(x): return x", "linear_forward has no linear_backward"),
     ("def relu_backward(dout, cache): return dout", "relu_backward has no relu_forward"),
+    ("def feedforward(x): return x\ndef linear_forward(x): return x",
+     "linear_forward has no linear_backward"),
     ("class Linear:\n  def forward(self, x): return x\n  def bakward(self, dout): return dout",
      "Linear has no backward; nearest: bakward"),
 ])
@@ -85,11 +89,24 @@ def test_inputs_of_one_pair_go_before_those_of_the_file(homework):
     assert [session.inputs(name, 0) for name in ("a", "b")] == [("a",), ("own",)]
 
 
+def test_inputs_of_a_name_without_its_ending(homework):
+    text = "def conv_inputs(seed): return 5\n"
+    text += pair_of("conv_forward_naive", "conv_backward_naive")
+    assert homework(text).inputs("conv_naive", 0) == (5,)
+
+
 def test_options_of_the_file(homework):
     text = pair_of("a_forward", "a_backward") + pair_of("b_forward", "b_backward")
-    session = homework(text + "WRT = ('x',)\nPOINTS = {'b': 7}\n")
-    a, b = session.describe()
-    assert (a["wrt"], b["wrt"], a.get("points"), b["points"]) == (("x",), ("x",), None, 7)
+    text += "def b_forward(z): return z, z\nPOINTS = {'b': 7}\n"
+    a, b = homework(text + "WRT = ('x',)\n").describe()
+    assert (a["wrt"], b["wrt"], a.get("points"), b["points"]) == (("x",), None, None, 7)
+    a, b = homework(text + "WRT = {'b': ('z',)}\n").describe()
+    assert (a.get("wrt"), b["wrt"]) == (None, ("z",))
+
+
+def test_a_wrong_name_for_the_only_pair_stays(homework):
+    (a,) = homework(pair_of("a_forward", "a_backward") + "WRT = ('w',)\n").describe()
+    assert a["wrt"] == ("w",)
 
 
 def test_marked_functions(homework):
@@ -145,6 +162,9 @@ def test_an_unfinished_base_class_is_no_layer(homework):
            "  def backward(self, dout): return 2 * dout\n"
     assert list(homework(base + heir).pairs) == ["Twice"]
     assert list(homework(base, "other.py").pairs) == ["Layer"]      # to be written by the student
+    identity = base.replace("raise NotImplementedError", "return dout").replace(
+        "x): return dout", "x): return x")
+    assert list(homework(identity + heir, "third.py").pairs) == ["Layer", "Twice"]
 
 
 def test_static_methods_are_functions(homework):

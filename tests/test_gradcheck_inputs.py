@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from guess_rows import ROWS, softmax
 
+from minigen.gradcheck.checker import Settings, check_file
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.pairs import Pair
 from minigen.gradcheck.child.session import Session, StudentError
@@ -227,6 +228,55 @@ def test_parameters_that_differ_or_are_given_stay(layers):
     x, kept, given = uneven(description, (ones, w, ones), 0, given=["b"])
     assert x is ones and kept is w and given is ones
     assert (uneven(description, (ones, w, ones), 0)[2] != 1).all()
+
+
+DOUBTFUL = """
+import numpy as np
+
+def film_forward(x, gamma, beta):                   # of pictures, which the names do not say
+    return x * gamma[..., None, None] + beta[..., None, None], (x, gamma)
+def film_backward(dout, cache):
+    x, gamma = cache
+    return dout * gamma[..., None, None], (dout * x).sum((2, 3)), dout.sum((2, 3))
+
+def longest_forward(x):                             # over time, (N, T, D)
+    where = x.argmax(2)
+    return np.take_along_axis(x, where[..., None], 2)[..., 0], (where, x.shape)
+def longest_backward(dout, cache):
+    where, shape = cache
+    dx = np.zeros(shape)
+    np.put_along_axis(dx, where[..., None], dout[..., None], 2)
+    return dx
+
+def linear_forward(x, w, b):
+    return x @ w + b, (x, w)
+def linear_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, 2 * x.T @ dout, dout.sum(0)
+
+def linear_scalar_bias_forward(x, w, b):
+    return x @ w + b, (x, w)
+def linear_scalar_bias_backward(dout, cache):
+    x, w = cache
+    return dout @ w.T, x.T @ dout, dout.sum()
+"""
+
+
+@pytest.mark.parametrize(("name", "verdict", "words"), [
+    ("film", "undecided", "have no guess's shapes"),
+    ("longest", "undecided", "right with other shapes: x (2, 4, 6)"),
+    ("linear", "fail", ""),
+    ("linear_scalar_bias", "fail", ""),
+])
+def test_a_wrong_gradient_is_undecided_where_the_guess_may_be_the_mistake(
+    tmp_path, name, verdict, words
+):
+    (tmp_path / "doubtful.py").write_text(DOUBTFUL, encoding="utf-8")
+    settings = Settings(only=(name,), isolate=False, seeds=1)
+    (report,) = check_file(tmp_path / "doubtful.py", settings).pairs
+    assert report.verdict == verdict
+    assert words in " ".join(report.notes)
+    assert any("may be the mistake" in note for note in report.notes) == bool(words)
 
 
 def test_worlds_know_the_sizes_they_use():

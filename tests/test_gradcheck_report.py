@@ -152,6 +152,11 @@ def test_diagnosis_comes_before_the_fault_and_the_numbers():
     assert str(failed(diagnosis=[half])).splitlines()[1] == "  " + half.message
 
 
+def test_no_relative_error_is_said_where_there_is_none():
+    dw = replace(wrong_weights(), max_rel_error=0.0)
+    assert "  dw is wrong in 12 of 54 entries looked at.\n" in str(Report("conv", "fail", [dw]))
+
+
 def test_a_kink_outside_its_slopes_is_in_the_table_only():
     outside = entry([0], 2.0, 0.5, low=0.0, high=1.0)
     x = ArgumentReport("x", (1,), "fail", worst=[outside], kinks=[[0]], at_kinks=[outside])
@@ -401,6 +406,17 @@ def test_file_is_replaced_whole(tmp_path, monkeypatch):
         report_json.write(path, {"a": 2})
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_what_a_link_leads_to_is_replaced_not_the_link(tmp_path):
+    link = tmp_path / "link.json"
+    try:
+        link.symlink_to("out.json")
+    except OSError:
+        pytest.skip("this system lets nobody make links")
+    report_json.write(link, [1])
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "out.json").read_text()) == [1]
 
 
 # ---- HTML

@@ -29,7 +29,8 @@ minigen is faster. kernels: each CUDA kernel on a GPU, beside what the hardware 
 gradcheck: how often the gradient checker is wrong, and how long it takes (needs a clone)."""
 
 CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS}
-GROUPS = [*CASES, "kernels", "gradcheck"]
+OTHERS = {"kernels": bench_kernels, "gradcheck": bench_gradcheck}  # measured in their own ways
+GROUPS = [*CASES, *OTHERS]
 
 
 def add_arguments(parser):
@@ -56,10 +57,8 @@ def positive(text):
 
 def run(args):
     """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
-    if args.group == "kernels":
-        return bench_kernels.run(args)
-    if args.group == "gradcheck":
-        return bench_gradcheck.run(args)
+    if args.group in OTHERS:
+        return OTHERS[args.group].run(args)
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [

@@ -22,6 +22,7 @@ import numpy as np
 import minigen
 from minigen.cli import bench_report
 from minigen.cli.bench_gradcheck_mutants import LARGEST, Oracle, mutants
+from minigen.gradcheck import structure
 from minigen.gradcheck.api import gradcheck
 from minigen.gradcheck.checker import Settings, check_file
 
@@ -30,13 +31,17 @@ SHORT = {"seeds": 1, "mutants": "100"}
 FULL = {"seeds": 20, "mutants": "400"}
 CAUGHT = 0.99           # of the mutants, at least
 HERE = Settings(isolate=False)
+BAD = ("fail", "undecided", "error")
+BATCH = 64              # mutants that are tried before their labels are counted again
+ORACLE = Oracle()       # one a process
+KINDS = (*structure.KINDS, "timeout", "memory", "crash", "error")
 
 
 def add_arguments(parser):
     """The options of `minigen bench gradcheck` alone."""
     group = parser.add_argument_group("gradcheck")
     group.add_argument("--seeds", type=int, help="seeds of the right homework (default 20)")
-    group.add_argument("--mutants", metavar="N", help="wrong backwards to try (default 400), or all")
+    group.add_argument("--mutants", metavar="N", help="edited backwards (default 400), or all")
     group.add_argument("--short", action="store_true", help="1 seed, 100 mutants, no times")
 
 
@@ -99,22 +104,23 @@ def files(folder):
 
 
 def right(pool, seeds):
-    """Right homework at every seed: {"correct": counts, "tricky": counts}; alarms by name."""
+    """Right homework at every seed: of each folder files, pairs, verdicts, what did not pass."""
     found = {}
     for folder in ("correct", "tricky"):
-        jobs = [(path, seed) for path in files(folder) for seed in range(seeds)]
-        verdicts = [one for many in pool.map(_right, jobs) for one in many]
-        bad = [(name, seed, v, said) for name, seed, v, said in verdicts if v != "pass"]
-        pairs = {name for name, *_ in verdicts}
-        counts = Counter(verdict for _, _, verdict, _ in verdicts)
-        found[folder] = {"files": len(files(folder)), "pairs": len(pairs), "not passed": bad}
-        found[folder]["verdicts"] = counts
+        paths = files(folder)
+        jobs = [(path, seed) for path in paths for seed in range(seeds)]
+        rows = [row for many in pool.map(verdicts, *zip(*jobs, strict=True)) for row in many]
+        found[folder] = {
+            "files": len(paths),
+            "pairs": len({name for name, *_ in rows}),
+            "verdicts": Counter(verdict for _, _, verdict, _ in rows),
+            "not passed": [row for row in rows if row[2] != "pass"],
+        }
     return found
 
 
-def _right(job):
-    """(pair, seed, verdict, why not pass) of each pair of a file at a seed."""
-    path, seed = job
+def verdicts(path, seed=0):
+    """[(pair, seed, verdict, what the report complains of)] of a file at one seed."""
     file = check_file(path, Settings(isolate=False, seed=seed, seeds=1))
     if not file.pairs:
         return [(path.stem, seed, file.status, file.message)]
@@ -122,64 +128,61 @@ def _right(job):
 
 
 def _why(report):
-    """What a report that did not pass complains of, in a line."""
-    bad = ("fail", "undecided", "error")
-    said = [f"{f.check}: {f.message}" for f in report.structure if f.verdict in bad]
-    said += [f"{a.name} {a.verdict}" for a in report.arguments if a.verdict in bad]
+    said = [f"{f.check}: {f.message}" for f in report.structure if f.verdict in BAD]
+    said += [f"{a.name} {a.verdict}" for a in report.arguments if a.verdict in BAD]
     return "; ".join(said)
 
 
 def wrong(pool, limit, seed=0):
-    """Mutants in turn until `limit` are wrong in value: how many of them fail, which do not."""
-    kinds, labels, missed, todo = Counter(), Counter(), [], mutants(files("correct"), seed)
-    counts = Counter()
-    size = 64
-    for start in range(0, len(todo), size):
-        answers = pool.map(_mutant, todo[start : start + size])
-        for mutant, (kind, verdict) in zip(todo[start : start + size], answers, strict=True):
-            if limit and kinds["value"] >= limit:
-                break
-            kinds[kind] += 1
+    """Mutants until `limit` (None: all) are wrong in value: how many fail, and which do not.
+
+    Each is of the label that has the fewest so far.
+    """
+    queues = mutants(files("correct"), seed)
+    found = {"made": sum(map(len, queues.values())), "kinds": Counter(), "labels": Counter()}
+    found |= {"verdicts": Counter(), "missed": []}
+    while any(queues.values()) and (limit is None or found["kinds"]["value"] < limit):
+        batch, expected = [], Counter(found["labels"])
+        while len(batch) < BATCH and any(queues.values()):
+            label = min((x for x in queues if queues[x]), key=lambda x: expected[x])
+            expected[label] += 1
+            batch.append(queues[label].pop())
+        for mutant, (kind, verdict) in zip(batch, pool.map(try_mutant, batch), strict=True):
+            found["kinds"][kind] += 1
             if kind == "value":
-                labels[mutant.edit.label] += 1
-                counts[verdict] += 1
+                found["labels"][mutant.edit.label] += 1
+                found["verdicts"][verdict] += 1
                 if verdict != "fail":
-                    missed.append((mutant.name, verdict))
-        if limit and kinds["value"] >= limit:
-            break
-    return {"made": len(todo), "kinds": kinds, "labels": labels, "verdicts": counts,
-            "missed": missed}   # fmt: skip
+                    found["missed"].append((mutant.name, verdict))
+    return found
 
 
-ORACLE = Oracle()       # one a process
-
-
-def _mutant(mutant):
-    """(kind, verdict of the checker or None)"""
+def try_mutant(mutant):
+    """(kind, verdict of the checker or None): see bench_gradcheck_mutants."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(mutant.path).name
         path.write_text(mutant.edit.source, encoding="utf-8")
         kind, name = ORACLE.judge(mutant, path)
         if kind != "value":
             return kind, None
-        file = check_file(path, Settings(isolate=False, only=(name,)))
-        return kind, file.status
+        return kind, check_file(path, Settings(isolate=False, only=(name,))).status
 
 
 def behaviour(pool):
-    """Homework that misbehaves: [file, kind, what was reported, whether that is right]."""
-    return list(pool.map(_behaviour, files("behaviour")))
+    """Homework that misbehaves: [(file, kind, what was reported, whether that is right)]."""
+    return list(pool.map(named, files("behaviour")))
 
 
-def _behaviour(path):
-    expected = path.stem.rsplit("_", 1)[0]
-    file = check_file(path, Settings(timeout=5.0, memory=1 << 29, seeds=1))
-    bad = ("fail", "undecided", "error")
-    kinds = [f.check for r in file.pairs for f in r.structure if f.verdict in bad]
+def named(path, isolate=True, timeout=3.0):
+    """(file, its kind, what the report says, whether that is right): see `behaviour`."""
+    kind = next(kind for kind in KINDS if path.stem.startswith(kind))
+    settings = Settings(isolate=isolate, timeout=timeout, memory=1 << 29, seeds=1)
+    file = check_file(path, settings)
+    said = [f.check for r in file.pairs for f in r.structure if f.verdict in BAD]
     if not file.pairs and file.status == "error":
-        kinds = ["error"]
-    found = kinds[0] if kinds else file.status
-    return path.name, expected, found, expected in kinds and file.status != "pass"
+        said = ["error"]
+    found = said[0] if said else file.status
+    return path.name, kind, found, found == kind
 
 
 # Times ------------------------------------------------------------------------------------------
@@ -310,9 +313,9 @@ Written by `{report["command"]} --table FILE` in a clone, not by hand.
 traps, in `tests/homework/tricky`. A false alarm is a verdict of "fail" or "error". *Mutants* are
 single edits of the correct backwards, taken in turn over kinds of edit and files; wrong in value
 are those whose gradients have the right shapes and are off by more than {LARGEST:.0e} of the
-largest entry, compared with the right backward; the others are counted below. *Behaviour*: homework in
-`tests/homework/behaviour`, each file named after what the report has to say. A file has about two
-pairs, each checked at three points.
+largest entry, compared with the right backward; the others are counted below. *Behaviour*:
+homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
+about two pairs, each checked at three points.
 
 {text}
 """

@@ -45,7 +45,7 @@ class Mutant:
 
 
 def mutants(paths, seed=0):
-    """All mutants of the files, in an order that takes labels and files in turn: a list."""
+    """All mutants of the files: {label: list}, in each the files in turn, drawn from the seed."""
     groups = {}
     for path in paths:
         source = Path(path).read_text(encoding="utf-8")
@@ -54,21 +54,17 @@ def mutants(paths, seed=0):
                 group = groups.setdefault(edit.label, {}).setdefault(str(path), [])
                 group.append(Mutant(str(path), function, edit))
     rng = random.Random(seed)
-    for files in groups.values():
-        for group in files.values():
+    for by_file in groups.values():
+        for group in by_file.values():
             rng.shuffle(group)
-    turns = []
-    for label in sorted(groups):
-        files = list(groups[label].values())
-        rng.shuffle(files)
-        turns.append(list(_in_turn(files)))
-    return list(_in_turn(turns))
+    return {label: _in_turn(groups[label], rng) for label in sorted(groups)}
 
 
-def _in_turn(lists):
-    """The first of each, then the second of each, ..."""
-    for i in range(max(map(len, lists), default=0)):
-        yield from (one[i] for one in lists if i < len(one))
+def _in_turn(by_file, rng):
+    """One of each file, then a second of each, ...: a list."""
+    lists = list(by_file.values())
+    rng.shuffle(lists)
+    return [one[i] for i in range(max(map(len, lists))) for one in lists if i < len(one)][::-1]
 
 
 def backwards(source):

@@ -41,7 +41,8 @@ EXIT_CODES = """exit code, the first that holds:
   1  at least one gradient is wrong
   4  a homework raised, hung or was killed; no gradient that was checked is wrong
   3  a gradient is undecided, none is wrong
-  2  usage, or nothing found: no pair, no such file, a name in --only that is not there
+  2  usage, or nothing found: no pair, no such file, a name in --only that is not there;
+     or the JSON file cannot be written
   0  all passed
   130  stopped by Ctrl-C; finished pairs are reported, and in the JSON "complete" is false
 A file without a pair counts if it was named itself; in a folder it is only mentioned.
@@ -87,7 +88,8 @@ class Check:
 
     def __init__(self, args, settings, spec):
         self.args, self.settings, self.spec = args, settings, spec
-        self.files, self.current, self.complete, self.internal = [], None, False, False
+        self.files, self.current, self.complete = [], None, False
+        self.unwritten = False
         self.paint = report_text.painter(sys.stdout)
 
     def all(self, files):
@@ -112,18 +114,18 @@ class Check:
             self._say(report_text.clean(path))
         try:
             done = check_file(path, self.settings, self.spec, on_report=self._report)
-        except SpecError:
+        except (SpecError, BrokenPipeError):    # the command line's, and `| head`
             raise
         except Exception:
-            self.internal = True
-            self._excuse(path)
             done = self.current
+            done.internal.append(traceback.format_exc())
             done.message = "an error of minigen itself, not of this file; see standard error"
         if not done.found and done.status == "empty":
             done.message = done.message or NO_PAIR
         self.files.append(done)
         self.current = None
         self._say(report_text.file_text(done))
+        self._excuse(done)
         self._write()
 
     def _report(self, report):
@@ -143,14 +145,15 @@ class Check:
         if stream and words:
             print(report_text.printable(words, stream), file=stream, flush=True)
 
-    def _excuse(self, path):
-        traceback.print_exc(file=sys.stderr)
-        where = f"minigen {minigen.__version__}, seed {self.args.seed}, {path}"
-        self._say(
-            "This is an error of minigen itself, not of the homework. Please report it with the "
-            f"lines above, the homework and this: {where}",
-            sys.stderr,
-        )
+    def _excuse(self, file):
+        """What to report of our own errors, if there are any."""
+        if file.internal:
+            where = f"minigen {minigen.__version__}, seed {self.args.seed}, {file.file}"
+            excuse = (
+                "This is an error of minigen itself, not of the homework. Please report it with "
+                f"the lines above, the homework and this: {where}"
+            )
+            self._say("\n".join([*file.internal, excuse]), sys.stderr)
 
     def document(self):
         """The JSON document of what is done so far."""
@@ -158,8 +161,13 @@ class Check:
         return report_json.document(files, self.args.seed, self.complete)
 
     def _write(self):
-        if self.args.json and self.args.json != "-":
+        if not self.args.json or self.args.json == "-" or self.unwritten:
+            return
+        try:
             report_json.write(self.args.json, self.document())
+        except OSError as error:
+            self.unwritten = True
+            self._say(f"{self.args.json} cannot be written: {error.strerror}", sys.stderr)
 
     def _summary(self):
         """What the processes were held to, counts, names of --only that are not there."""
@@ -194,13 +202,14 @@ class Check:
         """The exit code of a run that came to its end: the first that holds."""
         verdicts = {report.verdict for file in self.files for report in file.pairs}
         verdicts |= {file.status for file in self.files}
-        if self.internal:
+        if any(file.internal for file in self.files):
             return 5
         for verdict, code in (("fail", 1), ("error", 4), ("undecided", 3)):
             if verdict in verdicts:
                 return code
         missed = [file for file in self.files if not file.found and file.file in self.args.files]
-        return 0 if "pass" in verdicts and not missed and not self._absent() else 2
+        lacking = missed or self._absent() or self.unwritten
+        return 0 if "pass" in verdicts and not lacking else 2
 
 
 @contextlib.contextmanager

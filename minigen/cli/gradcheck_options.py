@@ -115,7 +115,7 @@ def again(args):
         "--seeds": (args.seeds, USUAL.seeds, args.seeds),
         "--budget": (args.budget, USUAL.budget, f"{args.budget:g}s"),
         "--timeout": (args.timeout, None, f"{args.timeout or 0:g}s"),
-        "--mem": (args.mem, USUAL.memory, f"{args.mem >> 10}K"),
+        "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
         "--spec": (args.spec, None, args.spec),
     }
@@ -204,6 +204,8 @@ def json_target(text):
         raise argparse.ArgumentTypeError(f"{text} looks like homework, and would be overwritten")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is no ordinary file; - is standard output")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
     return text

@@ -8,7 +8,6 @@ Read next: numeric.py, the core; checker.py, what is asked of homework, in order
 """
 
 from minigen.gradcheck.api import gradcheck, pair
-
 from minigen.gradcheck.argument import Entry, Result
 from minigen.gradcheck.numeric import (
     UndecidedGradient,

@@ -116,26 +116,30 @@ class Result:
 class Argument:
     """The check of x_k's claimed gradient.
 
-    noise: rounding noise of each claimed entry; until: when time is up, on time.monotonic's clock;
+    noise: rounding noise of each claimed entry; beside: Beside (beside.py), for composed kinks;
     jumps: whether a jump of f is a kink, where no claim is wrong.
     """
 
-    def __init__(self, point, k, claim, noise, rng, until=math.inf, jumps=False):
-        self.point, self.k, self.rng, self.until, self.jumps = point, k, rng, until, jumps
-        self.x, self.claim, self.noise = point.inputs[k], claim, noise
+    def __init__(self, point, k, claim, noise, rng, beside=None, jumps=False):
+        self.point, self.k, self.rng, self.beside, self.jumps = point, k, rng, beside, jumps
+        self.x, self.claim = point.inputs[k], claim
+        # a gradient that leaps when the last bit changes sits on a kink: that is no noise
+        leaps = noise > 0.05 * np.abs(claim).max(initial=0.0)
+        self.noise, self.leap = np.where(leaps, 0.0, noise), np.where(leaps, noise, 0.0)
         self.scales = scales(self.x)
         self.singles = {}           # flat index -> Entry, of all looked at one by one
         self.directions = []        # Entry
         self.scale = 0.0            # the largest gradient seen
 
-    def check(self, entries):
-        """The `Result`; entries: see numeric.check."""
+    def check(self, entries, until=math.inf):
+        """The `Result`; entries: see numeric.check; until: when time is up."""
+        self.until = until
         size, few = self.x.size, self.x.size
         if entries is not None and size > entries:
             few = max(1, min(entries // 4, self._affordable()))
         half = (time.monotonic() + self.until) / 2
         for i in self.rng.choice(size, few, replace=False):
-            self._single(i)
+            self.look(i)
             if time.monotonic() > half:         # directions need the rest
                 break
         for entry in self.singles.values():
@@ -161,28 +165,37 @@ class Argument:
     def _all_pass(self):
         return all(entry.verdict == "pass" for entry in self.singles.values())
 
-    def _single(self, i):
-        """Entry i (a flat index), looked at by itself."""
+    def look(self, i):
+        """The `Entry` of entry i (a flat index), looked at by itself."""
         if i in self.singles:
             return self.singles[i]
-        s, x = self.scales.flat[i], abs(float(self.x.flat[i]))
-        a, point = float(self.claim.flat[i]), self.point
+        s, a = self.scales.flat[i], float(self.claim.flat[i])
+        slope = self._slope(i, a * s, s) / s
+        outside = slope.distance(a) > slope.tolerance
+        if outside and slope.kind == "smooth":
+            slope.tolerance += 10 * self.leap.flat[i]
+        if outside and slope.kind == "kink" and self.beside and self.beside.excuses(self.k, i):
+            slope.low, slope.high = min(slope.low, a), max(slope.high, a)
+        entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
+        sizes = [abs(z) for z in (a, slope.low, slope.high)]
+        self.scale = max(self.scale, *filter(math.isfinite, sizes))
+        self.singles[i] = entry.decide(self.scale, self.jumps)
+        return entry
+
+    def _slope(self, i, claimed, s):
+        """Along entry i, in units of s."""
+        x, point = abs(float(self.x.flat[i])), self.point
         far = 8 * max(1.0, self.scales.max()) / s
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
-        slope = measure(
+        return measure(
             point,
             point.along_entry(self.k, i, s),
-            claimed=a * s,
+            claimed=claimed,
             slack=10 * self.noise.flat[i] * s,
             near=power_of_two(x / s) if x else 1.0,
             far=far,
         )
-        entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope / s)
-        sizes = [abs(z) for z in (a, entry.slope.low, entry.slope.high)]
-        self.scale = max(self.scale, *filter(math.isfinite, sizes))
-        self.singles[i] = entry.decide(self.scale, self.jumps)
-        return entry
 
     # Random directions --------------------------------------------------------------------------
 
@@ -191,7 +204,7 @@ class Argument:
         infinite = group[~np.isfinite(self.claim.flat[group])]
         if infinite.size:
             for i in infinite[:WRONG]:
-                self._single(i)
+                self.look(i)
             return 0
         for _ in range(DIRECTIONS):
             if self._late():
@@ -233,7 +246,7 @@ class Argument:
             if size < entry.slope.error:
                 break
             if block.size == 1:
-                wrong += self._single(block[0]).verdict != "pass"
+                wrong += self.look(block[0]).verdict != "pass"
                 continue
             half = block[: block.size // 2]
             part = self._gap(u, half, entry.slope.reach)
@@ -254,17 +267,17 @@ class Argument:
         looks = self._affordable()
         picked = self.rng.permutation(group)[:looks]
         for i in picked[: looks // 4]:
-            self._single(i)
-        kinks = sum(self._single(i).slope.kind != "smooth" for i in picked[: looks // 4])
+            self.look(i)
+        kinks = sum(self.look(i).slope.kind != "smooth" for i in picked[: looks // 4])
         if kinks > looks // 8:
             for i in picked:
-                self._single(i)
+                self.look(i)
             return group.size - picked.size
         blocks = [group]
         while blocks and looks and self._all_pass() and not self._late():
             block, looks = blocks.pop(), looks - 1
             if block.size == 1:
-                self._single(block[0])
+                self.look(block[0])
                 continue
             u = np.zeros(self.x.shape)
             u.flat[block] = self.scales.flat[block] * self.rng.choice([-1.0, 1.0], block.size)

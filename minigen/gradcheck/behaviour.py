@@ -6,8 +6,6 @@ any derivative.
 Read next: structure.py, which asks these in order.
 """
 
-import re
-
 import numpy as np
 
 from minigen.gradcheck import claims as reading
@@ -22,10 +20,9 @@ from minigen.gradcheck.differences import (
 )
 from minigen.gradcheck.examination import attempt
 from minigen.gradcheck.experiments import Slopes
+from minigen.gradcheck.names import is_gradient
 from minigen.gradcheck.variations import others
 
-# a place for a gradient, by the last part of its name: self.dW, cache['grad_x'], grads['b']
-GRADIENT = re.compile(r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$")
 ROUNDING = 1e-9             # a smaller change, relative to the largest entry, is rounding
 ADVICE = "what backward needs belongs in the cache, not in a variable that every call shares"
 
@@ -40,11 +37,11 @@ def backward_keeps_what_it_is_given(case):
     given = [
         (case.label(path), index, array)
         for path, index, array in changes(before["inputs"], after["inputs"])
-        if not GRADIENT.search(case.label(path)) and not is_state(case, path)
+        if not is_gradient(case.label(path)) and not case.is_state(path)
     ]
     given += [(output(p), *rest) for p, *rest in changes(before["outputs"], after["outputs"])]
     for (label,), index, array in changes(before["cache"], after["cache"]):
-        if GRADIENT.search(label):
+        if is_gradient(label):
             continue
         names = [name for name, _, other in given if same(array, other)]
         also = f", which is {names[0]}" if names else ""
@@ -224,13 +221,6 @@ def memory_is_apart(case):
         *first, last = shared
         said = f"{', '.join(first)} and {last} share memory: whoever changes one in place changes "
         case.say("mutates_input", "remark", f"{said}the other")
-
-
-def is_state(case, path):
-    """Whether a part of the inputs may be updated: running statistics and the like, by name."""
-    name = str(path[-1]) if len(path) > 1 else case.label(path)
-    words = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
-    return any(word in name.lower() for word in words)
 
 
 def output(path):

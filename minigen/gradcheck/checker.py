@@ -10,6 +10,7 @@ Read next: structure.py, values.py; report.py for what comes out.
 """
 
 import time
+import traceback
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy as np
 from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.guess import guess
-from minigen.gradcheck.inputs import uneven
+from minigen.gradcheck.guess import doubt, guess
+from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
@@ -30,6 +31,7 @@ NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
     "one to fill in)"
 )
+OURS = "an error of minigen itself, not of the homework: this pair is not checked"
 GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
 
 
@@ -68,11 +70,13 @@ def check_file(path, settings=None, spec=None, on_report=None):
                 file.notes = session.remarks()
         except StudentError as error:
             return _not_loaded(file, error)
+        finally:
+            file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(check_pair(session, description, settings, spec))
+            file.pairs.append(_guarded(file, session, description, settings, spec))
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
@@ -95,6 +99,20 @@ def opened(path, settings):
 def _not_loaded(file, error):
     file.status, file.message = "error", f"{error.where}: {error.message}"
     return file
+
+
+def _guarded(file, session, description, settings, spec):
+    """check_pair; an error of our own is noted in the file's report and costs this pair alone."""
+    try:
+        return check_pair(session, description, settings, spec)
+    except SpecError:
+        raise
+    except Exception:
+        file.internal.append(traceback.format_exc())
+        report = Report(description["name"], seed=settings.seed)
+        report.structure.append(Finding("error", "error", OURS))
+        conclude(report)
+        return report
 
 
 def _missing(name, settings, spec):
@@ -130,7 +148,7 @@ def check_pair(session, description, settings, spec=None):
 def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
-    made = _source(report, session, options, spec)
+    made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
         described, inputs = made(seed)
         variants = modes(described["arguments"], inputs, described["defaults"])
@@ -145,11 +163,36 @@ def _check_points(report, session, options, settings, spec):
                 report.forward_calls += subject.calls
             add(report, point)
             if report.verdict in ("error", "fail"):
+                if report.verdict == "fail" and guessed:
+                    _doubt(report, session, options, settings, guessed)
                 return
         entries = sum(np.size(leaf.value) for leaf in subject.floats())
         if entries > MANY and len(seeds) > 1:
             report.notes.append(f"one seed only: {entries:,} entries say as much")
             return
+
+
+def _doubt(report, session, options, settings, plan):
+    """A gradient that is wrong at guessed inputs is undecided where these may be the mistake."""
+
+    def passes(other):
+        described, inputs = other.prepared(session, options, settings.seed)
+        subject = Subject(session, report.name, described["arguments"], inputs)
+        try:
+            point = _check_point(subject, options, settings, settings.seed, settings.budget / 10)
+        except StudentError:
+            return False
+        return worst([x.verdict for x in (*point.findings, *point.arguments)]) == "pass"
+
+    why = doubt(session, options, plan, passes)
+    if not why:
+        return
+    for found in (*report.structure, *report.arguments):
+        if found.verdict == "fail":
+            found.verdict = "undecided"
+    report.notes.append(
+        f"the inputs are guesses, and may be the mistake: {why}; write {report.name}_inputs(seed)"
+    )
 
 
 @dataclass
@@ -190,21 +233,22 @@ def _check_point(subject, options, settings, seed, seconds):
 
 def _source(report, session, options, spec):
     """What makes the inputs, the teacher, the file or guesses: callable(seed) -> (options, inputs);
-    options know the parameters of a class only once it is made. None if nothing does."""
+    options know the parameters of a class only once it is made. And the guess, if it is one.
+    (None, None) if nothing does."""
     name = report.name
     plan = spec.plans.get(name) if spec else None
     if plan and plan.arguments:
-        return lambda seed: plan.prepared(session, options, seed)
+        return lambda seed: plan.prepared(session, options, seed), None
     if plan:
         options = plan.configured(session, options, report.seed)
     if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
-        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed))
+        return lambda seed: (options, uneven(options, session.inputs(name, seed), seed)), None
     guessed = guess(session, options)
     if guessed is None:
         report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
-        return None
+        return None, None
     report.notes.append(GUESSED)
-    return lambda seed: guessed.prepared(session, options, seed)
+    return lambda seed: guessed.prepared(session, options, seed), guessed
 
 
 def add(report, point):

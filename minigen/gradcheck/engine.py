@@ -36,7 +36,7 @@ from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.second_order import beyond
-from minigen.ops.creation import ones_like, zeros_like
+from minigen.ops.creation import zeros_like
 from minigen.ops.random import default_generator
 from minigen.tensor import Tensor
 
@@ -96,7 +96,7 @@ class EnginePair:
 
     arguments: names of the function's arguments, of the parameters, and perhaps `training`
     wrt: labels of what has a gradient, in the order of backward's
-    unreached: labels of floating arguments that no gradient gets to, though none says so
+    unreached: paths of floating arguments that no gradient gets to, where wrt was left open
     """
 
     def __init__(self, template, make_inputs, name=None):
@@ -119,11 +119,11 @@ class EnginePair:
         except StudentError:        # the checker will meet it again, and report it
             self.wrt = wrt
             return
-        floats = {self._named(p): (p, x) for p, x in trees.leaves(call.inputs) if _recorded(x)}
+        floats = {self.named(p): (p, x) for p, x in trees.leaves(call.inputs) if _recorded(x)}
         history = _history(call.result)
         if wrt is None:
             self.wrt = [label for label, (_, x) in floats.items() if x in history]
-            self.unreached = [label for label in floats if label not in self.wrt]
+            self.unreached = [path for path, x in floats.values() if x not in history]
         else:       # a name that is none of ours stays, for the checker to say so
             whole = {label: self.arguments[path[0]] for label, (path, _) in floats.items()}
             parts = [[n for n in floats if name in (n, whole[n])] or [name] for name in wrt]
@@ -149,6 +149,12 @@ class EnginePair:
         self.devices = {p: x.device for p, x in trees.leaves(given) if isinstance(x, Tensor)}
         mode = [self.template.module.training] if self.has_modes else []
         return tuple(trees.rebuilt(given + mode, lambda path, leaf: _as_array(leaf)))
+
+    def narrow(self):
+        """Names of the float dtypes, other than float64, that the arguments came in."""
+        given = [*self._given(0)[0].values(), *self.template.parameters.values()]
+        dtypes = {x.dtype for _, x in trees.leaves(given) if isinstance(x, (Tensor, np.ndarray))}
+        return sorted(d.name for d in dtypes if d.kind in "fV" and d != np.float64)
 
     def forward(self, inputs):
         """(outputs as arrays, None for those without a gradient; the `Call`)"""
@@ -196,18 +202,19 @@ class EnginePair:
             _check(self.name, result)
         return Call(inputs, result)
 
-    def _named(self, path):
+    def named(self, path):
+        """What the report calls an argument, or a part of one."""
         return trees.label(path, self.arguments)
 
     def leaves(self, call):
         """{label: tensor} of what has a gradient, in the order of wrt."""
-        found = {self._named(p): x for p, x in trees.leaves(call.inputs) if _recorded(x)}
+        found = {self.named(p): x for p, x in trees.leaves(call.inputs) if _recorded(x)}
         labels = found if self.wrt is None else self.wrt
         return {label: found[label] for label in labels if label in found}
 
     def replaced(self, inputs, new):
         """Arguments with the leaves of some labels replaced."""
-        return trees.rebuilt(inputs, lambda path, leaf: new.get(self._named(path), leaf))
+        return trees.rebuilt(inputs, lambda path, leaf: new.get(self.named(path), leaf))
 
     def weighted(self, call, upstream):
         """(outputs with a gradient, the upstream of each), as lists of tensors."""
@@ -332,7 +339,7 @@ def _check(name, result):
 
 
 def _history(result):
-    """The nodes and leaves that the outputs were computed from, the last first; a dict, in order."""
+    """The nodes and leaves that the outputs were computed from: a dict, for its order."""
     seen = {}
     stack = [y.node or y for _, y in trees.leaves(result) if _recorded(y)]
     while stack:
@@ -373,7 +380,7 @@ def _numpy(tensor):
 
 
 def _as_array(leaf):
-    """A leaf of what the user gave, as the checker gets it: tensors as arrays, floats in 64 bits."""
+    """A leaf of the user's arguments as the checker gets it: an array for a tensor, in float64."""
     leaf = _numpy(leaf) if isinstance(leaf, Tensor) else leaf
     narrow = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fV" and leaf.dtype != np.float64
     return _as_double(leaf) if narrow else leaf

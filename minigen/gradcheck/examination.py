@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.names import is_state
 from minigen.gradcheck.report import Finding
 
 
@@ -61,6 +62,10 @@ class Case:
     def label(self, path):
         """An argument, or a part of one, as a student writes it."""
         return trees.label(path, self.subject.arguments)
+
+    def is_state(self, path):
+        """Whether a part of the inputs may be updated, by its name: running_mean."""
+        return is_state(str(path[-1]) if len(path) > 1 else self.label(path))
 
     def line(self, backward):
         """Where the code writes to an array that it was given: " (backward, line 3: x *= 2)"."""

@@ -13,7 +13,8 @@ must not make a right gradient look wrong: targets of losses are one-hot rows, r
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
 """
 
-from dataclasses import replace
+import contextlib
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,63 +25,101 @@ from minigen.gradcheck.subject import Subject, floats_of, is_float_array
 from minigen.gradcheck.worlds import PLAIN, WORLDS
 
 ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
+MISTAKES = ("NameError", "UnboundLocalError", "NotImplementedError", "AttributeError: module")
 SEEDS = 3       # a label may be in range by accident, but not three times
+OTHERS = 5      # readings that a wrong gradient is checked with, too
 
 
 def guess(session, description):
     """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    Calls forward and backward at some worlds' inputs. StudentError if forward fails in the same way
-    at all of them, or runs out of time or memory at the first that it takes.
+    StudentError if forward has a mistake that no inputs mend, or runs out of time or memory.
     """
-    first, errors = None, []
-    for plan in _candidates(description):
-        try:
-            fits = [_tried(session, description, plan, seed) for seed in range(SEEDS)]
-            if all(fits):
-                return _along_its_axis(session, description, plan)
-            first = first or plan
-        except StudentError as error:
-            errors.append(error)
-            if error.kind != "error":
-                break
-        except _NotFinite:
-            errors.append(None)
-    if first:
-        return _along_its_axis(session, description, first)
-    if errors and errors[-1] and all(_alike(error, errors[-1]) for error in errors):
-        raise errors[-1]
-    return None
+    ran = None
+    for trial in _trials(session, description):
+        if trial.fits:
+            return _along_its_axis(session, description, trial.plan)
+        ran = ran or trial.plan
+    return ran and _along_its_axis(session, description, ran)
 
 
-def _alike(error, last):
-    return last.kind != "error" or (error and error.message == last.message)
+def doubt(session, description, plan, passes):
+    """Why a gradient that is wrong at a guess may be right all the same: a sentence, "" if nothing
+    speaks for it.
+
+    passes(plan): whether the gradient is right at another guess. A reading of the names that comes
+    first, and that some of the gradients fit, is beyond doubt.
+    """
+    trials = list(_trials(session, description))
+    shapes = _shapes(plan.prepared(session, description, 0)[1])
+    usual = [t for t in trials if t.first and t.plausible and t.shapes == shapes]
+    fitting = [t for t in trials if t.fits and t.shapes != shapes]
+    if usual or (not fitting and any(t.fits for t in trials)):
+        return ""
+    if not fitting:
+        return "the gradients have no guess's shapes"
+    for other in fitting[:OTHERS]:
+        if passes(other.plan):
+            named = zip(description["arguments"], other.shapes, strict=False)
+            said = ", ".join(f"{name} {shape}" for name, shape in named)
+            return f"it is right with other shapes: {said}"
+    return ""
+
+
+@dataclass
+class Trial:
+    """A guess with which forward runs to finite floating numbers."""
+
+    plan: Plan
+    first: bool         # whether its world is the most usual one
+    shapes: list        # of the inputs
+    fits: bool          # whether every gradient has the shape of an argument
+    plausible: bool     # whether one has, and no dimension came out of nothing
 
 
 class _NotFinite(Exception):
     """Forward gives no floating numbers, or not only finite ones."""
 
 
-def _tried(session, description, plan, seed):
-    """Whether the gradients have the shapes of arguments; raises if forward makes no sense."""
+def _trials(session, description):
+    """Every candidate with which forward runs at a few seeds, a Trial."""
+    for i, plan in enumerate(_candidates(description)):
+        try:
+            trials = [_tried(session, description, plan, seed, i == 0) for seed in range(SEEDS)]
+            trials[0].fits = all(trial.fits for trial in trials)
+            yield trials[0]
+        except _NotFinite:
+            continue
+        except StudentError as error:
+            if error.kind != "error" or error.message.startswith(MISTAKES):
+                raise
+
+
+def _tried(session, description, plan, seed, first):
+    """The trial of a plan at a seed; raises if forward makes no sense."""
     description, inputs = plan.prepared(session, description, seed)
     subject = Subject(session, plan.name, description["arguments"], inputs)
     run = subject.run()
-    try:
-        numbers = floats_of(run.outputs)
-        if not numbers or not all(np.isfinite(y).all() for y in numbers):
-            raise _NotFinite
+    gradients = None
+    numbers = floats_of(run.outputs)
+    if not numbers or not all(np.isfinite(y).all() for y in numbers):
+        raise _NotFinite
+    with contextlib.suppress(StudentError):
         gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
-    except StudentError:
-        return False
-    finally:
-        subject.forget(run)
-    shapes = {np.shape(value) for _, value in trees.leaves(inputs)}
+    subject.forget(run)
+    shapes = [np.shape(value) for _, value in trees.leaves(inputs)]
     found = [value for _, value in trees.leaves(gradients) if value is not None]
-    return bool(found) and all(
+    fitting = [
         (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in shapes
         for g in found
-    )
+    ]
+    grown = max(map(np.ndim, numbers)) > max(map(len, shapes), default=0)
+    return Trial(plan, first, _shapes(inputs), bool(found) and all(fitting),
+                 any(fitting) and not grown)
+
+
+def _shapes(inputs):
+    return [np.shape(x) if isinstance(x, np.ndarray) else type(x).__name__ for x in inputs]
 
 
 def _along_its_axis(session, description, plan):
@@ -110,20 +149,23 @@ def _candidates(description):
     """Plans of all worlds that know every argument, likely ones first, no two alike."""
     name = description["name"].lower()
     likely = sorted(WORLDS, key=lambda world: not any(w in name for w in world.words.split()))
-    plans = []
+    plans = {}
     for world in likely:
         for plan in _plans(description, world):
-            if plan not in plans:
-                plans.append(plan)
-    return plans
+            recipes = [*plan.arguments.values(), *plan.init.values()]
+            plans.setdefault((*(r.toml() for r in recipes), *plan.sizes.items()), plan)
+    return list(plans.values())
 
 
 def _plans(description, world):
     """The world's reading of the arguments: with optional arrays (bias=None) given, and without."""
     defaults = description.get("defaults", {})
     required, optional, sizes = {}, {}, {**world.sizes}
+    alone = _alone(description)
     for argument in description["arguments"]:
         recipe = world.recipe(argument) or _unknown(argument, description, world)
+        if argument == alone and isinstance(recipe, Fixed):
+            recipe = world.recipe("x")
         if argument not in defaults:
             required[argument] = recipe
         elif defaults[argument] is None and _weight(recipe):
@@ -146,8 +188,15 @@ def _unknown(argument, description, world):
     written = description.get("annotations", {}).get(argument)
     if written in ANNOTATED:
         return ANNOTATED[written]
-    known = any(other.recipe(argument) for other in WORLDS)
-    return world.recipe("x") if world in PLAIN and not known else None
+    if world not in PLAIN or any(other.recipe(argument) for other in WORLDS):
+        return None
+    return world.recipe("x")
+
+
+def _alone(description):
+    """The only argument without a default: it must be data, whatever its name."""
+    needed = [a for a in description["arguments"] if a not in description.get("defaults", {})]
+    return needed[0] if len(needed) == 1 else None
 
 
 def _weight(recipe):

@@ -19,6 +19,7 @@ import time
 import numpy as np
 
 from minigen.gradcheck.argument import Argument, Result
+from minigen.gradcheck.beside import Beside, noise_of_claims
 from minigen.gradcheck.point import Point
 from minigen.gradcheck.slopes import Slope, as_tuple, measure, power_of_two, scales, stream
 
@@ -56,18 +57,8 @@ def assert_gradients(f, inputs, gradients, upstream, **options):
 
 
 def check(
-    f,
-    inputs,
-    gradients,
-    upstream,
-    *,
-    wrt=None,
-    seed=0,
-    entries=200,
-    gradient=None,
-    precision=None,
-    deadline=math.inf,
-    jumps=False,
+    f, inputs, gradients, upstream, *,
+    wrt=None, seed=0, entries=200, gradient=None, precision=None, deadline=math.inf, jumps=False,
 ) -> list[Result]:
     """Compare claimed gradients of <upstream, f(*inputs)> with differences of f.
 
@@ -92,16 +83,17 @@ def check(
     if wrt is None:
         wrt = [k for k, x in enumerate(inputs) if np.issubdtype(x.dtype, np.floating)]
     claims = _claims(inputs, gradients, wrt)
-    results = []
     with np.errstate(all="ignore"):     # stepping over the edge of a domain is expected
         point = Point(f, inputs, upstream, seed, precision)
-        noises = _noise_of_claims(gradient, point, upstream, claims, seed, precision)
+        noises = noise_of_claims(gradient, point, upstream, claims, seed, precision)
+        beside = Beside(f, inputs, upstream, gradient, wrt, seed, precision)
+        results = []
         for k, claim, noise in zip(wrt, claims, noises, strict=True):
             now = time.monotonic()
             until = now + (deadline - now) / (len(wrt) - len(results))
             rng = stream(seed, f"argument {k}")
-            argument = Argument(point, k, claim, noise, rng, until, jumps)
-            results.append(argument.check(entries))
+            argument = Argument(point, k, claim, noise, rng, beside, jumps)
+            results.append(argument.check(entries, until))
     return results
 
 
@@ -133,33 +125,3 @@ def _claims(inputs, gradients, wrt):
         if np.shape(g) != x.shape:
             raise ValueError(f"argument {k} has shape {x.shape}, its gradient {np.shape(g)}")
     return [np.asarray(g, dtype=np.float64) for g in gradients]
-
-
-def _noise_of_claims(gradient, point, upstream, claims, seed, precision):
-    """Rounding noise of every claimed entry: its spread when all changes in the last bit."""
-    square = [np.zeros(claim.shape) for claim in claims]
-    if gradient is None:
-        return square
-    rng = stream(seed, "noise of claims")
-
-    def jiggled(eps):
-        """The gradient with every floating number changed in its last bit, up or down."""
-        arrays = [np.asarray(a) for a in (*point.inputs, *as_tuple(upstream))]
-        for i, a in enumerate(arrays):
-            if np.issubdtype(a.dtype, np.floating):
-                dtype = precision or a.dtype
-                change = 1 + eps * rng.choice([-1.0, 1.0], a.shape)
-                arrays[i] = np.asarray(a * change).astype(dtype, copy=False)
-        v = tuple(arrays[len(point.inputs) :])
-        v = v if isinstance(upstream, (tuple, list)) else v[0]
-        return as_tuple(gradient(*arrays[: len(point.inputs)], v))
-
-    unchanged = jiggled(0.0)
-    for _ in range(4):
-        for total, g, new in zip(square, unchanged, jiggled(point.eps_claims), strict=True):
-            total += (np.subtract(new, g, dtype=np.float64)) ** 2 / 4
-    # a gradient that leaps when the last bit changes sits on a kink; that is no noise
-    return [
-        np.where(noise < 0.05 * np.abs(claim).max(initial=0.0), noise, 0.0)
-        for noise, claim in zip(map(np.sqrt, square), claims, strict=True)
-    ]

@@ -130,6 +130,7 @@ class FileReport:
     status: str = "empty"   # pass, fail, undecided, error; empty: no pair found
     output: str = ""        # what the homework printed while it was loaded
     limits: list = field(default_factory=list)      # sentences: what its process is held to
+    internal: list = field(default_factory=list)    # tracebacks of errors of minigen itself
 
 
 def points_of(report):

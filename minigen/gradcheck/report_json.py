@@ -47,6 +47,7 @@ def file(one):
         "pairs": [pair(report) for report in one.pairs],
         "output": one.output,
         "limits": one.limits,
+        "internal": one.internal,
     })
 
 
@@ -101,8 +102,11 @@ def dumps(value):
 
 
 def write(path, value):
-    """value as a JSON file: the old one or the new one, whole, whenever the process is killed."""
-    path = Path(path)
+    """value as a JSON file: the old one or the new one, whole, whenever the process is killed.
+
+    Raises OSError where that file cannot be made.
+    """
+    path = Path(path).resolve()     # what a link leads to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(dumps(value) + "\n", encoding="ascii")

@@ -18,13 +18,13 @@ FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
 SYMBOLS = {"pass": "✓", "fail": "✗", "undecided": "?", "error": "!"}
-WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "not checked"}
+WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "stopped"}
 COLOURS = {"pass": "32", "fail": "31", "undecided": "33", "error": "31"}    # green, red, yellow
 ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-", "–": "-", "→": "->"}
 
 # What the first line says of a fault in the structure; {} is the gradient it was found at.
 FAULTS = {
-    "ignores_upstream": "backward ignores the upstream gradient",
+    "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
     "wrong_shape": "{} has the wrong shape",
     "wrong_dtype": "{} has the wrong dtype",
@@ -101,10 +101,8 @@ def sentence(report):
         return f"{name} cannot be judged: {_why_undecided(argument)}."
     if not argument.wrong:
         return f"{name} is wrong along a random direction through many entries."
-    return (
-        f"{name} is wrong in {argument.wrong} of {argument.checked} entries looked at; largest "
-        f"relative error {error}."
-    )
+    counts = f"{name} is wrong in {argument.wrong:,} of {argument.checked:,} entries looked at"
+    return counts + (f"; largest relative error {error}." if argument.max_rel_error else ".")
 
 
 def _why_undecided(argument):
@@ -282,7 +280,8 @@ def _output(output):
 def _again(report):
     """Where it was checked, what it took, and how to see the same again."""
     points = "; ".join(map(clean, report.points_checked))
-    work = f"{report.forward_calls:,} calls of forward, {report.seconds:.2f} s"
+    calls = f"{report.forward_calls:,} call{'s' * (report.forward_calls != 1)} of forward"
+    work = f"{calls}, {report.seconds:.2f} s"
     lines = [cut("  " + (f"Checked at {points}: " if points else "") + work, WIDTH)]
     return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
 

@@ -25,8 +25,8 @@ from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.claims import Claim
 from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
-from minigen.gradcheck.slopes import stream
-from minigen.gradcheck.subject import Subject, is_float_array
+from minigen.gradcheck.slopes import scales, stream
+from minigen.gradcheck.subject import Subject, floats_of, is_float_array
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like
 from minigen.ops.shape import cat, reshape
@@ -36,36 +36,61 @@ BESIDE = 4              # points beside x that tell what rounding does
 RELATIVE = 1e-10        # of the sum of absolute terms: smaller gaps are rounding
 
 DISAGREES = (
-    "minigen.jvp and the gradient differ: <J·u, v> is not <u, vᵀ·J> but {:.3g} more, where the terms "
-    "of both add up to {:.3g}. Forward mode and second derivatives go through create_graph=True: is "
-    "a VJP not linear in g, or the reference of a fused op another function?"
+    "minigen.jvp and the gradient differ: <J·u, v> is not <u, vᵀ·J> but {:.3g} more, where the "
+    "terms of both add up to {:.3g}. Forward mode and second derivatives go through "
+    "create_graph=True: is a VJP not linear in g, or the reference of a fused op another function?"
 )
 
 
 def beyond(report, pair, order, settings):
-    """Add to the report of an EnginePair: forward mode and, if order is 2, second derivatives.
+    """Add to the report of an EnginePair what only minigen's functions can be asked.
 
-    Neither says anything new about a gradient that is wrong.
+    Gradients that were lost on the way; forward mode; if order is 2, second derivatives. Those say
+    nothing new about a gradient that is wrong.
     """
+    report.structure += [_lost(pair, path) for path in pair.unreached if _matters(pair, path)]
+    if pair.narrow():
+        dtypes = ", ".join(pair.narrow())
+        report.notes.append(f"checked in float64, though some arguments came in {dtypes}")
     if report.verdict in ("fail", "error"):
         if order == 2:
             report.notes.append("not checked: second derivatives, for the first are not right")
-        return report
-    if order == 1:
+    elif order == 2:
+        for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
+            point = _second_order(report, pair, inputs, settings)
+            point.findings.append(_forward_mode(report, pair, inputs, order, settings.seed))
+            end = f", {label}" if label else ""
+            report.points_checked.append(f"seed {settings.seed}, second order{end}")
+            add(report, point)
+    else:
         inputs = pair.inputs(settings.seed)
         report.structure.append(_forward_mode(report, pair, inputs, order, settings.seed))
-        return report
-    for label, inputs in modes(pair.arguments, pair.inputs(settings.seed)):
-        point = Point([_forward_mode(report, pair, inputs, order, settings.seed)], [])
-        try:
-            report.forward_calls += _second_order(point, pair, inputs, settings)
-        except StudentError as error:
-            point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
-        at = f"seed {settings.seed}, second order" + (f", {label}" if label else "")
-        report.points_checked.append(at)
-        add(report, point)
     conclude(report)
     return report
+
+
+def _matters(pair, path):
+    """Whether the outputs change with the argument at path."""
+    inputs = pair.inputs(0)
+    moved = trees.rebuilt(inputs, lambda p, x: x + 2.0**-7 * scales(x) if p == path else x)
+    try:
+        with np.errstate(all="ignore"):
+            both = [[*floats_of(pair.forward(trees.fresh(xs))[0])] for xs in (inputs, moved)]
+    except StudentError:
+        return False
+    return not all(map(np.array_equal, *both))
+
+
+def _lost(pair, path):
+    """What to say of an argument that matters but has no gradient: a Finding."""
+    label, names = pair.named(path), ", ".join(map(repr, pair.wrt))
+    return Finding(
+        "wrong_shape",
+        "undecided",
+        f"the output depends on {label}, but no gradient gets there: is it lost on the way "
+        f"(.detach(), .numpy(), no VJP)? If it is to have none, say so: wrt=[{names}]",
+        label,
+    )
 
 
 class SecondOrder:
@@ -112,8 +137,20 @@ class SecondOrder:
         return self.pair.functions()
 
 
-def _second_order(point, pair, inputs, settings):
-    """Add the verdicts on the gradient of the gradient to the point; the calls of forward."""
+def _second_order(report, pair, inputs, settings):
+    """The verdicts on the gradient of the gradient: a Point."""
+    point = Point([], [])
+    try:
+        _compare(report, point, pair, inputs, settings)
+    except StudentError as error:
+        point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
+    for argument in point.arguments:
+        argument.name += " (second order)"
+    return point
+
+
+def _compare(report, point, pair, inputs, settings):
+    """Add the arguments' reports to the point, and to the report the calls of forward."""
     first = Subject(Session({pair.name: pair}), pair.name, pair.arguments, inputs)
     outputs = first.run().outputs
     dout = first.upstream(outputs, settings.seed)
@@ -128,14 +165,10 @@ def _second_order(point, pair, inputs, settings):
     weights = subject.upstream(run.outputs, settings.seed + 1)      # not dout's numbers again
     gradients, _ = subject.backward(run, weights)
     heard = [("dout", *path) for path, y in trees.leaves(outputs) if is_float_array(y)]
-    labels = [*pair.wrt, *map(trees.label, heard)]
     leaves = {leaf.label: leaf for leaf in subject.floats()}
-    named = enumerate(zip(labels, gradients, strict=True))
-    found = Examination(
-        claims=[Claim(leaves[label], g, (i,), g) for i, (label, g) in named],
-        outputs=run.outputs,
-        upstream=weights,
-    )
+    named = enumerate(zip([*pair.wrt, *map(trees.label, heard)], gradients, strict=True))
+    claims = [Claim(leaves[label], g, (i,), g) for i, (label, g) in named]
+    found = Examination(claims=claims, outputs=run.outputs, upstream=weights)
     point.arguments = values.compare(
         subject,
         found,
@@ -145,9 +178,7 @@ def _second_order(point, pair, inputs, settings):
         strict=settings.strict,
         jumps=True,
     )
-    for argument in point.arguments:
-        argument.name += " (second order)"
-    return first.calls + subject.calls
+    report.forward_calls += first.calls + subject.calls
 
 
 def _forward_mode(report, pair, inputs, order, seed):

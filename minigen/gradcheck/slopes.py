@@ -56,8 +56,7 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) 
     """Slope of <upstream, at(t)> at t = 0; effort ends as soon as the claim is met.
 
     slack: tolerance for the noise of the claim; near: the size of x in units of the line, a power
-    of two; far: a step large enough to move whatever depends on t; hasty: effort ends as soon as
-    the claim is probably wrong, too.
+    of two; far: a step that moves whatever depends on t; hasty: a probably wrong claim ends it, too
     """
     line = _Line(point, at, near)
     target = claimed if claimed is not None and np.isfinite(claimed) else line.project()[0]
@@ -219,6 +218,8 @@ class _Line:
         value, truncation, noise, size = self.project()
         point, active = self.point, self.moved if self.moved.any() else slice(None)
         grain = np.linalg.norm((point.weights * point.sigma)[active])
+        if point.eps_claims > point.eps:        # the outputs that it was made from were as coarse
+            grain += point.eps_claims / 4 * np.linalg.norm((point.weights * point.value)[active])
         # the claim was rounded, too: like f, like the terms of its sum, like itself, like x in it
         rounding = max(grain, point.eps_claims * max(size, abs(claimed), self.curvature))
         return Slope(

@@ -15,11 +15,11 @@ experiments.py (what would be right).
 import numpy as np
 
 from minigen.gradcheck import claims as reading
+from minigen.gradcheck.arguments import as_array, kind
 from minigen.gradcheck.behaviour import (
     backward_keeps_what_it_is_given,
     backward_repeats,
     gradients_are_finite,
-    is_state,
     linear_in_upstream,
     memory_is_apart,
     output,
@@ -30,6 +30,7 @@ from minigen.gradcheck.child import trees
 from minigen.gradcheck.differences import changes, entry, largest_change, not_finite
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
+from minigen.gradcheck.names import always
 from minigen.gradcheck.subject import floats_of, weights_of
 
 KINDS = (
@@ -102,7 +103,7 @@ def forward_keeps_its_arguments(case):
     updated = []
     for path, index, _ in changes(case.subject.inputs, case.before["inputs"]):
         label = case.label(path)
-        if is_state(case, path) or _in_dict(case.subject.inputs, path):
+        if case.is_state(path) or _in_dict(case.subject.inputs, path):
             updated.append(label)
             continue
         said = f"forward overwrites its argument {entry(label, index)}{case.line(False)}: work on "
@@ -151,13 +152,13 @@ def gradients_belong_to_arguments(case):
 def _as_array(case, claim):
     """Make the claimed gradient an array; what is no number ends the examination."""
     returned, label = claim.returned, claim.label
-    claim.gradient = reading.as_array(returned)
+    claim.gradient = as_array(returned)
     if claim.gradient is None:
-        kind = "an array of objects" if isinstance(returned, np.ndarray) else reading.kind(returned)
-        said = f"{label} is {kind}: return an array of numbers"
+        what = "an array of objects" if isinstance(returned, np.ndarray) else kind(returned)
+        said = f"{label} is {what}: return an array of numbers"
         case.stop("wrong_dtype", "fail", said, claim.leaf.label)
     if isinstance(returned, (list, tuple)):
-        said = f"{label} is {reading.kind(returned)} numbers: return an array"
+        said = f"{label} is {kind(returned)} numbers: return an array"
         case.say("wrong_dtype", "remark", said, claim.leaf.label)
 
 
@@ -175,7 +176,7 @@ def _none_returned(case, claim):
     said = f"{claim.label} is None, and the output does not depend on {leaf.label}"
     if depends:
         said = f"{claim.label} is None, but the output depends on {leaf.label}: "
-        if reading.always(leaf.label):
+        if always(leaf.label):
             said += "return its gradient, or name the arguments that have one with WRT = (...)"
             case.stop("wrong_shape", "fail", said, leaf.label)
         said += "right only if it is held fixed"
@@ -188,6 +189,7 @@ def _settle(case, others):
     for claims in [case.found.claims, *others] if others else ():
         if all(slopes.fits(claim.leaf, claim.gradient) for claim in claims):
             case.found.claims = claims
+            case.found.unclaimed = reading.left_out(case.subject, claims)
             return
 
 

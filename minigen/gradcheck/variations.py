@@ -4,7 +4,7 @@ Idea: both need no knowledge of the homework. A flag is known by its name, and o
 from the given ones, so that shapes, and the range of integers, stay right.
 
     modes(arguments, inputs, defaults) -> [(label, inputs), ...], the given mode first
-    others(inputs)                     -> [inputs, ...], the most different first
+    others(inputs)                     -> inputs, again and again, the most different first
 """
 
 import numpy as np
@@ -50,17 +50,15 @@ def modes(arguments, inputs, defaults=None):
 
 
 def others(inputs):
-    """Inputs that differ from these at every floating number: a list, to be tried in this order.
+    """Inputs that differ from these at every floating number: to be tried in this order.
 
     The first flips signs, since relu's mask depends on nothing else, and turns integer arrays
-    round; the second keeps integers, the last keeps signs, too, for log and sqrt.
+    round; the second keeps integers, the last two keep signs, too, for log and sqrt.
     """
-    return [
-        _moved(inputs, -1.3, 0.1, turn=True),
-        _moved(inputs, -1.3, 0.1, turn=False),
-        _moved(inputs, 1.3, 0.1, turn=False),
-        _moved(inputs, 0.8, 0.0, turn=False),
-    ]
+    yield _moved(inputs, -1.3, 0.1, turn=True)
+    yield _moved(inputs, -1.3, 0.1, turn=False)
+    yield _moved(inputs, 1.3, 0.1, turn=False)
+    yield _moved(inputs, 0.8, 0.0, turn=False)
 
 
 def _moved(inputs, factor, shift, turn):

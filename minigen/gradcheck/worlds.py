@@ -11,13 +11,14 @@ Names are written in lower case, without digits and underscores at their ends: W
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from minigen.gradcheck.inputs import Fixed, Random, Several, Size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class World:
     """words: if one is part of the pair's name, this world is tried early; sizes: name -> number;
     arguments: names, separated by spaces -> recipe."""
@@ -26,13 +27,15 @@ class World:
     sizes: dict
     arguments: dict
 
+    @cached_property
+    def _known(self):
+        both = [*COMMON.items(), *reversed(self.arguments.items())]     # the first of a name holds
+        return {spelling: recipe for names, recipe in both for spelling in names.split()}
+
     def recipe(self, name):
         """The recipe of an argument, None if this world does not know it."""
-        for spelling in (name.lower().strip("_"), name.lower().strip("_").rstrip("0123456789_")):
-            for names, recipe in (*self.arguments.items(), *COMMON.items()):
-                if spelling in names.split():
-                    return recipe
-        return None
+        plain = name.lower().strip("_")
+        return self._known.get(plain, self._known.get(plain.rstrip("0123456789_")))
 
 
 def _shape(sizes):
@@ -97,9 +100,13 @@ COMMON = {      # numbers that mean the same everywhere, for arguments without a
     "causal is_causal": Fixed(True),
     "bias use_bias": Fixed(True),
     "scale_factor upscale_factor factor r": Fixed(2),
+    "dilation": Fixed(1),
+    "groups": Fixed(1),
+    "height width out_h out_w new_h new_w": Fixed(3),
+    "top left": Fixed(1),
 }
 
-X = "x input inputs inp data features image images img imgs signal a a_prev z h hidden u v t " \
+X = "x input inputs inp data features image images img imgs signal a a_prev z h hidden u v " \
     "tensor arr array vec"
 W = "w weight weights wt kernel filter filters k theta"
 B = "b bias biases bs"
@@ -117,14 +124,19 @@ OUT = "out_features out_dim output_dim output_size out_size n_out n_outputs num_
       "fan_out dim_out hidden_size hidden_dim units n_neurons"
 
 
-def _norm(x, size, shape, more=()):
+RUNNING = Several("dict", {
+    "mode": Fixed("train"), "eps": Fixed(1e-5), "momentum": Fixed(0.9),
+    "running_mean": Random(("D",), std=0.1), "running_var": between(0.5, 2.0, "D")})
+
+
+def _norm(x, size, shape, more=(), bn_param=Fixed({"mode": "train"})):  # noqa: B008, it is frozen
     """A normalisation of x: gamma and beta of a shape, running statistics (size,)."""
     return {
         **dict(more),           # first: a group norm's G is no gain
         X: normal(x),
         GAMMA: normal(shape),
         BETA: normal(shape),
-        "bn_param bn_params param params": Fixed({"mode": "train"}),
+        "bn_param bn_params param params": bn_param,
         "ln_param ln_params gn_param": Fixed({}),
         "running_mean moving_mean": Random(_shape(size), std=0.1),
         "running_var moving_var": between(0.5, 2.0, size),
@@ -182,6 +194,9 @@ DENSE = [
     World("mlp net two", {"N": 4, "D": 5, "H": 6, "M": 3}, {
         "x inputs input": normal("N D"), "w1": normal("D H"), "b1": normal("H"),
         "w2": normal("H M"), "b2": normal("M")}),
+    World("residual block", {"N": 4, "D": 5, "H": 6}, {
+        "x inputs input": normal("N D"), "w1": normal("D H"), "w2": normal("H D"),
+        "b1": normal("H"), "b2": normal("D")}),
     World("mlp net two", {"N": 4, "D": 5, "H": 6, "M": 3}, {
         "x inputs input": normal("D N"), "w1": normal("H D"), "b1": normal("H 1"),
         "w2": normal("M H"), "b2": normal("M 1")}),
@@ -198,6 +213,9 @@ NORMS = [
               "g groups num_groups n_groups": Fixed(2)})),
     World("norm", {"N": 2, "T": 3, "D": 5}, _norm("N T D", "D", "D", {IN: Size("D")})),
     World("", {"D": 5}, _norm("D", "D", "D", {IN: Size("D")})),
+    World("norm", {"N": 4, "D": 5}, _norm("N D", "D", "D", bn_param=RUNNING)),
+    World("weight", {"N": 4, "D": 5, "M": 3}, {
+        "x inputs": normal("N D"), "v w": normal("D M"), "g gain": normal("M"), B: normal("M")}),
     World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("D")}),
     World("prelu", {"N": 4, "D": 5}, {X: normal("N D"), "alpha a slope w weight": normal("1")}),
 ]
@@ -218,6 +236,7 @@ CONVS = [
     _conv("N C H W", "F C K K", "F", N=2, C=3, H=5, W=7, F=4, K=3),
     _conv("N C H W", "C F K K", "F", N=2, C=3, H=4, W=5, F=4, K=3),        # transposed
     _conv("N C H W", "C 1 K K", "C", N=2, C=4, H=5, W=7, F=4, K=3),        # depthwise
+    _conv("N C H W", "F C", "F", N=2, C=3, H=2, W=5, F=4, K=1),            # pointwise
     _conv("N C H W", "C K K", "C", N=2, C=4, H=5, W=7, F=4, K=3),
     _conv("N H W C", "K K C F", "1 1 1 F", N=2, C=2, H=5, W=7, F=4, K=3),
     _conv("N H W C", "K K C F", "F", N=2, C=2, H=5, W=7, F=4, K=3),
@@ -244,6 +263,9 @@ PLAIN = [
     World("", {"H": 4, "W": 6}, {X: normal("H W"), **POOL}),
     World("", {"D": 6}, {X: normal("D"), **POOL}),
     World("", {"N": 4, "D": 5}, {X: between(0.5, 2.0, "N D")}),
+    World("pad", {"N": 2, "C": 3, "H": 4, "W": 6}, {
+        X: normal("N C H W"), "pad padding amount p": Fixed(1)}),
+    World("inverse det matrix", {"D": 4}, {X: normal("D D")}),
     World("", {}, {X: normal("")}),
     World("dropout mask", {"N": 4, "D": 5}, {X: normal("N D"), "mask m": truths("N D")}),
 ]
@@ -251,13 +273,18 @@ PLAIN = [
 BINARY = [
     World("bias add", {"N": 4, "D": 5}, {"x input inputs z": normal("N D"), B: normal("D")}),
     World("add mul div dot cosine distance", {"N": 4, "D": 5}, {
-        "a x u input left lhs p": normal("N D"),
-        "b y v other right lhs rhs q residual skip z": normal("N D")}),
+        "a x u input left lhs p online student": normal("N D"),
+        "b y v other right rhs q residual skip z target teacher": normal("N D"),
+        "c": normal("N D")}),
     World("matmul mm dot", {"N": 4, "D": 5, "M": 3}, {
         "a x u": normal("N D"), "b y v": normal("D M")}),
     World("bmm", {"B": 2, "N": 4, "D": 5, "M": 3}, {
         "a x u": normal("B N D"), "b y v": normal("B D M")}),
     World("dot outer", {"D": 5}, {"a x u": normal("D"), "b y v": normal("D")}),
+    World("concat stack", {"N": 2, "C": 3, "H": 2, "W": 4}, {
+        "a x b y c z": normal("N C H W")}),
+    World("gather index select", {"N": 4, "D": 5, "M": 3}, {
+        X: normal("N D"), "index idx indices ids": below("N", "M")}),
     World("film modulate", {"N": 4, "D": 5}, {
         X: normal("N D"), "scale gamma": normal("N D"), "shift beta": normal("N D")}),
 ]
@@ -265,6 +292,9 @@ BINARY = [
 LOSSES = [
     World("softmax entropy ce nll svm hinge", {"N": 4, "C": 7}, {
         SCORES: normal("N C"), LABELS: below("C", "N"), "num_classes n_classes": Size("C")}),
+    World("nll", {"N": 4, "C": 7}, {
+        "log_p log_probs logp logprobs log_prob lp x": normal("N C"), LABELS: below("C", "N"),
+        "weight weights class_weights w": between(0.5, 2.0, "C")}),
     World("softmax entropy ce mse bce loss", {"N": 4, "C": 7}, {
         SCORES: normal("N C"), LABELS + " b": one_hot(1, "N C"), "gamma": Fixed(2.0)}),
     World("softmax entropy ce bce", {"N": 4, "C": 7}, {
@@ -316,7 +346,7 @@ GENERATIVE = [
         "fake d_fake fake_logits logits_fake fake_scores scores_fake fake_score": normal("N 1")}),
     World("contrastive nce ntxent clip simclr triplet siamese", {"N": 4, "D": 5}, {
         "z_i zi z_a za z img image_features anchor a x q query": normal("N D"),
-        "z_j zj z_b zb text text_features positive pos p y k key": normal("N D"),
+        "z_j zj z_b zb b text text_features positive pos p y k key": normal("N D"),
         "negative neg n": normal("N D"),
         "label labels same": below(2, "N")}),
     World("moco", {"N": 4, "D": 5, "K": 6}, {
@@ -336,6 +366,8 @@ EMBEDDINGS = [
         "w table weight weights embedding embeddings e emb": normal("V D"),
         "num_embeddings vocab_size vocab v n_vocab": Size("V"),
         "embedding_dim embed_dim d dim emb_dim embed_size d_model wordvec_size": Size("D")}),
+    World("position", {"N": 2, "T": 3, "D": 4}, {
+        "x inputs": normal("N T D"), "table pos pe weight w": normal("T D")}),
     World("embed", {"N": 4, "V": 6, "D": 3}, {
         "x ids idx indices index tokens": below("V", "N"),
         "w table weight weights embedding embeddings e emb": normal("V D"),

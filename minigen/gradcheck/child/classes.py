@@ -16,28 +16,19 @@ so one that accumulates, or frees what it no longer needs, is right.
 Read next: pairs.py (how backward's parameters are filled).
 """
 
-import ast
 import copy
 import inspect
-import textwrap
 from dataclasses import dataclass
 
 from numpy import ndarray
 
 from . import trees
-from .pairs import (
-    MODES,
-    NOT_GIVEN,
-    Fit,
-    Pair,
-    called,
-    called_as_it_takes,
-    gradient_names,
-    renamed,
-)
+from .binding import Fit, belongs, gradient_names, returned_names
+from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
 from .pairs import arguments as arguments_of
 from .session import StudentError
 
+MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
 PARAMETERS = ("params", "parameters", "weights")
 GRADIENTS = ("grads", "gradients", "dparams", "grad")
 
@@ -45,7 +36,6 @@ GRADIENTS = ("grads", "gradients", "dparams", "grad")
 class LayerPair(Pair):
     """A class with forward (or __call__) and backward, or an instance of one."""
 
-    remembers = True            # backward finds what it needs in the layer
     prototype = None            # the layer that each run copies
 
     def __post_init__(self):
@@ -94,7 +84,7 @@ class LayerPair(Pair):
         if given is not None:
             return self.layer_class(*(given if isinstance(given, (tuple, list)) else (given,)))
         takes = arguments_of(inspect.signature(self.layer_class))
-        if NOT_GIVEN in takes.values():
+        if required(takes):
             name, values = self.layer_class.__name__, ", ".join(takes)
             raise StudentError("error", f"{name}({values}) cannot be made without values: write "
                                f"{name.lower()}_init(seed) that returns ({values})")
@@ -112,9 +102,7 @@ class LayerPair(Pair):
         described["parameters"] = [p.label for p in self.parameters]
         if self.prototype is None:
             takes = arguments_of(inspect.signature(self.layer_class))
-            described["constructor"] = [n for n, v in takes.items() if v is NOT_GIVEN]
-        if self.flag and self.flag not in described["modes"]:
-            described["modes"].append(self.flag)
+            described["constructor"] = required(takes)
         return described
 
     def inputs(self, seed):
@@ -134,7 +122,7 @@ class LayerPair(Pair):
         if self.flag and len(more) > len(self.parameters):
             set_flag(layer, self.flag, more[-1])
         returned = called(getattr(layer, self.method), self.signature, own)()
-        fit = Fit(self, own, returned)
+        fit = Fit(self.roles, own, returned, remembers=True)
         return fit.outputs, (own, fit, layer, [inputs, fit.outputs])
 
     def backward(self, upstream, context):
@@ -144,9 +132,11 @@ class LayerPair(Pair):
         returned = self.call_backward(layer.backward, fit, own, upstream)
         stored = [parameter.gradient(layer) for parameter in self.parameters]
         if isinstance(returned, dict):
-            found = zip(self.parameters, stored, strict=True)
-            left = {p.label: g for p, g in found if g is not None}
-            return left | renamed(returned, self.arguments)
+            left = {
+                p.label: g for p, g in zip(self.parameters, stored, strict=True)
+                if g is not None and not any(belongs(key, p.paths[0][-1]) for key in returned)
+            }
+            return left | returned
         if returned is None:
             found = [attributes(layer).get(g) for n in self.own for g in gradient_names(n)]
             returned = tuple(g for g in found if g is not None)
@@ -246,17 +236,6 @@ def words(layer_class):
     return names, strings
 
 
-def returned_names(function):
-    """Names in the tuple that a function's last return gives: ["dx", "dW", "db"]; [] if unknown."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    values = [n.value for n in ast.walk(tree) if isinstance(n, ast.Return)]
-    tuples = [v.elts for v in values if isinstance(v, ast.Tuple)]
-    return [getattr(e, "id", getattr(e, "attr", "")) for e in tuples[-1]] if tuples else []
-
-
 def unbound(method):
     """A method's signature without self."""
     signature = inspect.signature(method)
@@ -273,7 +252,7 @@ def switches(layer):
     """Whether the layer has train() and eval()."""
     methods = [getattr(layer, name, None) for name in ("train", "eval")]
     return all(
-        callable(m) and NOT_GIVEN not in arguments_of(inspect.signature(m)).values()
+        callable(m) and not required(arguments_of(inspect.signature(m)))
         for m in methods
     )
 

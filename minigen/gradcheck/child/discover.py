@@ -10,6 +10,7 @@ Read next: load.py (how the file is run), pairs.py (how a pair is called).
 """
 
 import difflib
+import dis
 import inspect
 import re
 from dataclasses import dataclass
@@ -20,7 +21,11 @@ from .pairs import Pair
 from .session import Session, StudentError, said, where
 from .torch_function import TorchPair, is_torch_function
 
-SPELLING = re.compile(r"(.*?)_?(forward|backward)_?(.*)", re.IGNORECASE)
+SPELLINGS = (       # linear_forward, conv_forward_naive, forward_relu; linearForward; forwardRelu
+    re.compile(r"(?:(.*)_)?(forward|backward)(?:_(.*))?", re.IGNORECASE),
+    re.compile(r"(.*[a-z0-9])(Forward|Backward)([A-Z0-9].*)?"),
+    re.compile(r"()(forward|backward)([A-Z0-9].*)"),
+)
 
 
 @dataclass
@@ -36,7 +41,7 @@ class Half:
     @property
     def pair(self):
         """The name of its pair, "" for a bare forward or backward."""
-        return "_".join(part for part in (self.before, self.after) if part)
+        return joined(self.before, self.after)
 
 
 def load(path):
@@ -62,9 +67,9 @@ def find(names, module, stem):
     public = {n: v for n, v in names.items() if not n.startswith("_") and callable(v)}
     halves = {"forward": [], "backward": []}
     for name, value in public.items():
-        match = SPELLING.fullmatch(name)
+        match = spelt(name)
         if match and not inspect.isclass(value) and not hasattr(value, "__gradcheck__"):
-            before, kind, after = match.groups()
+            before, kind, after = match.groups(default="")
             own = getattr(value, "__module__", module) == module
             halves[kind.lower()].append(Half(name, value, before, after, own))
     found = [*_matched(halves["forward"], halves["backward"])]
@@ -72,7 +77,7 @@ def find(names, module, stem):
     pairs = {}
     for forward, backward in found:
         name = backward.pair or stem
-        _add(pairs, name, forward.function, backward.function, names)
+        _add(pairs, name, forward.function, backward.function, names, base=forward.before)
     classes = {n: v for n, v in public.items() if inspect.isclass(v) and _is_layer(v)}
     own = {n: v for n, v in classes.items() if v.__module__ == module}
     for name, value in (own or (classes if not pairs else {})).items():
@@ -82,8 +87,11 @@ def find(names, module, stem):
         marked = vars(value).get("__gradcheck__") if hasattr(value, "__dict__") else None
         if marked is not None:
             pairs.pop(name, None)
-            name = marked.get("name") or _marked_name(name, stem)
+            match = spelt(name)
+            name = marked.get("name") or (joined(match[1], match[3]) or stem if match else name)
             _add(pairs, name, value, marked.get("backward"), names, marked)
+    if len(pairs) == 1:     # a wrong name in WRT should show
+        next(iter(pairs.values())).common_wrt = False
     return pairs, _near_misses(halves, found, public, module, pairs)
 
 
@@ -99,26 +107,32 @@ def make_pair(name, forward, backward=None, make_inputs=None, options=None, **mo
     return kind(name, forward, backward, make_inputs, dict(options or {}), **more)
 
 
-def _add(pairs, name, forward, backward, names, marked=None):
-    """Put a pair into pairs, with the inputs and options that the file has for it."""
+def _add(pairs, name, forward, backward, names, marked=None, base=None):
+    """Put a pair into pairs, with the inputs and options that the file has for it.
+
+    base: the name without its ending; conv_inputs is for conv_naive, too.
+    """
     marked = marked or {}
-    spellings = [name, snake_case(name), name.lower()]
-    make = next((names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))),
-                names.get("make_inputs"))
-    shared = make is names.get("make_inputs")
+    spellings = [name, snake_case(name), name.lower(), *([base] if base else [])]
+    own = [names[f"{s}_inputs"] for s in spellings if callable(names.get(f"{s}_inputs"))]
+    make = own[0] if own else names.get("make_inputs")
+    shared = not own
     if marked.get("inputs") is not None:
         make, shared = marked["inputs"], False
     options = {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
+    common = {}
     for key, variable in (("wrt", "WRT"), ("points", "POINTS")):
         value = names.get(variable)
-        value = value.get(name) if isinstance(value, dict) else value
-        if value is not None:
-            options.setdefault(key, value)
+        if isinstance(value, dict):
+            options |= {key: value[name]} if name in value else {}
+        elif value is not None:
+            common[key] = (value,) if isinstance(value, str) else value
     code = getattr(inspect.unwrap(forward), "__code__", None)
     options["line"] = code.co_firstlineno if code else _line_of_class(forward)
     init = next((names[f"{s}_init"] for s in spellings if callable(names.get(f"{s}_init"))), None)
-    pair = make_pair(name, forward, backward, make, options, shared=shared)
+    pair = make_pair(name, forward, backward, make, {**common, **options}, shared=shared)
     pair.make_init = init
+    pair.common_wrt = "wrt" in common and "wrt" not in options
     pairs[name] = pair
 
 
@@ -154,16 +168,17 @@ def _is_unfinished_base(value, classes):
     heirs = any(value in other.__mro__[1:] for other in classes)
     codes = [getattr(getattr(value, n, None), "__code__", None) for n in ("forward", "backward")]
     missing = [c for c in codes if c and (
-        "NotImplementedError" in c.co_names or not (c.co_names or set(c.co_consts) - {None})
+        "NotImplementedError" in c.co_names or _operations(c) == _operations(_nothing.__code__)
     )]
     return inspect.isabstract(value) or (heirs and bool(missing))
 
 
-def _marked_name(name, stem):
-    match = SPELLING.fullmatch(name)
-    if not match:
-        return name
-    return "_".join(part for part in (match[1], match[3]) if part) or stem
+def _nothing():
+    pass
+
+
+def _operations(code):
+    return [instruction.opname for instruction in dis.get_instructions(code)]
 
 
 def _line_of_class(value):
@@ -181,11 +196,13 @@ def _near_misses(halves, found, public, module, pairs):
     for kind, other in (("forward", "backward"), ("backward", "forward")):
         for half in halves[kind]:
             if half.own and half.function not in used:
-                match = SPELLING.fullmatch(half.name)
+                match = spelt(half.name)
                 wanted = half.name[: match.start(2)] + other + half.name[match.end(2) :]
                 remarks.append(_missing(half.name, wanted, set(public) - {half.name}))
     for name, value in public.items():
-        own = inspect.isclass(value) and value.__module__ == module
+        # not of classes built on a library's: a torch.nn.Module needs no backward
+        own = inspect.isclass(value) and {c.__module__ for c in value.__mro__} <= {
+            module, "builtins", "abc"}
         if own and callable(getattr(value, "forward", None)) and not _is_layer(value):
             remarks.append(_missing(name, "backward", [n for n in dir(value) if n != "forward"]))
     return remarks
@@ -194,6 +211,16 @@ def _near_misses(halves, found, public, module, pairs):
 def _missing(name, wanted, names):
     near = difflib.get_close_matches(wanted, names, 1, 0.75)
     return f"{name} has no {wanted}" + (f"; nearest: {near[0]}" if near else "")
+
+
+def spelt(name):
+    """A match of a forward's or backward's name: what stands before, which, what after; or None."""
+    return next((match for s in SPELLINGS if (match := s.fullmatch(name))), None)
+
+
+def joined(before, after):
+    """The name of a pair."""
+    return "_".join(part for part in (before, after) if part)
 
 
 def snake_case(name):

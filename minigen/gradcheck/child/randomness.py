@@ -5,8 +5,10 @@ the homework holds in variables get back the state that they had when it was loa
 everything is as before, for the homework may live in somebody's notebook.
 """
 
+import collections
 import contextlib
 import inspect
+import itertools
 import random
 import sys
 
@@ -18,30 +20,39 @@ PYTHON_SEED, PYTHON_GET, PYTHON_SET = random.seed, random.getstate, random.setst
 GENERATORS = np.random.Generator, np.random.RandomState, random.Random
 
 
-def generators_in(values, limit=10_000):
+def generators_in(values, limit=3000):
     """The random generators that values hold: themselves, or in containers, attributes, functions.
 
-    values: an iterable; functions: what they enclose and their defaults; at most `limit` objects
-    are looked at.
+    values: an iterable; of functions, what they enclose and their defaults. At most `limit` objects
+    are looked at, the nearest first.
     """
-    found, seen, stack = [], set(), [*values]
-    while stack and len(seen) < limit:
-        one = stack.pop()
+    found, seen, queue = [], set(), collections.deque(values)
+    while queue and len(seen) < limit:
+        one = queue.popleft()
         if id(one) in seen:
             continue
         seen.add(id(one))
         if isinstance(one, GENERATORS):
             found += [one] * (not isinstance(one, random.SystemRandom))
-        elif isinstance(one, (list, tuple)):
-            stack += one
-        elif isinstance(one, dict):
-            stack += one.values()
-        elif inspect.isfunction(one):
-            stack += [*(one.__defaults__ or ()), *(one.__kwdefaults__ or {}).values()]
-            stack += inspect.getclosurevars(one).nonlocals.values()
-        elif not (inspect.ismodule(one) or inspect.isclass(one)):
-            stack += getattr(one, "__dict__", {}).values()
+        else:
+            queue += itertools.islice(_inside(one), limit)
     return found
+
+
+def _inside(one):
+    """What a container, a function or an object holds."""
+    if isinstance(one, (list, tuple)):
+        yield from one
+    elif isinstance(one, dict):
+        yield from one.values()
+    elif inspect.isfunction(one):
+        yield from one.__defaults__ or ()
+        yield from (one.__kwdefaults__ or {}).values()
+        for cell in one.__closure__ or ():
+            with contextlib.suppress(ValueError):       # not filled yet
+                yield cell.cell_contents
+    elif not (inspect.ismodule(one) or inspect.isclass(one)):
+        yield from getattr(one, "__dict__", {}).values()
 
 
 def variables_of(functions):
@@ -66,8 +77,9 @@ class Randomness:
 
         seed: of the global ones; turn: a number, for other states than those at turn 0.
         """
-        SEED(seed + 1009 * turn)
-        PYTHON_SEED(seed + 1009 * turn)
+        number = (seed + 1009 * turn) % 2**32
+        SEED(number)
+        PYTHON_SEED(number)
         for generator, state in self.states:
             _put(generator, state)
             if turn and hasattr(generator, "random"):

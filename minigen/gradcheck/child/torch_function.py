@@ -13,7 +13,8 @@ import sys
 from numpy import asarray, generic, ndarray
 
 from . import trees
-from .pairs import Pair, is_float, title
+from .binding import is_float
+from .pairs import Pair, title
 from .pairs import arguments as arguments_of
 
 

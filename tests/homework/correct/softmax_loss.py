@@ -1,4 +1,4 @@
-"""Cross-entropy of integer labels, CS231n's way: loss first, and its gradient times upstream."""
+"""Cross-entropy of integer labels: the loss first, and its gradient times upstream."""
 
 import numpy as np
 
@@ -22,23 +22,3 @@ def cross_entropy_backward(dout, cache):
     dx = np.exp(log_p)
     dx[np.arange(N), y] -= 1
     return dout * dx / N, None
-
-
-def nll_inputs(seed):
-    rng = np.random.default_rng([seed, 1])
-    log_p = np.log(rng.dirichlet(np.ones(4), size=5))
-    return log_p, rng.integers(0, 4, size=5), np.array([1.0, 0.5, 2.0, 1.5])
-
-
-def nll_forward(log_p, y, weights):
-    w = weights[y]
-    picked = log_p[np.arange(len(y)), y]
-    loss = -(w * picked).sum() / w.sum()
-    return loss, (log_p, y, w)
-
-
-def nll_backward(dout, cache):
-    log_p, y, w = cache
-    dlog_p = np.zeros_like(log_p)
-    dlog_p[np.arange(len(y)), y] = -dout * w / w.sum()
-    return {"log_p": dlog_p}

@@ -1,0 +1,331 @@
+"""How a forward and its backward fit together, read from their names.
+
+Idea: each of backward's parameters is
+    1. an argument of forward, if it has the name of one (in lower or upper case);
+    2. an upstream gradient, if its name says so: dout, dh, grad_y, y_grad, upstream, g. If none
+       does, the first parameter is it. One: it gets the gradient of the output, or of all outputs,
+       nested like them. Several: one output each, in order; of a dict of outputs by name (dh: "h").
+    3. the output, if it is called out, output, outputs, or as forward's `return` calls it;
+    4. what forward keeps for it: any other name without a default, cache or ctx with one too;
+    5. else left at its default.
+What forward returns follows from that:
+    names that match            `return h, c, cache` for (dh, cache): the output is h alone
+    backward takes a cache      (out, cache), ((h, c), cache), (h, c, cache); with several
+                                parameters of that kind as many last values, or one tuple of them.
+                                If forward returns no tuple, a parameter called cache, or x, is the
+                                inputs (or the only one).
+    backward takes none         out, or (h, c) for (dh, dc, ...). A last value that cannot be an
+                                output (a tuple, a mask, an input) is a cache that nobody reads.
+A backward without an upstream gradient, `mse_backward(prediction, target)`, is that of a loss: the
+output is one number, and its gradients are multiplied by the upstream one.
+
+Invariant: where this does not decide, a StudentError says what to write; nothing is guessed.
+Read next: pairs.py, which calls what is bound here.
+"""
+
+import ast
+import inspect
+import re
+import textwrap
+
+from numpy import floating, may_share_memory, ndarray, number, size
+
+from . import trees
+from .session import StudentError
+
+OUTPUTS = ("out", "output", "outputs")
+CACHE = re.compile(r".*cache.*|ctx|context|saved.*|memory|mem", re.IGNORECASE)
+INPUTS = re.compile(r"x|xs|inp|inputs?|args|arguments", re.IGNORECASE)
+SEVERAL = ("douts", "grads", "grad_outputs", "upstreams")
+LABELS = re.compile(r"y_true|targets?|labels?|t|x|y|out|outputs?", re.IGNORECASE)
+GRADIENT = re.compile(r"g|g_.*|grad.*|upstream.*|.*_grad|.*_bar|d.+")
+ENGLISH = re.compile(       # begins with d, but is no gradient
+    r"(d|data|debug|dec|decay|default|deg|degree|den|denom|denominator|depth|det|device|dev|diag"
+    r"|dict|diff|difference|dilation|dim|dims|dimension|dist|distance|distances|div|domain|dot"
+    r"|drop|dropout|dt|dtype|dummy|duration)(_.*|\d*)"
+)
+
+
+class Roles:
+    """What each of backward's parameters is for, as far as its name tells.
+
+    receives: backward's parameters; given: forward's; returned: names in its `return`.
+    arguments: {parameter: forward's argument}; upstream, outputs, caches: lists of parameters.
+    """
+
+    def __init__(self, receives, given, returned, titles):
+        self.receives, self.returned, self.titles = receives, returned, titles
+        self.arguments = {name: _same(name, given) for name in receives if _same(name, given)}
+        parameters = [p for p in receives.values() if p.kind != p.VAR_KEYWORD]
+        free = [p for p in parameters if p.name not in self.arguments]
+        names = [p.name for p in free if p.kind != p.VAR_POSITIONAL]
+        self.upstream = [name for name in names if looks_like_gradient(name)]
+        first = next(iter(receives), None)
+        if not self.upstream and first in names and not (
+            LABELS.fullmatch(first) or CACHE.fullmatch(first)
+        ):
+            self.upstream = [first]
+        others = [p for p in free if p.name not in self.upstream]
+        self.outputs = [p.name for p in others if p.name in OUTPUTS]
+        self.caches = [
+            p.name for p in others
+            if p.name not in OUTPUTS and (CACHE.fullmatch(p.name) or p.default is p.empty)
+        ]
+        self.optional = [p.name for p in free if p.default is not p.empty]
+        self._check()
+
+    def _check(self):
+        if self.upstream:
+            return
+        forward, backward = self.titles
+        for name in self.caches:
+            if not (CACHE.fullmatch(name) or name == "y" or name in self.returned):
+                raise StudentError("error", f"{backward}: {name} is no argument of {forward}, and "
+                                   "no parameter is the upstream gradient; write "
+                                   f"{backward}(dout, cache)")
+
+
+class Fit:
+    """What forward returned, taken apart: outputs, caches, and which parameter gets which.
+
+    remembers: whether backward finds what it needs without being given it, as a layer's does.
+    """
+
+    def __init__(self, roles, inputs, returned, remembers=False):
+        self.roles, self.inputs, self.remembers = roles, inputs, remembers
+        self.upstream, self.wants = [*roles.upstream], [*roles.caches]
+        self.named = [*roles.outputs]   # parameters that are the output
+        self.kept = None                # whatever is no output
+        self.values = returned if isinstance(returned, tuple) and returned else (returned,)
+        self.names = roles.returned if len(roles.returned) == len(self.values) else []
+        self.outputs, self.caches = self._separated()
+        if not self.upstream and not is_number(self.outputs):
+            forward, backward = roles.titles
+            raise StudentError("error", f"{backward} takes no upstream gradient, yet the output of "
+                               f"{forward} is not one number: call its first parameter dout")
+
+    def _separated(self):
+        """(outputs, list of caches). Raises StudentError if nothing fits."""
+        upstream, wants = [*self.upstream], [*self.wants]
+        found = self._by_name() or self._by_count()
+        while found is None and len(self.upstream) > 1:     # one name only looked like a gradient
+            name = self.upstream.pop()
+            if name not in self.roles.optional:
+                self.wants.insert(0, name)
+            found = self._by_name() or self._by_count()
+        if found is None and len(upstream) > 1:
+            self.upstream, self.wants = upstream, wants
+            found = self._match(self.values, self._inputs_as_caches(), len(upstream))
+        if found is None:
+            raise StudentError("error", self._undecided())
+        return found
+
+    def _by_name(self):
+        """Outputs whose names the upstream gradients bear: dh and dc after `return h, c, cache`."""
+        matches = {u: [i for i, n in enumerate(self.names) if belongs(u, n)] for u in self.upstream}
+        for name in self.roles.optional:
+            if matches.get(name) == []:
+                del matches[name]
+        chosen = [places[0] for places in matches.values() if len(places) == 1]
+        if not chosen or len(set(chosen)) < len(matches) or len(self.values) == 1:
+            return None
+        outputs = [self.values[i] for i in chosen]
+        rest = {n: v for i, (n, v) in enumerate(zip(self.names, self.values, strict=True))
+                if i not in chosen}
+        caches = self._caches_among(rest)
+        if caches is None or not all(map(is_numeric, outputs)):
+            return None
+        self.upstream = list(matches)
+        return self._keep([*rest.values()], (
+            outputs[0] if len(outputs) == 1 else tuple(outputs), caches))
+
+    def _caches_among(self, rest):
+        """Values for the parameters that want a cache, from what is no output: {name: value}."""
+        wanted, values = len(self.wants), tuple(rest.values())
+        by_name = dict(zip(self.names, self.values, strict=True))
+        if all(name in by_name for name in self.wants):
+            return [by_name[name] for name in self.wants]
+        if not values:
+            return self._inputs_as_caches()
+        if wanted == 1:
+            return [values[-1] if self._may_be_outputs(values[:-1], values[-1]) else values]
+        last = values[-1]
+        if isinstance(last, (tuple, list)) and len(last) == wanted:
+            return list(last)
+        return list(values[-wanted:]) if len(values) >= wanted else None
+
+    def _by_count(self):
+        """Outputs and caches by how many there are; None if that does not decide."""
+        values, wanted, count = self.values, len(self.wants), len(self.upstream)
+        if len(values) == 1:
+            for name in [n for n in self.wants if n == "y" or n in self.names]:
+                self.wants.remove(name)
+                self.named.append(name)
+            return self._match(values, self._inputs_as_caches(), count)
+        if not wanted:
+            return self._without_cache(count)
+        last = values[-1]
+        if wanted > 1 and isinstance(last, (tuple, list)) and len(last) == wanted:
+            return self._keep([last], self._match(values[:-1], list(last), count))
+        heads, tails = values[:-wanted], list(values[-wanted:])
+        if wanted == 1 and count == 1 and not self._may_be_outputs(heads[1:], last):
+            heads, tails = values[:1], [values[1:]]
+        return self._keep(tails, self._match(heads, tails, count))
+
+    def _without_cache(self, count):
+        """Backward takes no cache: the last value is an output or a cache that nobody reads."""
+        *heads, last = self.values
+        if count > 1:
+            whole = self._match(self.values, [], count)
+            return whole or self._keep([last], self._match(heads, [], count))
+        if self.remembers and count:
+            return self.values, []
+        if not is_float(last) or last is heads[0] or self._is_input(last):
+            return self._keep([last], self._match(heads, [], count))
+        if self.upstream and self.upstream[0] in SEVERAL:
+            return self.values, []
+        return None
+
+    def _match(self, heads, caches, count):
+        """heads as outputs for `count` upstream gradients, if they are that many."""
+        if caches is None or not heads:
+            return None
+        if count <= 1:
+            return (heads[0] if len(heads) == 1 else tuple(heads)), caches
+        inner = heads[0] if len(heads) == 1 else tuple(heads)
+        fits = isinstance(inner, (tuple, list, dict)) and len(inner) == count
+        values = inner.values() if isinstance(inner, dict) else inner
+        return (inner, caches) if fits and all(map(is_numeric, values)) else None
+
+    def _inputs_as_caches(self):
+        """Forward keeps nothing: its inputs, for one parameter that can mean them."""
+        if not self.wants:
+            return []
+        means_inputs = CACHE.fullmatch(self.wants[0]) or INPUTS.fullmatch(self.wants[0])
+        if len(self.wants) > 1 or not means_inputs:
+            return None
+        return [self.inputs[0] if len(self.inputs) == 1 else self.inputs]
+
+    def _keep(self, values, found):
+        if found is not None:
+            self.kept = values[0] if len(values) == 1 else values
+        return found
+
+    def _may_be_outputs(self, middle, last):
+        """Whether values between the first and the last can be outputs beside the first."""
+        if isinstance(last, (tuple, list, dict)):
+            return True
+        return all(is_float(value) and not self._is_input(value) for value in middle)
+
+    def _is_input(self, value):
+        return isinstance(value, ndarray) and any(
+            isinstance(x, ndarray) and may_share_memory(x, value)
+            for _, x in trees.leaves(self.inputs)
+        )
+
+    def _undecided(self):
+        forward, backward = self.roles.titles
+        takes = ", ".join(self.roles.receives)
+        what = f"{len(self.values)} values" if len(self.values) > 1 else "one value"
+        return (f"{forward} returns {what}, and {backward}({takes}) does not tell which of them "
+                f"are outputs and which it needs: let {forward} return (out, cache) and write "
+                f"{backward}(dout, cache); or (dy1, dy2, cache) for two outputs")
+
+    def receive(self, given, upstream):
+        """Backward's arguments, positional and by keyword.
+
+        given: forward's arguments by name; upstream: nested like the outputs.
+        """
+        outputs, receives = self.outputs, self.roles.receives
+        values = dict(zip(self.wants, self.caches, strict=False))
+        values |= {name: given[argument] for name, argument in self.roles.arguments.items()}
+        values |= dict.fromkeys(self.named, outputs)
+        if isinstance(outputs, dict):
+            values |= {n: outputs[n] for n in receives if n in outputs}
+        values |= self._upstreams(upstream)
+        positional, by_keyword = [], {}
+        for name, p in receives.items():
+            value = values.get(name, p.default)
+            if p.kind == p.VAR_POSITIONAL:
+                positional += value if isinstance(value, (tuple, list)) else [value]
+            elif p.kind == p.KEYWORD_ONLY:
+                by_keyword[name] = value
+            elif p.kind != p.VAR_KEYWORD:
+                positional.append(value)
+        return positional, by_keyword
+
+    def _upstreams(self, upstream):
+        names = self.upstream
+        if len(names) <= 1:
+            return dict.fromkeys(names, upstream)
+        if not isinstance(upstream, dict):
+            return dict(zip(names, upstream, strict=True))
+        by_name = {name: [key for key in upstream if belongs(name, str(key))] for name in names}
+        if all(len(keys) == 1 for keys in by_name.values()):
+            return {name: upstream[keys[0]] for name, keys in by_name.items()}
+        return dict(zip(names, upstream.values(), strict=True))
+
+
+def returned_names(function):
+    """Names in what a function's `return` gives: ["h", "c", "cache"], "" for what has no name.
+
+    [] if its source is not there, or it has returns of different lengths.
+    """
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return []
+    rows = [
+        value.elts if isinstance(value, ast.Tuple) else [value] for value in _returns(tree.body[0])
+    ]
+    named = [[getattr(e, "id", getattr(e, "attr", "")) for e in row] for row in rows]
+    if len({len(row) for row in named}) != 1:
+        return []
+    return [column[0] if len(set(column)) == 1 else "" for column in zip(*named, strict=True)]
+
+
+def _returns(node):
+    """The values of a function's own returns, not of functions inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Return) and child.value is not None:
+            yield child.value
+        elif not isinstance(child, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
+            yield from _returns(child)
+
+
+def _same(name, names):
+    """The one of names that is this one, or is but for its case; None if there is none."""
+    alike = [other for other in names if other.lower() == name.lower()]
+    return name if name in names else alike[0] if len(alike) == 1 else None
+
+
+def looks_like_gradient(name):
+    """Whether a parameter's name says that it is a gradient: dout, dW, grad_y, y_grad, g."""
+    return bool(GRADIENT.fullmatch(name)) and not ENGLISH.fullmatch(name)
+
+
+def gradient_names(name):
+    """What the gradient of `name` may be called."""
+    return (f"d{name}", f"d_{name}", f"grad_{name}", f"{name}_grad", f"g_{name}", f"{name}_bar")
+
+
+def belongs(gradient, name):
+    """Whether a gradient is called after this name."""
+    return gradient in gradient_names(name)
+
+
+def is_float(value):
+    """Whether value can be an output with a gradient."""
+    return isinstance(value, (float, floating)) or (
+        isinstance(value, ndarray) and value.dtype.kind == "f"
+    )
+
+
+def is_numeric(value):
+    """Whether value can stand among several outputs: an array or number of any kind."""
+    return isinstance(value, (int, float, number, ndarray))
+
+
+def is_number(value):
+    """Whether value is one floating number."""
+    return is_float(value) and size(value) == 1

@@ -1,0 +1,45 @@
+"""What the names of homework tell: which arguments have a gradient, which are state.
+
+Idea: a name is weak evidence. It explains why no gradient is returned for a `mask`, and it never
+makes a wrong gradient right.
+Read next: claims.py.
+"""
+
+import re
+
+# floating arrays and numbers that have no gradient in any course
+NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
+PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot", "_weight")
+LABELS = {"y", "t", "weights"}
+STATE = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
+# ... and those that have one in every course
+LEARNT = re.compile(
+    r"[abhkquvwxz]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
+    re.IGNORECASE,
+)
+# a place for a gradient: self.dW, cache['grad_x'], grads['b']
+GRADIENT = re.compile(
+    r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$"
+    r"|\b(grads|gradients)\b"
+)
+
+
+def never(name, labels=False):
+    """Whether an argument has no gradient; labels: whether y, t and weights are a loss's labels."""
+    known = name in NEVER or any(part in name.lower() for part in PARTS)
+    return known or (labels and name in LABELS)
+
+
+def always(name):
+    """Whether an argument has a gradient: x, W1, gamma."""
+    return LEARNT.fullmatch(name) is not None
+
+
+def is_state(name):
+    """Whether forward may update it, as it does running statistics."""
+    return any(word in name.lower() for word in STATE)
+
+
+def is_gradient(label):
+    """Whether what a cache or layer holds under this label is a place for a gradient."""
+    return GRADIENT.search(label) is not None
