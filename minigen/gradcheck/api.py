@@ -46,7 +46,7 @@ def gradcheck(
         raise TypeError(f"gradcheck: no setting {unknown[0]!r}; there are {', '.join(CHOICES)}")
     chosen = Settings(seeds=seeds or (3 if callable(inputs) else 1), isolate=False, **settings)
     if backward is None and not callable(getattr(forward, "backward", None)):
-        from minigen.gradcheck.engine import check_engine   # the rest needs no tensors
+        from minigen.gradcheck.engine import check_engine  # the rest needs no tensors
 
         return check_engine(forward, inputs, wrt=wrt, order=order, name=name, settings=chosen)
     if order != 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.child.pairs import belongs
+from minigen.gradcheck.child.binding import belongs
 from minigen.gradcheck.names import never
 from minigen.gradcheck.subject import is_float, is_float_array
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.gradcheck.beside import nudged
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.slopes import stream
@@ -43,6 +44,14 @@ class Subject:
         self.arguments, self.inputs = list(arguments), tuple(inputs)
         self.calls = 0          # of forward
         self.inner_calls = 0    # of forward, from inside a backward
+
+    def nudged(self, seed):
+        """The same pair with its floating arguments moved off kinks: see `nudged` in beside.py."""
+        rng = stream(seed, "nudge")
+        inputs = trees.rebuilt(
+            self.inputs, lambda _, x: nudged(x, rng) if is_float_array(x) else x
+        )
+        return Subject(self.session, self.name, self.arguments, inputs)
 
     def floats(self, numbers=False):
         """The leaves that can have a gradient: floating arrays; Python floats too, if asked for."""
