@@ -56,9 +56,11 @@ class Child:
         self.path, self.output, self.loaded = path, output, False
         self.folder = tempfile.TemporaryDirectory(prefix="minigen-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
+        self.last_words = tempfile.TemporaryFile()
         reader, writer = os.pipe()
-        arguments = [str(Path(__file__).parent / "child"), str(Path(np.__file__).parents[1])]
-        arguments += [str(os.getpid()), str(theirs.fileno()) if POSIX else "", str(path)]
+        descriptors = [theirs.fileno(), self.last_words.fileno()] if POSIX else []
+        places = Path(__file__).parent / "child", Path(np.__file__).parents[1], path
+        arguments = [*map(str, places), str(os.getpid()), *map(str, descriptors)]
         try:
             self.process = subprocess.Popen(
                 [sys.executable, *OPTIONS, "-c", START, *arguments],
@@ -68,7 +70,7 @@ class Child:
                 cwd=self.folder.name,
                 env=_environment(self.folder.name),
                 start_new_session=True,
-                pass_fds=[theirs.fileno()] if POSIX else (),
+                pass_fds=descriptors,
             )
         finally:
             os.close(writer)
@@ -112,7 +114,7 @@ class Child:
         """Stop a child that takes too long: where it was, "backward, line 14: while True:"."""
         if POSIX:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.send_signal(signal.SIGABRT)    # faulthandler prints the line
+                self.process.send_signal(signal.SIGABRT)    # faulthandler writes the line
                 self.process.wait(LAST_WORDS)
         return self._where(part)
 
@@ -135,8 +137,9 @@ class Child:
         return "crash", f"ended by a signal: {text} ({name})", self._where(part)
 
     def _where(self, part):
-        """part with the homework's line, if faulthandler printed one."""
-        *_, dump = self.output.text().rpartition("Current thread")
+        """part with the homework's line, if faulthandler wrote one."""
+        self.last_words.seek(0)
+        *_, dump = self.last_words.read(1 << 20).decode("ascii", "replace").rpartition("Current thread")
         written = str(self.path).encode("ascii", "backslashreplace").decode()
         found = re.search(rf'File "{re.escape(written)}", line (\d+) in', dump)
         with contextlib.suppress(OSError, IndexError):
@@ -158,6 +161,7 @@ class Child:
         if sys.platform == "linux":
             _kill_stragglers(self.folder.name)
         self.socket.close()
+        self.last_words.close()
         self.output.leave()
         self.folder.cleanup()
 
