@@ -84,7 +84,7 @@ class Process:
     def within(self, seconds):
         """Give everything inside so many seconds of the child's time in all: one pair, say.
 
-        The checker's own time does not count.
+        The checker's own time does not count. What the pair started and left ends with it.
         """
         self.left = self.seconds = seconds
         self.output.mark()
@@ -92,6 +92,8 @@ class Process:
             yield self
         finally:
             self.seconds, self.left = self.timeout, None
+            if self.child and self.child.has_offspring():
+                self.close()
 
     def printed(self):
         """What the homework printed since the last `within` began."""

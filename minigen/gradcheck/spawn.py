@@ -56,7 +56,7 @@ class Child:
         self.path, self.output, self.loaded = path, output, False
         self.folder = tempfile.TemporaryDirectory(prefix="minigen-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
-        self.last_words = tempfile.TemporaryFile()
+        self.last_words = tempfile.TemporaryFile()      # noqa: SIM115 - closed by kill()
         reader, writer = os.pipe()
         descriptors = [theirs.fileno(), self.last_words.fileno()] if POSIX else []
         places = Path(__file__).parent / "child", Path(np.__file__).parents[1], path
@@ -139,7 +139,8 @@ class Child:
     def _where(self, part):
         """part with the homework's line, if faulthandler wrote one."""
         self.last_words.seek(0)
-        *_, dump = self.last_words.read(1 << 20).decode("ascii", "replace").rpartition("Current thread")
+        words = self.last_words.read(1 << 20).decode("ascii", "replace")
+        *_, dump = words.rpartition("Current thread")
         written = str(self.path).encode("ascii", "backslashreplace").decode()
         found = re.search(rf'File "{re.escape(written)}", line (\d+) in', dump)
         with contextlib.suppress(OSError, IndexError):
@@ -147,6 +148,14 @@ class Child:
                 lines = self.path.read_text(errors="replace").splitlines()
                 return f"{part}, line {found[1]}: {lines[int(found[1]) - 1].strip()}"
         return part
+
+    def has_offspring(self):
+        """Whether it started processes that still run, or that nobody waited for (on Linux)."""
+        pid = self.process.pid
+        try:
+            return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+        except OSError:
+            return False
 
     def kill(self):
         """End the child, all that it started, and the traces of both."""

@@ -14,11 +14,10 @@ import faulthandler
 import os
 import socket
 import sys
-import traceback
 
 from . import limits
 from .discover import load
-from .session import StudentError
+from .session import StudentError, said
 from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
@@ -80,6 +79,4 @@ class _Responder:
             return self.codec.pack([number, "raised", error.kind, message, where])
         except BaseException as error:      # of an object that the homework made, most likely
             kind = "memory" if isinstance(error, MemoryError) else "error"
-            *_, last = traceback.extract_tb(error.__traceback__)
-            message = f"{type(error).__name__} in {os.path.basename(last.filename)}"
-            return self.codec.pack([number, "raised", kind, message, method])
+            return self.codec.pack([number, "raised", kind, said(error)[:LONGEST], method])
