@@ -1,27 +1,21 @@
 """`minigen gradcheck`: options, what is printed where, JSON, exit codes, interruption.
 
 Idea: what the command makes of reports is tested with reports made by hand, for a checker that
-fails, hangs or is stopped cannot be had from homework at will; then a few homework files go all
-the way.
+fails or is stopped at a certain pair cannot be had from homework at will.
+Read next: test_gradcheck_command.py, homework all the way.
 """
 
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from test_gradcheck_report import strict, violations
+from test_gradcheck_json import strict, violations
 
 from minigen.cli import gradcheck, gradcheck_options, main
-from minigen.gradcheck import checker, report_json
+from minigen.gradcheck import report_json
 from minigen.gradcheck.report import ArgumentReport, FileReport, Finding, Report, points_of
 from minigen.gradcheck.spec import SpecError
-
-# ---- with reports made by hand
 
 
 def made(name, verdict):
@@ -299,169 +293,3 @@ def test_help_is_complete(capsys):
     }  # fmt: skip
     assert shown.count("  minigen gradcheck ") == 2
     assert "  5  an error of minigen itself" in shown
-
-
-# ---- with homework that runs
-
-LINEAR = '''
-import os
-import numpy as np
-
-def make_inputs(seed):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(3, 2)), rng.normal(size=2)
-
-def {name}_forward(x, w):
-    print("printed by forward")
-    os.write(1, b"written by forward")
-    return x @ w, (x, w)
-
-def {name}_backward(dout, cache):
-    x, w = cache
-    {line}
-    return np.outer(dout, w), {dw}
-'''
-
-
-def homework(name, dw="dout @ x", line="pass"):
-    """A file with one pair: right, unless dw or a line of its backward says otherwise."""
-    return LINEAR.format(name=name, dw=dw, line=line)
-
-
-# at ones, where floor jumps
-JUMPS = (
-    homework("jumps")
-    .replace("@ w,", "@ np.floor(w),")
-    .replace("rng.normal(size=", "np.ones(shape=")
-)
-
-
-@pytest.fixture
-def files(tmp_path, monkeypatch):
-    """files(name=text, ...): writes name.py and goes to their folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def write(**texts):
-        for name, text in texts.items():
-            Path(f"{name}.py").write_text(text)
-
-    return write
-
-
-@pytest.mark.parametrize(("text", "code", "shown"), [
-    (homework("right"), 0, "✓ right: dx, dw right"),
-    (homework("wrong", "2 * (dout @ x)"), 1, "✗ wrong: dw is wrong"),
-    (homework("raises", line="cache[5]"), 4, "! raises: raised an error"),
-    ("x = 1", 2, "? hw.py: no pair found"),
-    ("def f(:", 4, "! hw.py: "),
-    (JUMPS, 3, "? jumps: dw undecided"),
-])  # fmt: skip
-def test_a_file_all_the_way(files, capsys, text, code, shown):
-    files(hw=text)
-    assert main(["gradcheck", "hw.py", "--no-isolate"]) == code
-    lines = capsys.readouterr().out.splitlines()
-    assert any(line.startswith(shown) for line in lines)
-
-
-def test_a_folder_with_one_that_hangs_as_json(files):
-    """The only start of a whole process: standard output holds the document and nothing else."""
-    files(a=homework("right"), b=homework("hangs", line="while True: pass"),
-          c=homework("wrong", "2 * (dout @ x)"), d="import os; os._exit(0)")  # fmt: skip
-    command = [sys.executable, "-m", "minigen", "gradcheck", ".", "--timeout", "1s", "--json", "-"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment())
-    document = strict(ran.stdout)
-    assert ran.returncode == 1
-    assert list(violations(document, "document")) == []
-    assert {f["file"]: f["status"] for f in document["files"]} == {
-        "a.py": "pass", "b.py": "error", "c.py": "fail", "d.py": "error",
-    }  # fmt: skip
-    hung = document["files"][1]["pairs"][0]
-    assert [f["check"] for f in hung["structure"] if f["verdict"] == "error"] == ["timeout"]
-    right = document["files"][0]["pairs"][0]
-    assert "printed by forward" in right["output"]
-    worst = document["files"][2]["pairs"][0]["arguments"][1]["worst"][0]
-    assert worst["ratio"] == pytest.approx(2)
-
-
-def environment():
-    """Of a process that finds this minigen, wherever its folder is."""
-    root = Path(gradcheck.__file__).resolve().parents[2]
-    return {**os.environ, "PYTHONPATH": str(root)}
-
-
-def test_no_word_of_a_homework_gets_into_the_document(files, capfd):
-    files(hw=homework("right"))
-    assert main(["gradcheck", "hw.py", "--no-isolate", "--json", "-"]) == 0
-    out, err = capfd.readouterr()
-    assert strict(out)["files"][0]["status"] == "pass"
-    assert "printed by forward" in err
-    assert "written by forward" in err
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a process group, not one process")
-def test_ctrl_c_leaves_what_was_done(files):
-    files(a=homework("right"), b=homework("hangs", line="while True: pass"))
-    command = [sys.executable, "-m", "minigen", "gradcheck", "a.py", "b.py", "--json", "out.json"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    )
-    lines = iter(process.stdout.readline, "b.py\n")
-    assert "✓ right: dx, dw right\n" in [*lines]
-    time.sleep(0.5)     # into the child that hangs; what is tested holds before it, too
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "stopped: 1 of 2 files are done\n"
-    document = strict(Path("out.json").read_text())
-    assert [f["status"] for f in document["files"]] == ["pass", "error"]
-    assert document["complete"] is False
-
-
-def test_an_error_of_our_own_costs_one_pair(files, capsys, monkeypatch):
-    def compare(subject, examination, **options):
-        if subject.name == "b":
-            raise ZeroDivisionError("ours")
-        return values(subject, examination, **options)
-
-    values = checker.values.compare
-    monkeypatch.setattr(checker.values, "compare", compare)
-    files(hw=homework("a") + homework("b") + homework("c"))
-    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 5
-    out, err = capsys.readouterr()
-    assert re.findall(r"^([✓!] \w): ", out, re.MULTILINE) == ["✓ a", "! b", "✓ c"]
-    assert "an error of minigen itself, not of the homework: this pair is not checked" in out
-    assert "ZeroDivisionError: ours" in err
-
-
-def test_list_checks_nothing(files, capsys):
-    files(a=homework("linear", line="raise SystemExit"), b=homework("conv", "1 / 0"))
-    assert main(["gradcheck", ".", "--list", "--no-isolate"]) == 0
-    assert capsys.readouterr().out == (
-        "a.py\n"
-        "  pair    arguments  inputs    points\n"
-        "  linear  x, w       the file  1\n"
-        "b.py\n"
-        "  pair  arguments  inputs    points\n"
-        "  conv  x, w       the file  1\n"
-    )
-
-
-def test_list_of_what_cannot_be_loaded(files, capsys):
-    files(a="def f(:", b="x = 1")
-    assert main(["gradcheck", "a.py", "--list", "--no-isolate"]) == 4
-    assert main(["gradcheck", "b.py", "--list", "--no-isolate"]) == 2
-    assert "b.py: no pair found" in capsys.readouterr().err
-
-
-def test_init_writes_a_spec_that_can_be_used(files, capsys):
-    files(hw=homework("linear").replace("make_inputs", "unused"))
-    assert main(["gradcheck", "hw.py", "--init", "--no-isolate"]) == 0
-    assert "minigen gradcheck hw.py --spec hw.toml" in capsys.readouterr().out
-    text = Path("hw.toml").read_text()
-    Path("hw.toml").write_text(text.replace("points = 1", "points = 7"))
-    assert main(["gradcheck", "hw.py", "--spec", "hw.toml", "--list", "--no-isolate"]) == 0
-    assert re.search(r"linear +x, w +the spec +7\n", capsys.readouterr().out)
-    assert main(["gradcheck", "hw.py", "--spec", "hw.toml", "--no-isolate"]) == 0
-    assert main(["gradcheck", "hw.py", "--init", "--no-isolate"]) == 2
-    assert "hw.toml exists and is left as it is" in capsys.readouterr().err
-    assert "points = 7" in Path("hw.toml").read_text()

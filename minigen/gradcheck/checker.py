@@ -154,6 +154,7 @@ def _check_points(report, session, options, settings, spec):
         variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
             subject = Subject(session, report.name, described["arguments"], changed)
+            subject = subject.nudged(seed) if settings.nudge else subject
             report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
             try:
                 point = _check_point(
@@ -205,8 +206,6 @@ class Point:
 
 
 def _check_point(subject, options, settings, seed, seconds):
-    if settings.nudge:
-        subject = subject.nudged(seed)
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
     point = Point(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
