@@ -52,7 +52,8 @@ def _instead(description, usual, taken):
     if len(differing) != 1:
         return ""
     ((name, usual, taken),) = differing
-    return f"{name} is taken to be {taken}, as its gradient is; if it is {usual}, that is wrong"
+    return (f"{name} is taken to be {taken}, as its gradient is; "
+            f"if {name} is {usual}, its gradient has the wrong shape")
 
 
 def doubt(session, description, plan, passes):
