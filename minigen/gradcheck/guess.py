@@ -13,7 +13,6 @@ must not make a right gradient look wrong: targets of losses are one-hot rows, r
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
 """
 
-import contextlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,7 +32,8 @@ OTHERS = 5      # readings that a wrong gradient is checked with, too
 def guess(session, description):
     """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    StudentError if forward has a mistake that no inputs mend, or runs out of time or memory.
+    StudentError if forward has a mistake that no inputs mend, or either of them crashes or runs
+    out of time or memory.
     """
     ran = None
     for trial in _trials(session, description):
@@ -118,9 +118,13 @@ def _tried(session, description, plan, seed, first):
     gradients = None
     numbers = floats_of(run.outputs)
     if not numbers or not all(np.isfinite(y).all() for y in numbers):
+        subject.forget(run)
         raise _NotFinite
-    with contextlib.suppress(StudentError):
+    try:
         gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    except StudentError as error:
+        if error.kind != "error":
+            raise
     subject.forget(run)
     shapes = [np.shape(value) for _, value in trees.leaves(inputs)]
     found = [value for _, value in trees.leaves(gradients) if value is not None]
