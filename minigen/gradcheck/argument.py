@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigen.gradcheck.complex_step import second_opinion
 from minigen.gradcheck.slopes import FIRST, Slope, measure, power_of_two, scales
 
 DIRECTIONS = 3          # random directions through an argument with too many entries
@@ -142,8 +143,10 @@ class Argument:
             self.look(i)
             if time.monotonic() > half:         # directions need the rest
                 break
-        for entry in self.singles.values():
+        for i, entry in self.singles.items():
             entry.decide(self.scale, self.jumps)
+            if entry.slope.kind == "smooth" and entry.slope.tolerance > self.scale / 2:
+                self._ask_again(i, entry)
         skipped = left = 0
         if len(self.singles) < size and self._all_pass():
             # zeros (after a relu, say) sit on kinks more often: they go apart
@@ -170,10 +173,11 @@ class Argument:
         if i in self.singles:
             return self.singles[i]
         s, a = self.scales.flat[i], float(self.claim.flat[i])
-        slope = self._slope(i, a * s, s) / s
-        outside = slope.distance(a) > slope.tolerance
-        if outside and slope.kind == "smooth":
+        slope = self._slope(self.point, i, a * s, s) / s
+        if slope.distance(a) > slope.tolerance and slope.kind == "smooth":
+            slope = self._slope(self.point.careful(), i, a * s, s) / s
             slope.tolerance += 10 * self.leap.flat[i]
+        outside = slope.distance(a) > slope.tolerance
         if outside and slope.kind == "kink" and self.beside and self.beside.excuses(self.k, i):
             slope.low, slope.high = min(slope.low, a), max(slope.high, a)
         entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
@@ -182,9 +186,18 @@ class Argument:
         self.singles[i] = entry.decide(self.scale, self.jumps)
         return entry
 
-    def _slope(self, i, claimed, s):
+    def _ask_again(self, i, entry):
+        """Let the complex step say more about an entry that differences know too little of."""
+        slack = 10 * (self.noise.flat[i] + self.leap.flat[i])
+        found = second_opinion(
+            self.point, self.k, i, self.scales.flat[i], entry, slack, self.scale
+        )
+        entry.slope = found or entry.slope
+        entry.decide(self.scale, self.jumps)
+
+    def _slope(self, point, i, claimed, s):
         """Along entry i, in units of s."""
-        x, point = abs(float(self.x.flat[i])), self.point
+        x = abs(float(self.x.flat[i]))
         far = 8 * max(1.0, self.scales.max()) / s
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
@@ -292,7 +305,7 @@ class Argument:
         singles = list(self.singles.values())
         found = [*singles, *self.directions]
         verdicts = {entry.verdict for entry in found}
-        if not found and self.x.size:
+        if left:
             verdicts.add("undecided")
         smooth = [e for e in singles if e.slope.kind == "smooth"]
         kinds = ("kink", "jump") if self.jumps else ("kink",)

@@ -152,6 +152,7 @@ def _check_points(report, session, options, settings, spec):
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
         described, inputs = made(seed)
+        report.notes += [n for n in described.get("notes", ()) if n not in report.notes]
         variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
             subject = Subject(session, report.name, described["arguments"], changed)
