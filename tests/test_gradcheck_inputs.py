@@ -283,7 +283,7 @@ def test_a_wrong_gradient_is_undecided_where_the_guess_may_be_the_mistake(
     tmp_path, name, verdict, words
 ):
     (tmp_path / "doubtful.py").write_text(DOUBTFUL, encoding="utf-8")
-    settings = Settings(only=(name,), isolate=False, seeds=1)
+    settings = Settings(only=(name,), isolate=False, seeds=1, budget=2.0)
     (report,) = check_file(tmp_path / "doubtful.py", settings).pairs
     assert report.verdict == verdict
     assert words in " ".join(report.notes)
