@@ -105,8 +105,6 @@ def _guarded(file, session, description, settings, spec):
     """check_pair; an error of our own is noted in the file's report and costs this pair alone."""
     try:
         return check_pair(session, description, settings, spec)
-    except SpecError:
-        raise
     except Exception:
         file.internal.append(traceback.format_exc())
         report = Report(description["name"], seed=settings.seed)
@@ -133,13 +131,16 @@ def check_pair(session, description, settings, spec=None):
     started = time.monotonic()
     name = description["name"]
     options = {**description, **(spec.options(name) if spec else {})}
-    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points") or 1))
+    points = 1 if options.get("points") is None else options["points"]
+    report = Report(name=name, seed=settings.seed, max_points=float(points))
     try:
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
         message = f"{error.where}: {error.message}" if error.where else error.message
         report.structure.append(Finding(error.kind, "error", message))
+    except SpecError as error:      # another student's forward may have the spec's arguments
+        report.structure.append(Finding("error", "error", str(error)))
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
@@ -161,6 +162,12 @@ def _check_points(report, session, options, settings, spec):
                 point = _check_point(
                     subject, options, settings, seed, settings.budget / len(seeds)
                 )
+            except StudentError as error:
+                if label == variants[0][0] or error.kind != "error":
+                    raise
+                # backward may not be meant for it: in test mode many a norm keeps nothing
+                report.notes.append(f"not checked with {label}: {error.where}: {error.message}")
+                continue
             finally:
                 report.forward_calls += subject.calls
             add(report, point)
