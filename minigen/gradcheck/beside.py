@@ -66,15 +66,17 @@ def noise_of_claims(gradient, point, upstream, claims, seed, precision):
 
 
 def _spread(g, *changed):
-    """Of a gradient whose arguments changed in the last bit."""
-    return np.sqrt(sum(np.subtract(h, g, dtype=np.float64) ** 2 for h in changed) / len(changed))
+    """Of a gradient whose arguments changed in the last bit; 0 where it stays infinite."""
+    squares = sum(np.subtract(h, g, dtype=np.float64) ** 2 for h in changed)
+    return np.nan_to_num(np.sqrt(squares / len(changed)), nan=0.0, posinf=np.inf)
 
 
 def _grain(claim, *rows, eps):
     """From third differences, as in Point; not less than a fraction of the largest claim's eps."""
     third = np.diff(np.array(rows, dtype=np.float64), 3, axis=0)
     least = eps * np.abs(claim[np.isfinite(claim)]).max(initial=0.0) / 4
-    return np.maximum(np.sqrt((third * third).mean(0) / 20), least)
+    grain = np.nan_to_num(np.sqrt((third * third).mean(0) / 20), nan=0.0, posinf=np.inf)
+    return np.maximum(grain, least)
 
 
 class Beside:

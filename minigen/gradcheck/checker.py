@@ -151,6 +151,7 @@ def _check_points(report, session, options, settings, spec):
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
         described, inputs = made(seed)
+        report.notes += [n for n in described.get("notes", ()) if n not in report.notes]
         variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
             subject = Subject(session, report.name, described["arguments"], changed)
@@ -246,7 +247,7 @@ def _source(report, session, options, spec):
     if guessed is None:
         report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
         return None, None
-    report.notes.append(GUESSED)
+    report.notes += [GUESSED, *([guessed.remark] if guessed.remark else [])]
     return lambda seed: guessed.prepared(session, options, seed), guessed
 
 

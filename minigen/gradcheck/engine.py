@@ -41,7 +41,7 @@ from minigen.ops.random import default_generator
 from minigen.tensor import Tensor
 
 
-def check_engine(function, inputs, *, wrt=None, order=1, training=None, name=None, settings=None):
+def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=None):
     """Is the gradient of a minigen function or module right? A Report.
 
     order: 2 checks the gradient of the gradient, too, as `create_graph=True` computes it; settings:
@@ -49,7 +49,7 @@ def check_engine(function, inputs, *, wrt=None, order=1, training=None, name=Non
     """
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order!r}")
-    pair = as_pair(function, inputs, wrt=wrt, name=name, training=training)
+    pair = as_pair(function, inputs, wrt=wrt, name=name)
     settings = settings or Settings(seeds=3 if callable(inputs) else 1)
     session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
@@ -59,7 +59,7 @@ def check_engine(function, inputs, *, wrt=None, order=1, training=None, name=Non
 OURS = str(Path(autograd.__file__).parent)
 
 
-def as_pair(function, inputs, *, wrt=None, name=None, training=None):
+def as_pair(function, inputs, *, wrt=None, name=None):
     """A minigen function or module with its inputs, as an `EnginePair`.
 
     function: callable of tensors, a module, or a module's method
@@ -68,17 +68,19 @@ def as_pair(function, inputs, *, wrt=None, name=None, training=None):
         which is passed as it is
     wrt: names of arguments (x) or of parts (params['W']) that must have a gradient; None: all that
         the recorded graph leads to
-    training: True or False sets the module's mode; None: its present one, and the other one too if
-        that computes something else, by a last argument `training`
 
-    TypeError for what cannot be called.
+    A module that computes something else in its other mode has one more argument, `training`.
+    TypeError for what cannot be called, and for a class of modules.
     """
     if not callable(function):
         raise TypeError(
             f"gradcheck: expected a function of tensors or a module, got {_kind(function)}"
         )
+    if isinstance(function, type) and hasattr(function, "named_parameters"):
+        name = function.__name__
+        raise TypeError(f"gradcheck: {name} is a class; give it a module, such as {name}(...)")
     make_inputs = inputs if callable(inputs) else lambda seed: inputs
-    pair = EnginePair(_Template(function, training), make_inputs, name)
+    pair = EnginePair(_Template(function), make_inputs, name)
     pair.explore([wrt] if isinstance(wrt, str) else wrt)
     return pair
 
@@ -128,8 +130,10 @@ class EnginePair:
             whole = {label: self.arguments[path[0]] for label, (path, _) in floats.items()}
             parts = [[n for n in floats if name in (n, whole[n])] or [name] for name in wrt]
             self.wrt = [label for labels in parts for label in labels]
-        if "training" not in self.arguments and self.template.has_modes(self, call):
-            self.arguments, self.has_modes = [*self.arguments, "training"], True
+        if "training" not in self.arguments and hasattr(self.template.module, "training"):
+            self.has_modes = True
+            self.has_modes = self._modes_differ(call)
+            self.arguments += ["training"] * self.has_modes
 
     # ---- what the checker asks
 
@@ -169,6 +173,16 @@ class EnginePair:
             found = autograd.grad(ys, xs, vs, retain_graph=True, allow_unused=True)
         pairs = zip(xs, found, strict=True)
         return tuple(_numpy(zeros_like(x) if g is None else g) for x, g in pairs)
+
+    def _modes_differ(self, call):
+        """Whether the module gives something else in its other mode; False if that fails."""
+        *inputs, training = self.inputs(0)
+        try:
+            other = self.call(trees.fresh((*inputs, not training)))
+        except StudentError:        # one value a channel, say, has no variance to train with
+            return False
+        both = [[_output(y) for _, y in trees.leaves(c.result)] for c in (call, other)]
+        return not all(map(np.array_equal, *both))
 
     def functions(self):
         """The user's functions that a run calls: for their generators, and to count calls."""
@@ -267,9 +281,9 @@ class EnginePair:
 class _Template:
     """A function; or a module, or its method, of which every call gets a copy."""
 
-    def __init__(self, function, training):
+    def __init__(self, function):
         owner = getattr(function, "__self__", function)
-        self.function, self.training = function, training
+        self.function = function
         self.name = getattr(function, "__name__", _kind(function))
         self.module = owner if hasattr(owner, "named_parameters") else None
         named = self.module.named_parameters() if self.module is not None else ()
@@ -301,25 +315,9 @@ class _Template:
                 f"gradcheck works on a copy of the module, and this {_kind(self.module)} cannot be "
                 f"copied ({error}): give it a __deepcopy__, or check a function of tensors"
             ) from error
-        if self.training is not None:
-            twin.train(self.training)
-        elif training not in (None, twin.training):     # else a part may be in another mode
+        if training not in (None, self.module.training):    # else a part may be in another mode
             twin.train(training)
         return twin if self.function is self.module else MethodType(self.function.__func__, twin)
-
-    def has_modes(self, pair, call):
-        """Whether the module gives something else in its other mode; False if that fails."""
-        if self.training is not None or not hasattr(self.module, "training"):
-            return False
-        self.training = not self.module.training
-        try:
-            other = pair.call(trees.fresh(pair.inputs(0)))
-        except StudentError:        # batches of one, say, can be had in use only
-            return False
-        finally:
-            self.training = None
-        both = [[_output(y) for _, y in trees.leaves(c.result)] for c in (call, other)]
-        return not all(map(np.array_equal, *both))
 
 
 def _check(name, result):
@@ -352,8 +350,9 @@ def _history(result):
 
 def _line_of(error):
     """Where an exception left the user's own code: ", line 14: y = x @ w"; "" if it was ours."""
-    found = ""
-    while error is not None:        # minigen tells some errors in other words: the first is last
+    found, told = "", set()
+    while error is not None and id(error) not in told:
+        told.add(id(error))         # minigen says some errors in other words: the cause is theirs
         for frame, number in traceback.walk_tb(error.__traceback__):
             file = frame.f_code.co_filename
             if not file.startswith(OURS):

@@ -38,9 +38,21 @@ def guess(session, description):
     ran = None
     for trial in _trials(session, description):
         if trial.fits:
+            if ran and ran.first and ran.plausible:
+                trial.plan.remark = _instead(description, ran.shapes, trial.shapes)
             return _along_its_axis(session, description, trial.plan)
-        ran = ran or trial.plan
-    return ran and _along_its_axis(session, description, ran)
+        ran = ran or trial
+    return ran and _along_its_axis(session, description, ran.plan)
+
+
+def _instead(description, usual, taken):
+    """What the more usual reading, whose shapes the gradients do not have, would mean."""
+    both = zip(description["arguments"], usual, taken, strict=False)
+    differing = [(name, a, b) for name, a, b in both if a != b]
+    if len(differing) != 1:
+        return ""
+    ((name, usual, taken),) = differing
+    return f"{name} is taken to be {taken}, as its gradient is; if it is {usual}, that is wrong"
 
 
 def doubt(session, description, plan, passes):
@@ -54,7 +66,8 @@ def doubt(session, description, plan, passes):
     shapes = _shapes(plan.prepared(session, description, 0)[1])
     usual = [t for t in trials if t.first and t.plausible and t.shapes == shapes]
     fitting = [t for t in trials if t.fits and t.shapes != shapes]
-    if usual or (not fitting and any(t.fits for t in trials)):
+    nothing = not any(t.gradients for t in trials)      # whatever the inputs
+    if usual or nothing or (not fitting and any(t.fits for t in trials)):
         return ""
     if not fitting:
         return "the gradients have no guess's shapes"
@@ -73,6 +86,7 @@ class Trial:
     plan: Plan
     first: bool         # whether its world is the most usual one
     shapes: list        # of the inputs
+    gradients: int      # how many backward returned
     fits: bool          # whether every gradient has the shape of an argument
     plausible: bool     # whether one has, and no dimension came out of nothing
 
@@ -114,8 +128,8 @@ def _tried(session, description, plan, seed, first):
         for g in found
     ]
     grown = max(map(np.ndim, numbers)) > max(map(len, shapes), default=0)
-    return Trial(plan, first, _shapes(inputs), bool(found) and all(fitting),
-                 any(fitting) and not grown)
+    fits = bool(found) and all(fitting)
+    return Trial(plan, first, _shapes(inputs), len(found), fits, any(fitting) and not grown)
 
 
 def _shapes(inputs):

@@ -170,7 +170,7 @@ class Plan:
 
     arguments, init: name -> recipe, of forward and of a class's constructor; sizes: name -> number,
     or a list of numbers, of which seed k uses element k % length; options: points, seeds, wrt,
-    where they are given; source: the file and table, for errors.
+    where they are given; source: the file and table, for errors; remark: a sentence on a guess.
     """
 
     name: str
@@ -179,6 +179,7 @@ class Plan:
     sizes: dict = field(default_factory=dict)
     options: dict = field(default_factory=dict)
     source: str = "inputs"
+    remark: str = ""
 
     def sizes_at(self, seed):
         """Every named size for a seed: name -> number."""

@@ -51,7 +51,7 @@ class Process:
         self.path, self.memory, self.timeout = Path(path).resolve(), memory, timeout
         self.child = self.failure = self.description = None
         self.generation, self.seconds, self.left = 0, timeout, None
-        self.output, self._limits = Output(), []
+        self.output, self._limits, self.configured = Output(), [], {}
 
     inputs = _asks("inputs")
     forward = _asks("forward", ("outputs", "run"))
@@ -61,7 +61,12 @@ class Process:
     look = _asks("look", ("inputs", "outputs", "upstream", "cache"))
     forget = _asks("forget")
     remarks = _asks("remarks")
-    configure = _asks("configure")
+
+    def configure(self, name, options):
+        """Set options of a pair (init: a layer's constructor arguments): its new description."""
+        description = self._ask("configure", [name, options], {})
+        self.configured[name] = options
+        return description
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
@@ -79,7 +84,7 @@ class Process:
     def within(self, seconds):
         """Give everything inside so many seconds of the child's time in all: one pair, say.
 
-        The checker's own time does not count.
+        The checker's own time does not count. What the pair started and left ends with it.
         """
         self.left = self.seconds = seconds
         self.output.mark()
@@ -87,6 +92,8 @@ class Process:
             yield self
         finally:
             self.seconds, self.left = self.timeout, None
+            if self.child and self.child.has_offspring():
+                self.close()
 
     def printed(self):
         """What the homework printed since the last `within` began."""
@@ -131,6 +138,10 @@ class Process:
             self.failure = failure
             raise
         self.child.loaded, self.description = True, description
+        if self.generation > 1:     # as its predecessor was; and this is heard for the second time
+            for name, options in self.configured.items():
+                self._request("configure", [name, options], {}, self.seconds)
+            self.output.mark()
 
     def _ask(self, method, arguments, options):
         if method in ABOUT_A_RUN and arguments[0] // GENERATION != self.generation:

@@ -309,7 +309,7 @@ def _written(description, plan):
         lines = [f"# No guess fits {name}: describe its arguments, and take away the # signs.",
                  f"# [{name}.inputs]", *(f"# {key_of(a)} = {{shape = [4, 5]}}" for a in needed)]
         return "\n".join([*lines, ""])
-    lines = [f"[{name}]", "points = 1"]
+    lines = [*([f"# {plan.remark}"] if plan.remark else []), f"[{name}]", "points = 1"]
     if plan.sizes:
         lines.append(f"sizes = {to_toml(plan.sizes)}")
     for part, recipes in (("init", plan.init), ("inputs", plan.arguments)):
