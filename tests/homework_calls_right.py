@@ -85,6 +85,29 @@ def gradient_in_the_cache_backward(dout, cache):
     return cache["dx"]
 
 
+def scratch_in_the_cache_forward(x):
+    return x * x, (x, np.zeros(x.shape))
+
+
+def scratch_in_the_cache_backward(dout, cache):
+    x, scratch = cache
+    np.multiply(x, dout, out=scratch)
+    return 2 * scratch
+
+
+def result_into_an_argument_forward(x, out):
+    np.multiply(x, x, out=out)
+    return out * 1.0, x
+
+
+def result_into_an_argument_backward(dout, x):
+    return 2 * x * dout
+
+
+def result_into_an_argument_inputs(seed):
+    return *make_inputs(seed), np.zeros((4, 3))
+
+
 def add_forward(x, y):
     return x + y
 
@@ -170,6 +193,60 @@ def jitter_forward(x):
 def jitter_backward(dout, cache):
     shape, _ = cache
     return np.broadcast_to(dout[:, None], shape) * 1.0
+
+
+class Linear:
+    def __init__(self):
+        self.W = np.random.default_rng(1).normal(size=(3, 2))
+        self.b = np.zeros(2)
+        self.dW, self.db = np.zeros((3, 2)), np.zeros(2)
+
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+
+    def backward(self, dout):
+        self.dW += self.x.T @ dout
+        self.db += dout.sum(axis=0)
+        return dout @ self.W.T
+
+
+Linear_inputs = make_inputs
+
+
+class Dropout:
+    def __init__(self):
+        self.training = True
+
+    def forward(self, x):
+        self.mask = np.random.random(x.shape) < 0.5 if self.training else np.ones(x.shape)
+        return x * self.mask
+
+    def backward(self, dout):
+        return dout * self.mask
+
+
+Dropout_inputs = make_inputs
+
+
+def shuffled_mean(g):
+    return g[np.random.default_rng().permutation(len(g))].mean(axis=0)
+
+
+def jitter_around_zero_forward(x, b):
+    y = x + b
+    y = y - shuffled_mean(y)
+    return (y, shuffled_mean(y)), None
+
+
+def jitter_around_zero_backward(dout, _cache):
+    dy = dout[0] + dout[1] / 4
+    dx = dy - shuffled_mean(dy)
+    return dx, 4 * shuffled_mean(dx)
+
+
+def jitter_around_zero_inputs(seed):
+    return *make_inputs(seed), np.arange(3.0)
 
 
 # Losses ------------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_names_are_weak_evidence():
     assert all(never(name) for name in ("target", "attention_mask", "running_var", "eps", "y_true"))
     assert not any(never(name) for name in ("x", "weight", "y", "steps"))
     assert never("y", labels=True)
-    assert all(always(name) for name in ("x", "W1", "b", "gamma", "h_0"))
+    assert all(always(name) for name in ("x", "W1", "b", "gamma", "x_0"))
     assert not any(always(name) for name in ("teacher", "old", "mask", "t", "y"))
     assert is_state("moving_mean") and not is_state("x")
     assert all(map(is_gradient, ["self.dW", "cache['dx']", "self.grads['W']", "self.grad_b"]))

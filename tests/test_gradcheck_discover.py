@@ -30,6 +30,7 @@ def pair_of(forward, backward):
     ("linearForward", "linearBackward", "linear"),
     ("forwardRelu", "backwardRelu", "Relu"),
     ("feedforward_forward", "feedforward_backward", "feedforward"),
+    ("relu", "relu_backward", "relu"),
     ("forward", "backward", "hw"),
 ])
 def test_names(homework, forward, backward, name):
@@ -68,6 +69,8 @@ def test_imported_pairs_count_only_in_a_file_without_its_own(homework, tmp_path)
      "linear_forward has no linear_backward; nearest: linera_backward"),
     ("def linear_forward(x): return x", "linear_forward has no linear_backward"),
     ("def relu_backward(dout, cache): return dout", "relu_backward has no relu_forward"),
+    ("def f(x): return x\nf.__gradcheck__ = {'points': 3}",
+     "f is marked by @pair, and has no backward: write @pair(backward=...)"),
     ("def feedforward(x): return x\ndef linear_forward(x): return x",
      "linear_forward has no linear_backward"),
     ("class Linear:\n  def forward(self, x): return x\n  def bakward(self, dout): return dout",
@@ -118,9 +121,14 @@ twice.__gradcheck__ = {"backward": twice_grad, "inputs": lambda seed: (seed,), "
 def relu_forward(x): return x, x
 def relu_slope(dout, cache): return dout
 relu_forward.__gradcheck__ = {"backward": relu_slope, "name": "rectifier"}
+def f_forward(x): return x, x
+def f_backward(dout, cache): return dout
+f_forward.__gradcheck__ = {"points": 5}
+POINTS = {"f": 4}
 """
     session = homework(text)
-    twice, relu = session.describe()
+    twice, relu, f = session.describe()
+    assert (f["name"], f["functions"][1], f["points"]) == ("f", "f_backward", 5)
     assert (twice["name"], twice["points"], twice["seeds"]) == ("twice", 3, 2)
     assert "wrt" not in twice
     assert relu["name"] == "rectifier"

@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+from minigen.gradcheck.checker import Settings, check_file
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.process import Process
 
@@ -58,11 +59,11 @@ def square_is_right(process):
     return np.array_equal(output, x * x) and np.array_equal(slope, 2 * x)
 
 
-def result_of_bad(process, seconds=20):
-    """What arrives of `bad` at 1, 2: (output, gradient); or its StudentError."""
+def result_of(process, name, seconds=20):
+    """What arrives of a pair at 1, 2: (output, gradient); or its StudentError."""
     try:
         with process.within(seconds):
-            return gradient(process, "bad", np.array([1.0, 2.0]))
+            return gradient(process, name, np.array([1.0, 2.0]))
     except StudentError as error:
         return error
 
@@ -131,85 +132,74 @@ def bad_forward(x):
 @pytest.mark.parametrize("case", CHEATS)
 def test_cheat_changes_no_number(tmp_path, case):
     with Process(homework(tmp_path, CHEATS[case])) as process:
-        output, claimed = result_of_bad(process)
+        output, claimed = result_of(process, "bad")
         assert output.tolist() == [3.0, 6.0]
         assert claimed.tolist() == [4.0, 4.0]
         assert square_is_right(process)
 
 
-# kind, part of the message, part of the place, source; seconds of the pair are 20
+# Body of a backward; then the kind, part of the message and of the place.
 DEATHS = {
-    "exit in forward": ("crash", "exit code 0", "forward", "def bad_forward(x): os._exit(0)"),
-    "exit in backward": (
-        "crash", "exit code 0", "backward",
-        "atexit.register(os._exit, 0)\ndef bad_backward(dout, cache): os._exit(0)",
+    "exit": ("os._exit(0)", "crash", "exit code 0", "backward"),
+    "exit_at_exit": ("atexit.register(os._exit, 0); sys.exit(3)", "error", "SystemExit: 3", ""),
+    "interrupt": ("raise KeyboardInterrupt", "error", "KeyboardInterrupt", "backward"),
+    "unprintable": ("raise Unprintable", "error", "", "backward"),
+    "recursion": ("return recursion_backward(dout, cache)", "error", "RecursionError", "backward"),
+    "overflow": (
+        "sys.setrecursionlimit(10**9); repr(Overflow())", "crash", "SIGSEGV", "return repr(self)",
     ),
-    "sys.exit": ("error", "SystemExit", "backward", "def bad_backward(dout, cache): sys.exit(0)"),
-    "interrupt": (
-        "error", "KeyboardInterrupt", "backward",
-        "def bad_backward(dout, cache): raise KeyboardInterrupt",
-    ),
-    "evil exception": (
-        "error", "", "backward",
-        "class Evil(Exception):\n    def __str__(self): raise Evil\n"
-        "def bad_backward(dout, cache): raise Evil",
-    ),
-    "unbounded recursion": (
-        "error", "RecursionError", "backward",
-        "def bad_backward(dout, cache): return bad_backward(dout, cache)",
-    ),
-    "stack overflow": (
-        "crash", "SIGSEGV", "backward",
-        "sys.setrecursionlimit(10**9)\nclass C:\n    def __repr__(self): return repr(self)\n"
-        "def bad_backward(dout, cache): repr(C())\n",
-    ),
-    "nested without end": (
-        "error", "RecursionError", "backward",
-        "def bad_backward(dout, cache):\n    g = []\n    g.append(g)\n    return g",
-    ),
-    "segmentation fault": (
-        "crash", "SIGSEGV", "backward, line 14: ctypes.string_at(0)",
-        "def bad_backward(dout, cache):\n    ctypes.string_at(0)",
-    ),
-    "abort": (
-        "crash", "SIGABRT", "backward, line 13: ", "def bad_backward(dout, cache): os.abort()",
-    ),
-    "killed": (
-        "memory", "SIGKILL", "backward",
-        "def bad_backward(dout, cache): os.kill(os.getpid(), signal.SIGKILL)",
-    ),
-    "closed descriptors": (
-        "crash", "channel", "backward", "def bad_backward(dout, cache): os.closerange(0, 256)",
-    ),
-    "garbage everywhere": (
-        "crash", "channel", "backward",
-        "def bad_backward(dout, cache):\n    for n in range(256):\n"
-        "        try: os.write(n, b'x' * 999)\n        except OSError: pass\n",
-    ),
-    "forged answer": (
-        "crash", "channel", "backward",
-        "def bad_backward(dout, cache):\n    import struct\n"
-        "    head = b'[{\"l\":[1,\"value\",{\"d\":[]}]},[]]'\n    for n in range(256):\n"
-        "        try: os.write(n, struct.pack('<Q', len(head)) + head)\n"
-        "        except OSError: pass\n    return 3 * dout",
-    ),
-    "endless objects": (
-        "error", "", "backward",
-        "def bad_backward(dout, cache): return {'text': 'x' * (1 << 25)}",
-    ),
+    "loop_of_lists": ("g = []; g.append(g); return g", "error", "RecursionError", "backward"),
+    "long_text": ("return {'text': 'x' * (1 << 25)}", "error", "use arrays", "backward"),
+    "segmentation": ("ctypes.string_at(0)", "crash", "SIGSEGV", "ctypes.string_at(0)"),
+    "abort": ("os.abort()", "crash", "SIGABRT", "os.abort()"),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "memory", "SIGKILL", "backward"),
+    "unnamed": ("os.kill(os.getpid(), 40)", "crash", "signal 40", "backward"),
+    "closed": ("os.closerange(0, 256)", "crash", "closed the checker's channel", "backward"),
+    "garbage": ("write_everywhere(b'x' * 999)", "crash", "wrote on the checker's", "backward"),
+    "forged": ("write_everywhere(FORGED); return dout", "crash", "wrote on the checker's", ""),
+    "memory": ("return np.ones(3 << 27)", "memory", "", "return np.ones(3 << 27)"),
+    "large_file": ("open('f', 'wb').write(bytes(17 << 20))", "error", "File too large", "open("),
+    "orphan": ("os.fork() and os._exit(5); time.sleep(600)", "crash", "exit code 5", "backward"),
 }
+
+HELPERS = """
+class Unprintable(Exception):
+    def __str__(self): raise Unprintable
+
+class Overflow:
+    def __repr__(self): return repr(self)
+
+HEAD = b'[{"l":[1,"value",{"d":[]}]},[]]'
+FORGED = len(HEAD).to_bytes(8, "little") + HEAD
+
+def write_everywhere(data):
+    for n in range(256):
+        try: os.write(n, data)
+        except OSError: pass
+"""
+
+
+@pytest.fixture(scope="module")
+def dying(tmp_path_factory):
+    """One process for all deaths: what one pair does to it, the others do not notice."""
+    source = HELPERS
+    for name, (body, *_) in DEATHS.items():
+        source += f"\ndef {name}_forward(x): return 3 * x, x\n"
+        source += f"def {name}_backward(dout, cache): {body}\n"
+    with Process(homework(tmp_path_factory.mktemp("dying"), source)) as process:
+        yield process
 
 
 @linux
 @pytest.mark.parametrize("case", DEATHS)
-def test_death_is_a_result(tmp_path, case):
-    kind, message, where, source = DEATHS[case]
-    with Process(homework(tmp_path, source)) as process:
-        assert square_is_right(process)
-        error = result_of_bad(process)
-        assert (error.kind, where in error.where, message in error.message) == (kind, True, True), (
-            error.kind, error.where, error.message)
-        assert square_is_right(process)
+def test_death_is_a_result(dying, case):
+    _, kind, message, where = DEATHS[case]
+    error = result_of(dying, case)
+    assert isinstance(error, StudentError)
+    assert (kind, True, True) == (
+        error.kind, message in error.message, where in error.where
+    ), f"{error.kind}: {error.message} ({error.where})"
+    assert square_is_right(dying)
 
 
 @linux
@@ -219,30 +209,11 @@ def test_endless_loop_is_stopped_where_it_is(tmp_path, ignored):
     with Process(homework(tmp_path, source)) as process:
         assert square_is_right(process)
         started = time.monotonic()
-        error = result_of_bad(process, seconds=0.5)
+        error = result_of(process, "bad", seconds=0.5)
         assert time.monotonic() - started < 15
         assert (error.kind, error.message) == ("timeout", "did not finish within 0.5 s")
         assert error.where == ("backward" if ignored else "backward, line 14: while True: pass")
         assert square_is_right(process)
-
-
-@linux
-def test_three_gigabytes_are_too_many(tmp_path):
-    source = "def bad_backward(dout, cache):\n    return np.ones(3 << 27)\n"
-    with Process(homework(tmp_path, source)) as process:
-        error = result_of_bad(process)
-        assert error.kind == "memory"
-        assert error.where == "backward, line 14: return np.ones(3 << 27)"
-        assert square_is_right(process)
-
-
-@linux
-def test_a_large_file_is_refused(tmp_path):
-    source = "def bad_backward(dout, cache): open('big', 'wb').write(bytes(17 << 20))"
-    with Process(homework(tmp_path, source)) as process:
-        error = result_of_bad(process)
-        assert error.kind == "error"
-        assert "File too large" in error.message
 
 
 FORKS = {
@@ -258,7 +229,7 @@ FORKS = {
 def test_forks_are_gone_afterwards(tmp_path, case):
     source = f"def bad_backward(dout, cache):\n    {FORKS[case]}\n    return 3 * dout\n"
     with Process(homework(tmp_path, source)) as process:
-        assert result_of_bad(process)[1].tolist() == [3.0, 3.0]
+        assert result_of(process, "bad")[1].tolist() == [3.0, 3.0]
         assert square_is_right(process)
         home = process.child.folder.name
     time.sleep(0.05)
@@ -273,20 +244,11 @@ def lives_in(home, pid):
         return False
 
 
-@linux
-def test_death_shows_while_a_grandchild_holds_the_channel(tmp_path):
-    source = "def bad_backward(dout, cache):\n    if os.fork(): os._exit(5)\n    time.sleep(600)\n"
-    with Process(homework(tmp_path, source)) as process:
-        error = result_of_bad(process)
-        assert (error.kind, error.message) == ("crash", "ended by itself with exit code 5")
-        assert square_is_right(process)
-
-
 def test_a_hundred_megabytes_of_output_are_drained(tmp_path):
     source = "def bad_backward(dout, cache):\n    for _ in range(100): print('y' * (1 << 20))\n"
     source += "    print('the end')\n    return 3 * dout\n"
     with Process(homework(tmp_path, source)) as process:
-        assert result_of_bad(process)[1].tolist() == [3.0, 3.0]
+        assert result_of(process, "bad")[1].tolist() == [3.0, 3.0]
         text = process.printed()
         assert len(text) < 70_000
         assert text.startswith("yyy") and text.endswith("the end\n") and "left out" in text
@@ -324,3 +286,58 @@ def test_a_file_that_hangs_on_import_is_the_file_s_fault(tmp_path):
         assert (caught.value.kind, caught.value.where) == (
             "timeout", "import, line 13: while True: pass")
         assert process.generation == 1
+
+
+# What the checker says of it ----------------------------------------------------------------------
+
+FILE = """
+np.allclose = np.array_equal = np.testing.assert_allclose = lambda *a, **k: True
+print('{"schema": 1, "files": [], "verdict": "pass"}')
+
+def make_inputs(seed): return np.random.default_rng(seed).standard_normal((2, 3))
+
+def grudge_forward(x): return 2 * x, x
+def grudge_backward(dout, cache):
+    threading.Thread(target=lambda: victim.wait() and os._exit(0), daemon=True).start()
+    return 2 * dout
+
+victim = threading.Event()
+def victim_forward(x):
+    victim.set()
+    time.sleep(0.001)
+    return 2 * x, x
+def victim_backward(dout, cache): return 2 * dout
+
+def late_forward(x): return x + x, x
+def late_backward(dout, cache): return 2 * dout
+
+def exits_forward(x): return 2 * x, x
+def exits_backward(dout, cache): os._exit(0)
+
+def hangs_forward(x): return 2 * x, x
+def hangs_backward(dout, cache):
+    while True: pass
+
+def crashes_forward(x): ctypes.string_at(0)
+def crashes_backward(dout, cache): return dout
+
+def last_forward(x): return -x, x
+def last_backward(dout, cache): return -dout
+"""
+
+
+@linux
+def test_a_hostile_file_keeps_its_other_results(tmp_path):
+    settings = Settings(seeds=1, timeout=2.0)
+    seen = []
+    file = check_file(homework(tmp_path, WRONG + FILE), settings, on_report=seen.append)
+    reports = {report.name: report for report in file.pairs}
+    assert {name: report.verdict for name, report in reports.items()} == {
+        "square": "pass", "bad": "fail", "grudge": "pass", "victim": "pass", "late": "pass",
+        "exits": "error", "hangs": "error", "crashes": "error", "last": "pass",
+    }
+    assert seen == file.pairs and file.status == "error"
+    for name, kind in (("exits", "crash"), ("hangs", "timeout"), ("crashes", "crash")):
+        assert reports[name].structure[-1].check == kind
+    assert "while True: pass" in reports["hangs"].structure[-1].message
+    assert "schema" in file.output and reports["last"].output == ""

@@ -88,6 +88,22 @@ def test_parameters_of_a_layer(homework, body):
 
 
 CONTAINERS = {
+    "objects": (["W", "b"], """
+class Parameter:
+    def __init__(self, data): self.data, self.grad = data, np.zeros_like(data)
+def __init__(self): self.W, self.b = self.Parameter(np.eye(2)), self.Parameter(np.ones(2))
+def forward(self, x):
+    self.x = x
+    return x @ self.W.data + self.b.data
+def backward(self, dout):
+    self.W.grad += self.x.T @ dout
+    self.b.grad += dout.sum(0)
+    return dout @ self.W.data.T"""),
+    "everything in attributes": (["W", "b"], """
+def __init__(self): self.W, self.b = np.eye(2), np.ones(2)
+def forward(self, x): self.x, self.output = x, x @ self.W + self.b
+def backward(self, dout):
+    self.dW, self.db, self.dx = self.x.T @ dout, dout.sum(0), dout @ self.W.T"""),
     "dicts": (["W", "b"], """
 def __init__(self):
     self.params, self.grads = {"W": np.eye(2), "b": np.ones(2)}, {}
@@ -141,8 +157,23 @@ def test_no_parameter_without_a_gradient(homework):
     forward = "def forward(self, x):\n    self.x = x - self.running_mean\n    return self.x"
     backward = "def backward(self, dout):\n    dx = dout\n    return dx"
     session = homework(layer(init, forward, backward))
-    assert session.describe()[0]["arguments"] == ["x"]
+    (described,) = session.describe()
+    assert described["arguments"] == ["x"]
+    assert "notes" not in described
     assert gradients(session, (np.ones(2),), np.ones(2), "Linear").tolist() == [1, 1]
+
+
+def test_what_looks_like_a_parameter_is_mentioned(homework):
+    learning = """
+def backward(self, dout, learning_rate):
+    self.W -= learning_rate * self.x.T @ dout
+    return dout @ self.W.T"""
+    session = homework(layer(INIT, FORWARD, learning))
+    (note,) = session.describe()[0]["notes"]
+    assert note == ("not checked: W, b: Linear.backward neither returns the gradient nor leaves it "
+                    "in self.dW")
+    x = np.ones((1, 2))
+    assert gradients(session, (x,), x, "Linear").tolist() == [[3, 3]]
 
 
 @pytest.mark.parametrize("init", [
@@ -213,6 +244,23 @@ def test_an_instance_is_a_layer_and_stays_as_it_is():
         np.testing.assert_allclose(got, [np.full(2, 5.0), np.ones(2)])
     assert counter.calls == 0
     assert counter.W.tolist() == [3, 3]
+
+
+def test_bound_methods_are_their_layer():
+    class Twice:
+        def forward(self, x):
+            self.x = x
+            return x * x
+
+        def backward(self, dout):
+            return 2 * self.x * dout
+
+    layer = Twice()
+    session = Session({"f": make_pair("f", layer.forward, layer.backward)})
+    first = session.forward("f", (3.0,), keep=True)["run"]
+    session.forward("f", (5.0,))
+    assert session.backward(first, 1.0)["gradients"] == 6
+    assert not hasattr(layer, "x")
 
 
 def test_a_loss_layer_and_one_of_several_outputs(homework):

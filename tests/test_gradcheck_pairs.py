@@ -110,6 +110,17 @@ def f_backward(dout, factors): return dout * factors[1], dout * factors[0]""",
 kept = []
 def f_forward(x, w): kept[:] = [x, w]; return x * w
 def f_backward(dout): x, w = kept; return dout * w, dout * x""",
+    "a list": """
+def f_forward(x, w): return [x * w, (x, w)]
+def f_backward(dout, cache): return dout * cache[1], dout * cache[0]""",
+    "a dict": """
+def f_forward(x, w): return {"out": x * w, "cache": (x, w)}
+def f_backward(dout, cache): return dout * cache[1], dout * cache[0]""",
+    "a learning rate": """
+def f_forward(x, w): return x * w
+def f_backward(output_gradient, x, w, learning_rate, lr=9):
+    g = output_gradient + learning_rate + lr
+    return g * w, g * x""",
     "names but for their case": """
 def f_forward(X, W): return X * W
 def f_backward(dout, x, w): return dout * w, dout * x""",

@@ -271,7 +271,6 @@ def test_messages_of_all_sizes_pass_a_channel_in_order():
 
 
 def test_a_large_message_in_small_pieces():
-    a, b = socket.socketpair()
     message = packed([np.arange(5000.0), np.arange(20000, dtype=np.int8)])
 
     class Dribble:
@@ -291,7 +290,7 @@ def test_a_large_message_in_small_pieces():
 
 
 def test_patience_ends_a_wait():
-    a, b = socket.socketpair()
+    a, _b = socket.socketpair()
     a.settimeout(0.01)
     looks = []
 

@@ -248,7 +248,7 @@ def _list(path, settings, spec):
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
             source = "the spec"
-        points = f"{chosen.get('points') or 1:g}"
+        points = "{:g}".format(1 if chosen.get("points") is None else chosen["points"])
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
     print(report_text.printable("\n".join(table(rows))))
     return 0

@@ -8,6 +8,7 @@ what was confirmed in this way is said.
 Read next: structure.py, which asks.
 """
 
+import time
 from itertools import combinations, permutations
 
 import numpy as np
@@ -18,20 +19,23 @@ from minigen.gradcheck.slopes import scales, stream
 
 DIRECTIONS = 2      # two directions that agree by chance are very rare
 MOST = 5            # gradients whose orders are tried, axes whose sums are
+SECONDS = 10.0      # for all experiments of one examination
+CALLS = 20          # of forward, for one slope, about
 
 
 class Slopes:
     """Numeric slopes of one pair along random directions through an argument.
 
-    subject: a Subject; weights: the upstream of its floating outputs, a tuple of arrays.
+    subject: a Subject; weights: the upstream of its floating outputs, a tuple of arrays. Where
+    forward is too slow for them, nothing is confirmed.
     """
 
     def __init__(self, subject, weights, seed=0):
         self.subject, self.weights, self.seed = subject, weights, seed
-        self.known = {}
+        self.known, self.left = {}, SECONDS
 
     def of(self, leaf):
-        """[(direction, Slope)] through the leaf: measured at the first call."""
+        """[(direction, Slope)] through the leaf, measured at the first call; or []."""
         if leaf.path not in self.known:
             rng = stream(self.seed, f"experiments {leaf.path}")
             x = np.asarray(leaf.value)
@@ -39,11 +43,17 @@ class Slopes:
                 scales(x) * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.5, 1.0, x.shape)
                 for _ in range(DIRECTIONS if x.size else 0)
             ]
-            f = self.subject.function([leaf])
-            self.known[leaf.path] = [
-                (u, derivative(f, x, u, self.weights, seed=self.seed)) for u in directions
-            ]
+            self.known[leaf.path] = self._measured(leaf, directions)
         return self.known[leaf.path]
+
+    def _measured(self, leaf, directions):
+        f, x, started = self.subject.function([leaf]), np.asarray(leaf.value), time.monotonic()
+        f(x)
+        if len(directions) * CALLS * (time.monotonic() - started) > self.left:
+            return []
+        found = [(u, derivative(f, x, u, self.weights, seed=self.seed)) for u in directions]
+        self.left -= time.monotonic() - started
+        return found
 
     def fits(self, leaf, gradient):
         """Whether the gradient is the leaf's, for all that the directions can tell."""
@@ -56,15 +66,15 @@ class Slopes:
             sharp = slope.tolerance < 0.05 * np.linalg.norm(terms)
             if slope.kind == "jump" or not sharp or slope.distance(terms.sum()) > slope.tolerance:
                 return False
-        return True
+        return bool(self.of(leaf))
 
     def at_entry(self, leaf, index):
-        """The slope at one entry of the leaf."""
+        """The slope at one entry of the leaf; None if forward is too slow."""
         x, index = np.asarray(leaf.value), tuple(index)
         direction = np.zeros(x.shape)
         direction[index] = size = scales(x)[index]
-        f = self.subject.function([leaf])
-        return derivative(f, x, direction, self.weights, seed=self.seed) / size
+        measured = self._measured(leaf, [direction])
+        return measured[0][1] / size if measured else None
 
 
 def explain_shape(slopes, claim):
@@ -77,6 +87,8 @@ def explain_shape(slopes, claim):
 
 def _reshaped(name, gradient, shape):
     """Gradients of the right shape made from one of another shape, each with what was done."""
+    if not gradient.size:
+        return
     axes = range(min(gradient.ndim, MOST))
     for order in permutations(axes) if gradient.ndim <= MOST else ():
         if [*order] != [*axes] and gradient.transpose(order).shape == shape:
@@ -95,8 +107,7 @@ def _reshaped(name, gradient, shape):
             kept = ", keepdims=True" if gradient.sum(chosen, keepdims=True).shape == shape else ""
             kept = "" if summed.shape == shape else kept
             yield (
-                f"{name}.sum(axis={where}{kept}) is right: the sum over {_axes(chosen)}, along "
-                "which it is used again and again, is missing"
+                f"{name}.sum(axis={where}{kept}) is right: the sum over {_axes(chosen)} is missing"
             ), summed.reshape(shape)
             yield f"{name}.mean(axis={where}{kept}) is right", gradient.mean(chosen).reshape(shape)
     try:

@@ -13,7 +13,6 @@ must not make a right gradient look wrong: targets of losses are one-hot rows, r
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
 """
 
-import contextlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,28 +32,43 @@ OTHERS = 5      # readings that a wrong gradient is checked with, too
 def guess(session, description):
     """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    StudentError if forward has a mistake that no inputs mend, or runs out of time or memory.
+    StudentError if forward has a mistake that no inputs mend, or either of them crashes or runs
+    out of time or memory.
     """
     ran = None
     for trial in _trials(session, description):
         if trial.fits:
+            if ran and ran.first and ran.plausible:
+                trial.plan.remark = _instead(description, ran.shapes, trial.shapes)
             return _along_its_axis(session, description, trial.plan)
-        ran = ran or trial.plan
-    return ran and _along_its_axis(session, description, ran)
+        ran = ran or trial
+    return ran and _along_its_axis(session, description, ran.plan)
+
+
+def _instead(description, usual, taken):
+    """What the more usual reading, whose shapes the gradients do not have, would mean."""
+    both = zip(description["arguments"], usual, taken, strict=False)
+    differing = [(name, a, b) for name, a, b in both if a != b]
+    if len(differing) != 1:
+        return ""
+    ((name, usual, taken),) = differing
+    return (f"{name} is taken to be {taken}, as its gradient is; "
+            f"if {name} is {usual}, its gradient has the wrong shape")
 
 
 def doubt(session, description, plan, passes):
     """Why a gradient that is wrong at a guess may be right all the same: a sentence, "" if nothing
     speaks for it.
 
-    passes(plan): whether the gradient is right at another guess. A reading of the names that comes
-    first, and that some of the gradients fit, is beyond doubt.
+    passes(plan): whether the gradient is right at another guess. The reading of the arguments that
+    the pair's name asks for, and that some of the gradients fit, is beyond doubt.
     """
     trials = list(_trials(session, description))
     shapes = _shapes(plan.prepared(session, description, 0)[1])
     usual = [t for t in trials if t.first and t.plausible and t.shapes == shapes]
     fitting = [t for t in trials if t.fits and t.shapes != shapes]
-    if usual or (not fitting and any(t.fits for t in trials)):
+    nothing = not any(t.gradients for t in trials)      # whatever the inputs
+    if usual or nothing or (not fitting and any(t.fits for t in trials)):
         return ""
     if not fitting:
         return "the gradients have no guess's shapes"
@@ -71,8 +85,9 @@ class Trial:
     """A guess with which forward runs to finite floating numbers."""
 
     plan: Plan
-    first: bool         # whether its world is the most usual one
+    first: bool         # whether it is the most usual reading, and the pair's name asks for it
     shapes: list        # of the inputs
+    gradients: int      # how many backward returned
     fits: bool          # whether every gradient has the shape of an argument
     plausible: bool     # whether one has, and no dimension came out of nothing
 
@@ -83,9 +98,9 @@ class _NotFinite(Exception):
 
 def _trials(session, description):
     """Every candidate with which forward runs at a few seeds, a Trial."""
-    for i, plan in enumerate(_candidates(description)):
+    for plan, first in _candidates(description):
         try:
-            trials = [_tried(session, description, plan, seed, i == 0) for seed in range(SEEDS)]
+            trials = [_tried(session, description, plan, seed, first) for seed in range(SEEDS)]
             trials[0].fits = all(trial.fits for trial in trials)
             yield trials[0]
         except _NotFinite:
@@ -103,19 +118,33 @@ def _tried(session, description, plan, seed, first):
     gradients = None
     numbers = floats_of(run.outputs)
     if not numbers or not all(np.isfinite(y).all() for y in numbers):
+        subject.forget(run)
         raise _NotFinite
-    with contextlib.suppress(StudentError):
+    try:
         gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    except StudentError as error:
+        if error.kind != "error":
+            raise
     subject.forget(run)
+    fitting = _fitting(gradients, inputs)
+    grown = max(map(np.ndim, numbers)) > max(map(np.ndim, inputs), default=0)
+    fits = bool(fitting) and all(fitting)
+    return Trial(plan, first, _shapes(inputs), len(fitting), fits, any(fitting) and not grown)
+
+
+def _fitting(gradients, inputs):
+    """Of every gradient whether it has the shape of its argument, or if it does not say which that
+    is, of any."""
     shapes = [np.shape(value) for _, value in trees.leaves(inputs)]
-    found = [value for _, value in trees.leaves(gradients) if value is not None]
-    fitting = [
-        (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in shapes
-        for g in found
+    own = [value.shape for _, value in trees.leaves(inputs) if is_float_array(value)]
+    found = [value for _, value in trees.leaves(gradients)]
+    one_each = not isinstance(gradients, dict) and len(found) == len(own)
+    may_be = [[shape] for shape in own] if one_each else [shapes] * len(found)
+    return [
+        (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in places
+        for g, places in zip(found, may_be, strict=True)
+        if g is not None
     ]
-    grown = max(map(np.ndim, numbers)) > max(map(len, shapes), default=0)
-    return Trial(plan, first, _shapes(inputs), bool(found) and all(fitting),
-                 any(fitting) and not grown)
 
 
 def _shapes(inputs):
@@ -146,14 +175,16 @@ def _along_its_axis(session, description, plan):
 
 
 def _candidates(description):
-    """Plans of all worlds that know every argument, likely ones first, no two alike."""
+    """(plan, whether it is the first and the pair's name asks for it) of all worlds that know every
+    argument, those that the name asks for first, no two plans alike."""
     name = description["name"].lower()
-    likely = sorted(WORLDS, key=lambda world: not any(w in name for w in world.words.split()))
+    asked = [world for world in WORLDS if any(word in name for word in world.words.split())]
     plans = {}
-    for world in likely:
+    for world in (*asked, *(world for world in WORLDS if world not in asked)):
         for plan in _plans(description, world):
             recipes = [*plan.arguments.values(), *plan.init.values()]
-            plans.setdefault((*(r.toml() for r in recipes), *plan.sizes.items()), plan)
+            key = (*(r.toml() for r in recipes), *plan.sizes.items())
+            plans.setdefault(key, (plan, not plans and world in asked))
     return list(plans.values())
 
 

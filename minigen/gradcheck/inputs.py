@@ -170,7 +170,7 @@ class Plan:
 
     arguments, init: name -> recipe, of forward and of a class's constructor; sizes: name -> number,
     or a list of numbers, of which seed k uses element k % length; options: points, seeds, wrt,
-    where they are given; source: the file and table, for errors.
+    where they are given; source: the file and table, for errors; remark: a sentence on a guess.
     """
 
     name: str
@@ -179,6 +179,7 @@ class Plan:
     sizes: dict = field(default_factory=dict)
     options: dict = field(default_factory=dict)
     source: str = "inputs"
+    remark: str = ""
 
     def sizes_at(self, seed):
         """Every named size for a seed: name -> number."""
@@ -266,8 +267,9 @@ def _one_hot(rng, shape, axis):
 
 def nearest(name, known):
     """The end of an error about an unknown name: the closest known one, then all of them."""
-    close = difflib.get_close_matches(str(name), [*known], n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]}?" if close else ""
+    spelt = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(str(name).lower(), spelt, n=1, cutoff=0.5)
+    guess = f"; did you mean {spelt[close[0]]}?" if close else ""
     return f"{guess} (known: {', '.join(known)})" if known else guess
 
 

@@ -9,12 +9,15 @@ import re
 
 # floating arrays and numbers that have no gradient in any course
 NEVER = {"eps", "epsilon", "momentum", "dropout", "keep_prob", "lr", "gt", "y_true", "true_y"}
-PARTS = ("target", "label", "truth", "mask", "running", "moving", "one_hot", "onehot", "_weight")
+PARTS = (
+    "target", "label", "truth", "mask", "noise", "running", "moving", "one_hot", "onehot", "_weight"
+)
 LABELS = {"y", "t", "weights"}
 STATE = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
+SCRATCH = re.compile(r"out|buf|buffer|scratch|tmp|temp|work|workspace")
 # ... and those that have one in every course
 LEARNT = re.compile(
-    r"[abhkquvwxz]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
+    r"[bwx]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
     re.IGNORECASE,
 )
 # a place for a gradient: self.dW, cache['grad_x'], grads['b']
@@ -27,7 +30,7 @@ GRADIENT = re.compile(
 def never(name, labels=False):
     """Whether an argument has no gradient; labels: whether y, t and weights are a loss's labels."""
     known = name in NEVER or any(part in name.lower() for part in PARTS)
-    return known or (labels and name in LABELS)
+    return known or SCRATCH.fullmatch(name) is not None or (labels and name in LABELS)
 
 
 def always(name):
@@ -36,8 +39,8 @@ def always(name):
 
 
 def is_state(name):
-    """Whether forward may update it, as it does running statistics."""
-    return any(word in name.lower() for word in STATE)
+    """Whether forward may write to it: running statistics, an array for the result."""
+    return any(word in name.lower() for word in STATE) or SCRATCH.fullmatch(name) is not None
 
 
 def is_gradient(label):

@@ -44,14 +44,16 @@ class Process:
     """The homework in `path`, evaluated in a child. Answers like a Session.
 
     memory: bytes beyond what Python and NumPy take; timeout: seconds for loading the file, and for
-    every request outside of `within`. Use it in a `with`, which leaves no process behind.
+    every request outside of `within`. Use it in a `with`, which leaves no process behind, and in
+    one thread: on Linux a child ends with the thread that started it.
     """
 
     def __init__(self, path, memory=1 << 30, timeout=60.0):
         self.path, self.memory, self.timeout = Path(path).resolve(), memory, timeout
         self.child = self.failure = self.description = None
         self.generation, self.seconds, self.left = 0, timeout, None
-        self.output, self._limits = Output(), []
+        self.output, self._limits, self.configured = Output(), [], {}
+        self.shared = False     # whether the child of the last `within` had served an earlier one
 
     inputs = _asks("inputs")
     forward = _asks("forward", ("outputs", "run"))
@@ -61,7 +63,12 @@ class Process:
     look = _asks("look", ("inputs", "outputs", "upstream", "cache"))
     forget = _asks("forget")
     remarks = _asks("remarks")
-    configure = _asks("configure")
+
+    def configure(self, name, options):
+        """Set options of a pair (init: a layer's constructor arguments): its new description."""
+        description = self._ask("configure", [name, options], {})
+        self.configured[name] = options
+        return description
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
@@ -79,14 +86,19 @@ class Process:
     def within(self, seconds):
         """Give everything inside so many seconds of the child's time in all: one pair, say.
 
-        The checker's own time does not count.
+        The checker's own time does not count. What the pair started and left ends with it.
         """
         self.left = self.seconds = seconds
+        self.shared = self.child is not None and self.child.used
         self.output.mark()
         try:
             yield self
         finally:
             self.seconds, self.left = self.timeout, None
+            if self.child:
+                self.child.used = True
+                if self.child.has_offspring():
+                    self.close()
 
     def printed(self):
         """What the homework printed since the last `within` began."""
@@ -110,10 +122,12 @@ class Process:
         self.generation += 1
         settings = [self.memory, PROCESSOR * self.timeout]
         try:
-            limits = self.child.ask("limit", settings, {}, START_UP)[2]
+            _, kind, limits, *said = self.child.ask("limit", settings, {}, START_UP)
+            if kind == "raised":
+                raise EOFError(*said)
         except (OSError, EOFError, Garbled, TimeIsOver) as error:
             self.close()
-            text = self.output.recent()[-2000:]
+            text = f"{error} {self.output.recent()[-2000:]}".strip()
             raise RuntimeError(f"the homework's process does not start: {text}") from error
         self._limits = [f"time: {self.timeout:g} s", *limits]
 
@@ -131,6 +145,10 @@ class Process:
             self.failure = failure
             raise
         self.child.loaded, self.description = True, description
+        if self.generation > 1:     # as its predecessor was; and this is heard for the second time
+            for name, options in self.configured.items():
+                self._request("configure", [name, options], {}, self.seconds)
+            self.output.mark()
 
     def _ask(self, method, arguments, options):
         if method in ABOUT_A_RUN and arguments[0] // GENERATION != self.generation:

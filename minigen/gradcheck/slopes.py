@@ -210,8 +210,9 @@ class _Line:
         if self.moved.any():            # an output that never changes has no noise
             noise = noise * self.moved
         truncation = abs(gap.sum()) + np.sqrt(gap @ gap)
-        truncation = truncation if np.isfinite(truncation) else np.inf
-        return terms.sum(), truncation, 2 * np.sqrt(noise @ noise), np.abs(terms).sum()
+        errors = np.array([truncation, 2 * np.sqrt(noise @ noise)])
+        errors[np.isnan(errors)] = np.inf           # f has no value there
+        return terms.sum(), *errors, np.abs(terms).sum()
 
     def slope(self, claimed, slack):
         """The `Slope` known so far, as of a smooth f."""

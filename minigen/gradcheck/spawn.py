@@ -53,12 +53,14 @@ class Child:
     """
 
     def __init__(self, path, memory, output):
-        self.path, self.output, self.loaded = path, output, False
+        self.path, self.output, self.loaded, self.used = path, output, False, False
         self.folder = tempfile.TemporaryDirectory(prefix="minigen-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
+        self.last_words = tempfile.TemporaryFile()      # noqa: SIM115 - closed by kill()
         reader, writer = os.pipe()
-        arguments = [str(Path(__file__).parent / "child"), str(Path(np.__file__).parents[1])]
-        arguments += [str(os.getpid()), str(theirs.fileno()) if POSIX else "", str(path)]
+        descriptors = [theirs.fileno(), self.last_words.fileno()] if POSIX else []
+        places = Path(__file__).parent / "child", Path(np.__file__).parents[1], path
+        arguments = [*map(str, places), str(os.getpid()), *map(str, descriptors)]
         try:
             self.process = subprocess.Popen(
                 [sys.executable, *OPTIONS, "-c", START, *arguments],
@@ -68,13 +70,14 @@ class Child:
                 cwd=self.folder.name,
                 env=_environment(self.folder.name),
                 start_new_session=True,
-                pass_fds=[theirs.fileno()] if POSIX else (),
+                pass_fds=descriptors,
             )
         finally:
             os.close(writer)
             output.follow(reader)
         if not POSIX:       # a socket is no file there: a description of it is sent
-            self.process.communicate(theirs.share(self.process.pid))
+            with self.process.stdin as pipe:
+                pipe.write(theirs.share(self.process.pid))
         theirs.close()
         ours.settimeout(LOOK_UP)
         self.socket, self.codec = ours, Codec(limit=memory)
@@ -112,7 +115,7 @@ class Child:
         """Stop a child that takes too long: where it was, "backward, line 14: while True:"."""
         if POSIX:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.send_signal(signal.SIGABRT)    # faulthandler prints the line
+                self.process.send_signal(signal.SIGABRT)    # faulthandler writes the line
                 self.process.wait(LAST_WORDS)
         return self._where(part)
 
@@ -126,17 +129,20 @@ class Child:
             return "crash", "closed the checker's channel", part
         if code >= 0:
             return "crash", f"ended by itself with exit code {code}", part
-        name, text = signal.Signals(-code).name, signal.strsignal(-code)
+        name = {s.value: s.name for s in signal.Signals}.get(-code, f"signal {-code}")
         if name == "SIGKILL":
             text = "killed by the system (SIGKILL): out of memory, most likely"
             return "memory", text, part
         if name == "SIGXCPU":
             return "timeout", "used up its processor time", part
-        return "crash", f"ended by a signal: {text} ({name})", self._where(part)
+        text = f"ended by a signal: {signal.strsignal(-code)} ({name})"
+        return "crash", text, self._where(part)
 
     def _where(self, part):
-        """part with the homework's line, if faulthandler printed one."""
-        *_, dump = self.output.text().rpartition("Current thread")
+        """part with the homework's line, if faulthandler wrote one."""
+        self.last_words.seek(0)
+        words = self.last_words.read(1 << 20).decode("ascii", "replace")
+        *_, dump = words.rpartition("Current thread")
         written = str(self.path).encode("ascii", "backslashreplace").decode()
         found = re.search(rf'File "{re.escape(written)}", line (\d+) in', dump)
         with contextlib.suppress(OSError, IndexError):
@@ -144,6 +150,14 @@ class Child:
                 lines = self.path.read_text(errors="replace").splitlines()
                 return f"{part}, line {found[1]}: {lines[int(found[1]) - 1].strip()}"
         return part
+
+    def has_offspring(self):
+        """Whether it started processes that still run, or that nobody waited for (on Linux)."""
+        pid = self.process.pid
+        try:
+            return bool(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+        except OSError:
+            return False
 
     def kill(self):
         """End the child, all that it started, and the traces of both."""
@@ -158,6 +172,7 @@ class Child:
         if sys.platform == "linux":
             _kill_stragglers(self.folder.name)
         self.socket.close()
+        self.last_words.close()
         self.output.leave()
         self.folder.cleanup()
 

@@ -61,9 +61,9 @@ class Spec:
         return name in self.plans and bool(self.plans[name].arguments)
 
     def options(self, name):
-        """points, seeds and wrt of a pair, those that the spec gives: a dict."""
-        plan = self.plans.get(name)
-        return dict(plan.options) if plan else {}
+        """points, seeds and wrt of a pair, those that the spec gives: a dict. A pair that the spec
+        does not name is worth nothing."""
+        return dict(self.plans[name].options) if name in self.plans else {"points": 0}
 
 
 def load_spec(path):
@@ -309,7 +309,7 @@ def _written(description, plan):
         lines = [f"# No guess fits {name}: describe its arguments, and take away the # signs.",
                  f"# [{name}.inputs]", *(f"# {key_of(a)} = {{shape = [4, 5]}}" for a in needed)]
         return "\n".join([*lines, ""])
-    lines = [f"[{name}]", "points = 1"]
+    lines = [*([f"# {plan.remark}"] if plan.remark else []), f"[{name}]", "points = 1"]
     if plan.sizes:
         lines.append(f"sizes = {to_toml(plan.sizes)}")
     for part, recipes in (("init", plan.init), ("inputs", plan.arguments)):

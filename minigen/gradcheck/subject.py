@@ -126,15 +126,17 @@ class Function:
             if self.shapes is None or error.kind != "error":
                 raise
             return self._checked(None)
-        return self._checked(answer["outputs"])
+        # a complex step (complex_step.py) looks at imaginary parts
+        kinds = "fc" if any(np.iscomplexobj(a) for a in arrays) else "f"
+        return self._checked(answer["outputs"], kinds)
 
     def _inputs(self, arrays):
         values = [like(leaf.value, a) for leaf, a in zip(self.leaves, arrays, strict=True)]
         return self.subject.replaced(self.leaves, values)
 
-    def _checked(self, outputs):
+    def _checked(self, outputs, kinds="f"):
         """The floating outputs; NaN in place of None and of other shapes."""
-        floats = floats_of(outputs)
+        floats = floats_of(outputs, kinds)
         if self.shapes is None:
             self.shapes = [y.shape for y in floats]
         if [y.shape for y in floats] != self.shapes:
@@ -175,9 +177,11 @@ def like(original, array):
     return array if isinstance(original, np.ndarray) else type(original)(array)
 
 
-def floats_of(outputs):
-    """The floating outputs as a tuple of arrays, in order."""
-    return tuple(np.asarray(y) for _, y in trees.leaves(outputs) if is_float(y))
+def floats_of(outputs, kinds="f"):
+    """The floating outputs as a tuple of arrays, in order; kinds: "fc" for complex ones, too."""
+    numbers = (np.ndarray, np.generic, float, complex)
+    found = [np.asarray(y) for _, y in trees.leaves(outputs) if isinstance(y, numbers)]
+    return tuple(y for y in found if y.dtype.kind in kinds)
 
 
 def weights_of(outputs, upstream):

@@ -52,21 +52,21 @@ def modes(arguments, inputs, defaults=None):
 def others(inputs):
     """Inputs that differ from these at every floating number: to be tried in this order.
 
-    The first flips signs, since relu's mask depends on nothing else, and turns integer arrays
-    round; the second keeps integers, the last two keep signs, too, for log and sqrt.
+    Arrays with both signs flip them, since relu's mask depends on nothing else. Those with one
+    sign keep it, and stay between 0 and 1 if they are: probabilities, variances, distances.
+    Integer arrays are turned round, or, if forward does not take that, kept.
     """
-    yield _moved(inputs, -1.3, 0.1, turn=True)
-    yield _moved(inputs, -1.3, 0.1, turn=False)
-    yield _moved(inputs, 1.3, 0.1, turn=False)
-    yield _moved(inputs, 0.8, 0.0, turn=False)
+    for turn, factor in ((True, -1.3), (False, -1.3), (False, 0.9)):
+        yield trees.rebuilt(inputs, lambda _, x, t=turn, f=factor: _other(x, t, f))
 
 
-def _moved(inputs, factor, shift, turn):
-    def moved(path, leaf):
-        if is_float_array(leaf):
-            return np.asarray(factor * leaf + shift, dtype=leaf.dtype)
-        if turn and isinstance(leaf, np.ndarray) and leaf.ndim and leaf.dtype.kind in "biu":
-            return leaf[::-1].copy()
+def _other(leaf, turn, factor):
+    if turn and isinstance(leaf, np.ndarray) and leaf.ndim and leaf.dtype.kind in "biu":
+        return leaf[::-1].copy()
+    if not is_float_array(leaf) or not leaf.size:
         return leaf
-
-    return trees.rebuilt(inputs, moved)
+    sign = int(leaf.max() > 0) - int(leaf.min() < 0)        # 0: both, or neither
+    typical = np.abs(leaf).mean(dtype=np.float64)
+    if sign:
+        return np.asarray(0.7 * leaf + 0.1 * sign * typical, dtype=leaf.dtype)
+    return np.asarray(factor * leaf + 0.1 * (typical or 1.0), dtype=leaf.dtype)

@@ -6,8 +6,9 @@ Idea: each of backward's parameters is
        does, the first parameter is it. One: it gets the gradient of the output, or of all outputs,
        nested like them. Several: one output each, in order; of a dict of outputs by name (dh: "h").
     3. the output, if it is called out, output, outputs, or as forward's `return` calls it;
-    4. what forward keeps for it: any other name without a default, cache or ctx with one too;
-    5. else left at its default.
+    4. a learning rate (lr, learning_rate), which is 0: nothing is learnt here;
+    5. what forward keeps for it: any other name without a default, cache or ctx with one too;
+    6. else left at its default.
 What forward returns follows from that:
     names that match            `return h, c, cache` for (dh, cache): the output is h alone
     backward takes a cache      (out, cache), ((h, c), cache), (h, c, cache); with several
@@ -38,7 +39,8 @@ CACHE = re.compile(r".*cache.*|ctx|context|saved.*|memory|mem", re.IGNORECASE)
 INPUTS = re.compile(r"x|xs|inp|inputs?|args|arguments", re.IGNORECASE)
 SEVERAL = ("douts", "grads", "grad_outputs", "upstreams")
 LABELS = re.compile(r"y_true|targets?|labels?|t|x|y|out|outputs?", re.IGNORECASE)
-GRADIENT = re.compile(r"g|g_.*|grad.*|upstream.*|.*_grad|.*_bar|d.+")
+GRADIENT = re.compile(r"g|g_.*|grad.*|upstream.*|.*_grad|.*_gradients?|.*_bar|d.+")
+RATE = re.compile(r"lr|learning_rate", re.IGNORECASE)
 ENGLISH = re.compile(       # begins with d, but is no gradient
     r"(d|data|debug|dec|decay|default|deg|degree|den|denom|denominator|depth|det|device|dev|diag"
     r"|dict|diff|difference|dilation|dim|dims|dimension|dist|distance|distances|div|domain|dot"
@@ -65,7 +67,8 @@ class Roles:
             LABELS.fullmatch(first) or CACHE.fullmatch(first)
         ):
             self.upstream = [first]
-        others = [p for p in free if p.name not in self.upstream]
+        self.rates = [name for name in names if RATE.fullmatch(name)]
+        others = [p for p in free if p.name not in (*self.upstream, *self.rates)]
         self.outputs = [p.name for p in others if p.name in OUTPUTS]
         self.caches = [
             p.name for p in others
@@ -96,7 +99,7 @@ class Fit:
         self.upstream, self.wants = [*roles.upstream], [*roles.caches]
         self.named = [*roles.outputs]   # parameters that are the output
         self.kept = None                # whatever is no output
-        self.values = returned if isinstance(returned, tuple) and returned else (returned,)
+        self.values = _values(returned)
         self.names = roles.returned if len(roles.returned) == len(self.values) else []
         self.outputs, self.caches = self._separated()
         if not self.upstream and not is_number(self.outputs):
@@ -238,6 +241,7 @@ class Fit:
         """
         outputs, receives = self.outputs, self.roles.receives
         values = dict(zip(self.wants, self.caches, strict=False))
+        values |= dict.fromkeys(self.roles.rates, 0.0)
         values |= {name: given[argument] for name, argument in self.roles.arguments.items()}
         values |= dict.fromkeys(self.named, outputs)
         if isinstance(outputs, dict):
@@ -264,6 +268,19 @@ class Fit:
         if all(len(keys) == 1 for keys in by_name.values()):
             return {name: upstream[keys[0]] for name, keys in by_name.items()}
         return dict(zip(names, upstream.values(), strict=True))
+
+
+def _values(returned):
+    """What forward returned, one by one: (out, cache) from a tuple, a list, or a dict with both."""
+    if isinstance(returned, dict):
+        caches = [key for key in returned if CACHE.fullmatch(str(key))]
+        if len(caches) == 1 and len(returned) > 1:
+            outputs = {key: value for key, value in returned.items() if key not in caches}
+            single = len(outputs) == 1
+            return next(iter(outputs.values())) if single else outputs, returned[caches[0]]
+    if isinstance(returned, list) and not all(map(is_numeric, returned)):
+        returned = tuple(returned)      # a list of outputs alone has numbers only
+    return returned if isinstance(returned, tuple) and returned else (returned,)
 
 
 def returned_names(function):

@@ -10,20 +10,22 @@ training flag if it has one. Each run works on a copy of one layer, made by
 
 into which the parameters are written before forward. A parameter is a floating array `W` whose
 gradient backward returns (`return dx, dW, db`) or leaves in `dW`, `d_W`, `grad_W`, `W_grad`; or an
-entry of `params`, whose gradient is in `grads` under the same key, or place. Layers inside layers
-(`self.fc1.W`, `self.layers[0].W`) count. Every backward starts from the layer as forward left it,
-so one that accumulates, or frees what it no longer needs, is right.
+entry of `params`, whose gradient is in `grads` under the same key, or place; or `weight.data` with
+`weight.grad`. Layers inside layers (`self.fc1.W`, `self.layers[0].W`) count. A forward that returns
+nothing leaves its output in `output`. Every backward starts from the layer as forward left it, so
+one that accumulates, or frees what it no longer needs, is right.
 Read next: pairs.py (how backward's parameters are filled).
 """
 
 import copy
 import inspect
+import re
 from dataclasses import dataclass
 
 from numpy import ndarray
 
 from . import trees
-from .binding import Fit, belongs, gradient_names, returned_names
+from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
 from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
 from .pairs import arguments as arguments_of
 from .session import StudentError
@@ -31,6 +33,8 @@ from .session import StudentError
 MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
 PARAMETERS = ("params", "parameters", "weights")
 GRADIENTS = ("grads", "gradients", "dparams", "grad")
+DATA, BESIDE = ("data", "value"), ("grad", "gradient")      # of an object that is a parameter
+STATE = re.compile(r".*(running|moving|mean|var|mask|moment|veloc|buffer|cache|input|output).*|_.*")
 
 
 class LayerPair(Pair):
@@ -49,7 +53,7 @@ class LayerPair(Pair):
         self.signature = unbound(getattr(self.layer_class, self.method))
         self.receives = unbound(self.backward_function).parameters
         self.arguments = self.own = arguments_of(self.signature)
-        self.parameters, self.flag = [], None
+        self.parameters, self.flag, self.left_out = [], None, []
 
     def functions(self):
         """The two methods."""
@@ -64,7 +68,7 @@ class LayerPair(Pair):
         """Make the layer that runs copy; its parameters become arguments."""
         self.prototype = layer = self._constructed(seed)
         if not self.variadic:
-            self.parameters = find_parameters(layer, self.own, self.returned_names)
+            self.parameters, self.left_out = find_parameters(layer, self.own, self.returned_names)
         self.flag = None if set(self.own) & set(MODES) else training_flag(layer)
         values = {p.label: at(layer, p.paths[0]) for p in self.parameters}
         if self.flag:
@@ -100,6 +104,12 @@ class LayerPair(Pair):
         described = super().describe()
         described.pop("init", None)
         described["parameters"] = [p.label for p in self.parameters]
+        if self.left_out:
+            first = gradient_names(self.left_out[0])[0]
+            described["notes"] = [
+                f"not checked: {', '.join(self.left_out)}: {self.titles[1]} neither returns the "
+                f"gradient nor leaves it in self.{first}"
+            ]
         if self.prototype is None:
             takes = arguments_of(inspect.signature(self.layer_class))
             described["constructor"] = required(takes)
@@ -122,6 +132,9 @@ class LayerPair(Pair):
         if self.flag and len(more) > len(self.parameters):
             set_flag(layer, self.flag, more[-1])
         returned = called(getattr(layer, self.method), self.signature, own)()
+        if returned is None:
+            left = [attributes(layer)[name] for name in OUTPUTS if name in attributes(layer)]
+            returned = left[0] if left else None
         fit = Fit(self.roles, own, returned, remembers=True)
         return fit.outputs, (own, fit, layer, [inputs, fit.outputs])
 
@@ -184,8 +197,10 @@ class Parameter:
         for path in self.paths:
             key, owner = path[-1], attributes(at(layer, owner_of(layer, path)))
             places = [(owner, name) for name in gradient_names(key)]
+            places += [(owner, name) for name in BESIDE if key in DATA]
             for container in [owner[name] for name in GRADIENTS if name in owner]:
-                places += [(container, name) for name in (key, *gradient_names(key))]
+                if isinstance(container, (dict, list)):
+                    places += [(container, name) for name in (key, *gradient_names(key))]
             for container, name in places:
                 inside = range(len(container)) if isinstance(container, list) else container
                 if name in inside and container[name] is not None:
@@ -194,19 +209,25 @@ class Parameter:
 
 
 def find_parameters(layer, own, returned):
-    """The parameters of a layer; own: names of forward's arguments; returned: by backward."""
-    paths, order = {}, []
+    """(parameters of a layer, names of attributes that look like one without a gradient).
+
+    own: names of forward's arguments; returned: names of what backward returns.
+    """
+    paths = {}
     for path, value in reach(layer):
         if value.dtype.kind == "f":
             paths.setdefault(id(value), []).append(path)
-            order.append(id(value))
-    found = []
-    for key in dict.fromkeys(order):
-        good = [p for p in paths[key] if p[-1] not in own and has_gradient(layer, p, returned)]
+    found, left_out = [], []
+    for each in paths.values():
+        good = [p for p in each if p[-1] not in own and has_gradient(layer, p, returned)]
         if good:
-            rest = [p for p in paths[key] if p not in good]
+            rest = [p for p in each if p not in good]
             found.append(Parameter(label_of(layer, good[0]), good + rest))
-    return found
+        elif len(each[0]) == 1 and each[0][0] not in own:
+            left_out.append(each[0][0])
+    known = [name for p in found for path in p.paths for name in gradient_names(path[-1])]
+    known += [name for argument in own for name in gradient_names(argument)]
+    return found, [n for n in left_out if n not in known and not STATE.fullmatch(n)]
 
 
 def has_gradient(layer, path, returned):
@@ -218,7 +239,8 @@ def has_gradient(layer, path, returned):
     gradients = set(gradient_names(path[-1])) & (said | strings)
     grouped = set(GRADIENTS) & said
     if len(path) == len(owner_path) + 1:            # an attribute
-        return bool(gradients) or bool(grouped and path[-1] in strings)
+        beside = path[-1] in DATA and any(name in attributes(owner) for name in BESIDE)
+        return bool(gradients) or beside or bool(grouped and path[-1] in strings)
     return path[-2] in PARAMETERS and bool(grouped or gradients)
 
 
@@ -323,13 +345,15 @@ def owner_of(layer, path):
 
 
 def label_of(layer, path):
-    """As a student would write it: W, fc1.W, params[0], layers[0].W; W for params["W"]."""
+    """As a student would write it: W, fc1.W, params[0], layers[0].W; W for params["W"], W.data."""
     text = ""
     for i, key in enumerate(path):
         if isinstance(at(layer, path[:i]), (dict, list, tuple)):
             text += f"[{key!r}]"
         else:
             text += f".{key}" if text else key
+    if path[-1] in DATA and "." in text:
+        return text.rpartition(".")[0]
     start, _, last = text.rpartition("['")
     group = start.rpartition(".")[2]
     return text if group not in PARAMETERS else (start[: -len(group)] + last.removesuffix("']"))

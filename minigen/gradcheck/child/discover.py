@@ -2,10 +2,11 @@
 
 Idea: names say it. `<name>_forward` with `<name>_backward`, endings included
 (`conv_forward_naive`, `conv_backward_naive`); a second backward of one forward
-(`batchnorm_backward_alt`); a bare `forward` and `backward`, named by the file; classes with both
-methods; what `@pair` marked. Private names and, if the file has pairs of its own, imported ones do
-not count. Inputs come from `<name>_inputs(seed)` or `make_inputs(seed)`; `WRT` and `POINTS` in the
-file are options of all its pairs, or dicts {pair: option}. What was nearly a pair is reported.
+(`batchnorm_backward_alt`); `relu` with `relu_backward`; a bare `forward` and `backward`, named by
+the file; classes with both methods; what `@pair` marked. Private names and, if the file has pairs
+of its own, imported ones do not count. Inputs come from `<name>_inputs(seed)` or
+`make_inputs(seed)`; `WRT` and `POINTS` in the file are options of all its pairs, or dicts
+{pair: option}. What was nearly a pair is reported.
 Read next: load.py (how the file is run), pairs.py (how a pair is called).
 """
 
@@ -13,7 +14,7 @@ import difflib
 import dis
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .classes import LayerPair
 from .load import Source
@@ -65,16 +66,10 @@ def find(names, module, stem):
     module: its name, which own functions and classes bear; stem: the name of a bare pair.
     """
     public = {n: v for n, v in names.items() if not n.startswith("_") and callable(v)}
-    halves = {"forward": [], "backward": []}
-    for name, value in public.items():
-        match = spelt(name)
-        if match and not inspect.isclass(value) and not hasattr(value, "__gradcheck__"):
-            before, kind, after = match.groups(default="")
-            own = getattr(value, "__module__", module) == module
-            halves[kind.lower()].append(Half(name, value, before, after, own))
-    found = [*_matched(halves["forward"], halves["backward"])]
+    halves = _halves(public, module)
+    found = [*_matched(halves["forward"], halves["backward"], public, module)]
     found = [f for f in found if f[0].own or f[1].own] or found
-    pairs = {}
+    pairs, remarks = {}, []
     for forward, backward in found:
         name = backward.pair or stem
         _add(pairs, name, forward.function, backward.function, names, base=forward.before)
@@ -84,19 +79,46 @@ def find(names, module, stem):
         if not _is_unfinished_base(value, classes.values()):
             _add(pairs, name, value, None, names)
     for name, value in public.items():
-        marked = vars(value).get("__gradcheck__") if hasattr(value, "__dict__") else None
-        if marked is not None:
-            pairs.pop(name, None)
-            match = spelt(name)
-            name = marked.get("name") or (joined(match[1], match[3]) or stem if match else name)
-            _add(pairs, name, value, marked.get("backward"), names, marked)
+        marks = vars(value).get("__gradcheck__") if hasattr(value, "__dict__") else None
+        if marks is not None:
+            remarks += _add_marked(pairs, name, value, marks, names, stem)
+    pairs = dict(sorted(pairs.items(), key=lambda item: item[1].options["line"] or 0))
     if len(pairs) == 1:     # a wrong name in WRT should show
         next(iter(pairs.values())).common_wrt = False
-    return pairs, _near_misses(halves, found, public, module, pairs)
+    return pairs, [*_near_misses(halves, found, public, module, pairs), *remarks]
+
+
+def _halves(public, module):
+    """Functions named like a forward or backward, and not marked: {"forward": [Half], ...}."""
+    halves = {"forward": [], "backward": []}
+    for name, value in public.items():
+        match = spelt(name)
+        if match and not inspect.isclass(value) and not hasattr(value, "__gradcheck__"):
+            before, kind, after = match.groups(default="")
+            own = getattr(value, "__module__", module) == module
+            halves[kind.lower()].append(Half(name, value, before, after, own))
+    return halves
+
+
+def _add_marked(pairs, name, value, marks, names, stem):
+    """Add what `@pair` marked, its backward found by name if the mark names none; remarks."""
+    match = spelt(name)
+    backward = marks.get("backward")
+    if backward is None and match and not inspect.isclass(value):
+        backward = names.get(_counterpart(name, "backward"))
+    if backward is None and not inspect.isclass(value):
+        return [f"{name} is marked by @pair, and has no backward: write @pair(backward=...)"]
+    by_name = joined(match[1], match[3]) or stem if match else name
+    pairs.pop(name, None)
+    _add(pairs, marks.get("name") or by_name, value, backward, names, marks)
+    return []
 
 
 def make_pair(name, forward, backward=None, make_inputs=None, options=None, **more):
     """The pair of two functions, a layer (class or instance) or a torch.autograd.Function."""
+    owner, other = (getattr(f, "__self__", None) for f in (forward, backward))
+    if owner is not None and owner is other and _is_layer(type(owner)):
+        forward, backward = owner, None     # layer.forward and layer.backward
     if is_torch_function(forward):
         return TorchPair(name, forward, None, make_inputs, dict(options or {}), **more)
     if backward is None and inspect.isclass(forward):
@@ -119,14 +141,14 @@ def _add(pairs, name, forward, backward, names, marked=None, base=None):
     shared = not own
     if marked.get("inputs") is not None:
         make, shared = marked["inputs"], False
-    options = {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
-    common = {}
+    options, common = {}, {}
     for key, variable in (("wrt", "WRT"), ("points", "POINTS")):
         value = names.get(variable)
         if isinstance(value, dict):
             options |= {key: value[name]} if name in value else {}
         elif value is not None:
-            common[key] = (value,) if isinstance(value, str) else value
+            common[key] = value
+    options |= {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
     code = getattr(inspect.unwrap(forward), "__code__", None)
     options["line"] = code.co_firstlineno if code else _line_of_class(forward)
     init = next((names[f"{s}_init"] for s in spellings if callable(names.get(f"{s}_init"))), None)
@@ -136,23 +158,25 @@ def _add(pairs, name, forward, backward, names, marked=None, base=None):
     pairs[name] = pair
 
 
-def _matched(forwards, backwards):
-    """(forward, backward) halves: the same name; else, for what is left, one without its ending."""
+def _matched(forwards, backwards, public, module):
+    """(forward, backward) halves: the same name; else, for what is left, one without its ending.
+
+    A backward without forward belongs to the file's function of that name: relu, relu_backward.
+    """
     left = list(forwards)
     for backward in backwards:
         same = [f for f in forwards if (f.before, f.after) == (backward.before, backward.after)]
         plain = [f for f in forwards if (f.before, f.after) == (backward.before, "")]
+        bare = public.get(backward.pair)
+        if not (same or plain) and inspect.isfunction(bare) and bare.__module__ == module:
+            plain = [Half(backward.pair, bare, backward.pair, "", True)]
         for forward in (same or plain)[:1]:
             left = [f for f in left if f is not forward]
             yield forward, backward
     for forward in left:        # conv_forward_im2col, conv_backward, and no conv_forward
         plain = [b for b in backwards if (b.before, b.after) == (forward.before, "")]
         if plain and not any((f.before, f.after) == (forward.before, "") for f in forwards):
-            yield forward, Half(plain[0].name, plain[0].function, *_place(forward), plain[0].own)
-
-
-def _place(half):
-    return half.before, half.after
+            yield forward, replace(plain[0], before=forward.before, after=forward.after)
 
 
 def _is_layer(value):
@@ -196,8 +220,7 @@ def _near_misses(halves, found, public, module, pairs):
     for kind, other in (("forward", "backward"), ("backward", "forward")):
         for half in halves[kind]:
             if half.own and half.function not in used:
-                match = spelt(half.name)
-                wanted = half.name[: match.start(2)] + other + half.name[match.end(2) :]
+                wanted = _counterpart(half.name, other)
                 remarks.append(_missing(half.name, wanted, set(public) - {half.name}))
     for name, value in public.items():
         # not of classes built on a library's: a torch.nn.Module needs no backward
@@ -209,13 +232,20 @@ def _near_misses(halves, found, public, module, pairs):
 
 
 def _missing(name, wanted, names):
-    near = difflib.get_close_matches(wanted, names, 1, 0.75)
+    near = difflib.get_close_matches(wanted, names, 1, 0.85)
     return f"{name} has no {wanted}" + (f"; nearest: {near[0]}" if near else "")
 
 
 def spelt(name):
     """A match of a forward's or backward's name: what stands before, which, what after; or None."""
     return next((match for s in SPELLINGS if (match := s.fullmatch(name))), None)
+
+
+def _counterpart(name, kind):
+    """conv_forward_naive -> conv_backward_naive."""
+    match = spelt(name)
+    word = kind.capitalize() if match[2][0].isupper() else kind
+    return name[: match.start(2)] + word + name[match.end(2) :]
 
 
 def joined(before, after):

@@ -9,32 +9,34 @@ Whatever goes wrong here is an answer, too, or the end of this process: the chec
 Read next: limits.py; ../process.py, the other side.
 """
 
+import contextlib
 import faulthandler
 import os
 import socket
 import sys
-import traceback
 
 from . import limits
 from .discover import load
-from .session import StudentError
+from .session import StudentError, said
 from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
 
 
-def serve(checker, descriptor, path):
+def serve(path, checker, *descriptors):
     """Answer about the homework in path; returns when the checker closes the channel.
 
-    checker: the process id of the checker; descriptor: the channel's, empty on Windows, where the
-    socket comes through standard input. All texts, as command lines have them.
+    checker: the process id of the checker; descriptors: the channel, and a file for the last words
+    of a crash; none on Windows, where the channel comes through standard input. All texts.
     """
     sys.argv[:] = [path]
-    faulthandler.enable()       # a crash prints the line it happened on
     limits.die_with(int(checker))
-    if descriptor:
-        connection = socket.socket(fileno=int(descriptor))
-        connection.set_inheritable(False)
+    if descriptors:
+        channel, last_words = map(int, descriptors)
+        connection = socket.socket(fileno=channel)
+        os.set_inheritable(channel, False)
+        os.set_inheritable(last_words, False)
+        faulthandler.enable(last_words)     # a crash writes the line it happened on
     else:
         connection = socket.fromshare(sys.stdin.buffer.read())
     channel, responder, us = Channel(connection), _Responder(path), os.getpid()
@@ -61,6 +63,8 @@ class _Responder:
         """Load the homework; its runs are numbered from count on."""
         self.session = load(self.path)
         self.session.count = count
+        # each call starts from a fixed random state, and here nobody misses the former one
+        self.session.randomness.borrowed = contextlib.nullcontext
         return self.session.describe()
 
     def answer(self, number, method, arguments, options):
@@ -68,13 +72,11 @@ class _Responder:
         ours = method in ("limit", "load")
         try:
             value = getattr(self if ours else self.session, method)(*arguments, **options)
-            # only these may come back: a default or an input that is no array
-            return self.codec.pack([number, "value", value], keep=method in ("load", "inputs"))
+            keep = method in ("load", "configure", "inputs")    # what they give may come back
+            return self.codec.pack([number, "value", value], keep=keep)
         except StudentError as error:
             message, where = str(error.message)[:LONGEST], str(error.where)[:LONGEST]
             return self.codec.pack([number, "raised", error.kind, message, where])
         except BaseException as error:      # of an object that the homework made, most likely
             kind = "memory" if isinstance(error, MemoryError) else "error"
-            *_, last = traceback.extract_tb(error.__traceback__)
-            message = f"{type(error).__name__} in {os.path.basename(last.filename)}"
-            return self.codec.pack([number, "raised", kind, message, method])
+            return self.codec.pack([number, "raised", kind, said(error)[:LONGEST], method])

@@ -60,7 +60,9 @@ class Pair:
         return Roles(self.receives, self.signature.parameters, names, self.titles)
 
     def describe(self):
-        """What the checker needs to know: plain values only."""
+        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs,
+        functions (as the student calls them), and options. Of a layer also parameters, constructor
+        (what it needs, if it could not be made) and notes."""
         return {
             "name": self.name,
             "arguments": list(self.arguments),
@@ -77,8 +79,9 @@ class Pair:
 
     def _wrt_of_this(self):
         """Those names of the file's WRT that are arguments of this pair; None if none is."""
-        names = [n for n in self.options["wrt"] if re.split(r"\W", n)[0] in self.arguments
-                 or n in self.arguments]
+        wrt = self.options["wrt"]
+        names = [n for n in ([wrt] if isinstance(wrt, str) else wrt)
+                 if n in self.arguments or re.split(r"\W", n)[0] in self.arguments]
         return tuple(names) or None
 
     def configure(self, options):
