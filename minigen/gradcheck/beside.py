@@ -19,6 +19,7 @@ from minigen.gradcheck.argument import Argument
 from minigen.gradcheck.point import Point
 from minigen.gradcheck.slopes import as_tuple, measure, scales, stream
 
+TRIES = 32              # ways to part ties
 NUDGE = 2.0**-10        # of the size of an entry: far for a kink, near for a curve
 
 
@@ -100,6 +101,28 @@ class Beside:
         point = Point(self.f, inputs, self.upstream, self.seed, self.precision)
         line = point.along_entry(k, i, there.scales.flat[i])
         return measure(point, line, claimed=np.inf).kind == "smooth"
+
+    def parts_ties(self, k, i, claimed, value):
+        """Whether a claim for entry i of x_k, far from a smooth slope, is a slope beside x.
+
+        Of three equal numbers none moves the median alone; any one may have its gradient.
+        """
+        if abs(claimed - value) < 0.05 * max(abs(claimed), abs(value)):
+            return False
+        rng, h = stream(self.seed, "ties"), NUDGE * scales(self.inputs[k]).flat[i] / 64
+        for _ in range(TRIES):
+            inputs = [nudged(x, rng) if x.dtype.kind == "f" else x for x in self.inputs]
+            if all(map(np.array_equal, inputs, self.inputs)):
+                return False
+            x, ends = inputs[k].copy(), []
+            for t in (h, -2 * h):
+                x.flat[i] += t
+                ends.append(as_tuple(self.f(*inputs[:k], x.copy(), *inputs[k + 1 :])))
+            change = zip(as_tuple(self.upstream), *ends, strict=True)
+            slope = sum(np.sum(v * np.subtract(b, a)) for v, b, a in change) / (2 * h)
+            if abs(slope - claimed) < 0.05 * abs(claimed - value):
+                return True
+        return False
 
     def _move(self):
         rng = stream(self.seed, "beside")

@@ -137,6 +137,9 @@ def check_pair(session, description, settings, spec=None):
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
+        if error.kind in ("memory", "crash") and session.shared:
+            # an earlier pair may have left that behind: once more, in a new process
+            return check_pair(session, description, settings, spec)
         message = f"{error.where}: {error.message}" if error.where else error.message
         report.structure.append(Finding(error.kind, "error", message))
     except SpecError as error:      # another student's forward may have the spec's arguments

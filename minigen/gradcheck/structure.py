@@ -27,7 +27,7 @@ from minigen.gradcheck.behaviour import (
     value_at,
 )
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.differences import changes, entry, largest_change, not_finite
+from minigen.gradcheck.differences import changes, entry, largest_change, not_finite, rounding_size
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
 from minigen.gradcheck.names import always
@@ -89,7 +89,8 @@ def forward_repeats(case):
     """A second call on the same inputs gives the same outputs."""
     case.second = case.run()
     case.second_outputs = trees.fresh(case.second.outputs)
-    change = largest_change(case.found.outputs, case.second_outputs)
+    around = [leaf.value for leaf in case.subject.floats()] + [*floats_of(case.found.outputs)]
+    change = largest_change(case.found.outputs, case.second_outputs, rounding_size(around))
     if change.size > max(1e-9, 64 * change.eps):
         where = entry(output(change.path), change.index)
         said = f"not checkable: forward gives another {where} for the same inputs; pass the mask, "

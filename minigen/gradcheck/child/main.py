@@ -72,8 +72,8 @@ class _Responder:
         ours = method in ("limit", "load")
         try:
             value = getattr(self if ours else self.session, method)(*arguments, **options)
-            # only these may come back: a default or an input that is no array
-            return self.codec.pack([number, "value", value], keep=method in ("load", "inputs"))
+            keep = method in ("load", "configure", "inputs")    # what they give may come back
+            return self.codec.pack([number, "value", value], keep=keep)
         except StudentError as error:
             message, where = str(error.message)[:LONGEST], str(error.where)[:LONGEST]
             return self.codec.pack([number, "raised", error.kind, message, where])

@@ -62,6 +62,8 @@ class Session:
     # A session in this process is held to nothing, and prints where everything prints; what a
     # Process (../process.py) can do about that, it must let itself be asked, too.
     limits = ()
+    shared = False
+    shared = False
 
     def __enter__(self):
         return self
