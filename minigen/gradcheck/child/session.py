@@ -63,7 +63,6 @@ class Session:
     # Process (../process.py) can do about that, it must let itself be asked, too.
     limits = ()
     shared = False
-    shared = False
 
     def __enter__(self):
         return self
