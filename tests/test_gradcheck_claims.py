@@ -139,6 +139,21 @@ def test_labels_of_a_loss_need_no_gradient():
     assert verdicts(matched(pair, (DX, None), loss=False)) == []
 
 
+def test_a_network_returns_the_gradients_of_its_parameters_alone():
+    network = {"X": X, "params": {"W": W, "b": B}}
+    found = matched(network, {"dW": DW, "db": DB})
+    assert verdicts(found) == [] and labels(found) == ["dparams['W']", "dparams['b']"]
+    assert [sentence for _, sentence in found.unclaimed] == [
+        "not checked: X, for which backward returns no gradient"]
+    found = matched(network, {"dW": DW})        # part of it: the student forgot one, perhaps
+    assert 'no gradient for X, params[\'b\']: ' in message(found)
+    assert message(found).endswith("""WRT = ("params['W']",)""")
+    found = matched({**network, "g": B}, {"dW": DW, "db": DB})
+    assert message(found).endswith('WRT = ("params",)')
+    assert found.findings[0].evidence == {"missing": ["X", "g"]}
+    assert verdicts(matched(network, (DX, None))) == []
+
+
 def test_integers_are_noted_with_what_would_check_them():
     found = matched({"x": LABELS}, np.ones(4))
     assert labels(found) == []
@@ -194,8 +209,9 @@ def test_names_are_weak_evidence():
     assert all(never(name) for name in ("target", "attention_mask", "running_var", "eps", "y_true"))
     assert not any(never(name) for name in ("x", "weight", "y", "steps"))
     assert never("y", labels=True)
-    assert all(always(name) for name in ("x", "W1", "b", "gamma", "x_0"))
-    assert not any(always(name) for name in ("teacher", "old", "mask", "t", "y"))
+    assert all(always(name) for name in ("W1", "b", "gamma", "Wx"))
+    assert all(always(name, first=True) for name in ("x", "x_0", "logits", "w"))
+    assert not any(always(name) for name in ("teacher", "old", "mask", "t", "y", "x"))
     assert is_state("moving_mean") and not is_state("x")
     assert all(map(is_gradient, ["self.dW", "cache['dx']", "self.grads['W']", "self.grad_b"]))
     assert not any(map(is_gradient, ["cache['data']", "self.W", "cache[0]", "self.dilation"]))

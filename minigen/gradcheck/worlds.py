@@ -83,7 +83,7 @@ COMMON = {      # numbers that mean the same everywhere, for arguments without a
     "eps epsilon": Fixed(1e-5),
     "momentum": Fixed(0.9),
     "axis dim": Fixed(-1),
-    "training train is_training train_mode": Fixed(True),
+    "training train is_training is_train train_mode train_flag train_flg": Fixed(True),
     "mode": Fixed("train"),
     "p p_drop drop drop_prob dropout dropout_rate drop_rate rate prob": Fixed(0.5),
     "keep_prob keep p_keep": Fixed(0.8),

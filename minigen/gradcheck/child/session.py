@@ -42,6 +42,11 @@ class StudentError(Exception):
         super().__init__(message)
         self.kind, self.message, self.where = kind, message, where
 
+    @property
+    def sentence(self):
+        """Where, and what: "forward, line 3: while True: did not finish within 2 s"."""
+        return f"{self.where.removesuffix(':')}: {self.message}" if self.where else self.message
+
 
 class Session:
     """Answers for pairs that live in this process.
