@@ -25,6 +25,8 @@ WORK = 2**22            # numbers of inputs and outputs that so many looks may t
 WRONG = 3               # wrong entries that are enough to know
 LARGE = 2**14           # outputs: with more of them, an entry is measured on those that it moves
 WIDE = tuple(sign * FIRST / n for n in (1, 2, 4) for sign in (1, -1))
+COARSE = 4              # times the noise over last bits: f has a coarser grain inside
+CLEAR = 1000            # times the error: no doubt
 SHOWN = 5               # entries in a report
 SLIGHT = 1e-6           # relative error that an eps or a rounded constant would explain
 
@@ -135,7 +137,7 @@ class Argument:
         self.singles = {}           # flat index -> Entry, of all looked at one by one
         self.directions = []        # Entry
         self.scale = 0.0            # the largest gradient seen
-        self.genuine = 0            # wrong entries that no tie explains
+        self.proved = 0             # claims that all ladders call wrong
 
     def check(self, entries, until=math.inf):
         """The `Result`; entries: see numeric.check; until: when time is up."""
@@ -177,10 +179,9 @@ class Argument:
         """The `Entry` of entry i (a flat index), looked at by itself."""
         if i in self.singles:
             return self.singles[i]
-        s, a = self.scales.flat[i], float(self.claim.flat[i])
-        slope = self._slope(self.point, i, a * s, s) / s
-        if slope.distance(a) > slope.tolerance and slope.kind == "smooth":
-            slope = self._doubted(i, slope)
+        a = float(self.claim.flat[i])
+        slope = self._clearly_wrong(i) if self.proved >= WRONG else None
+        slope = slope or self._careful_slope(i)
         outside = slope.distance(a) > slope.tolerance
         if outside and slope.kind == "kink" and self.beside and self.beside.excuses(self.k, i):
             slope.low, slope.high = min(slope.low, a), max(slope.high, a)
@@ -199,42 +200,70 @@ class Argument:
         entry.slope = found or entry.slope
         entry.decide(self.scale, self.jumps, self.point.eps)
 
-    def _slope(self, point, i, claimed, s):
-        """Along entry i, in units of s."""
-        x = abs(float(self.x.flat[i]))
+    def _careful_slope(self, i):
+        """The `Slope` along entry i, after all that speaks for its claim if that looks wrong."""
+        s, a = self.scales.flat[i], float(self.claim.flat[i])
         far = 8 * max(1.0, self.scales.max()) / s
+        point = self.point
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
+        slope = self._slope(point, i, far)
+        if slope.distance(a) <= slope.tolerance and slope.kind != "jump":
+            return slope
+        ties = self.beside and self.proved < WRONG and slope.kind == "smooth"
+        if ties and self.beside.parts_ties(self.k, i, a, slope.value):
+            low, high = min(slope.value, a), max(slope.value, a)
+            return replace(slope, kind="kink", low=low, high=high)
+        careful = point.careful(self.k)
+        if (careful.sigma > COARSE * point.sigma).any():
+            slope = self._slope(careful, i, far)
+        if slope.kind == "smooth":
+            slope.tolerance += 10 * self.leap.flat[i]
+            if slope.distance(a) > slope.tolerance and self._unlike_wide(point, i, slope):
+                slope.tolerance = math.inf
+        self.proved += slope.distance(a) > slope.tolerance
+        return slope
+
+    def _slope(self, point, i, far):
+        s, x = self.scales.flat[i], abs(float(self.x.flat[i]))
         return measure(
             point,
             point.along_entry(self.k, i, s),
-            claimed=claimed,
+            claimed=float(self.claim.flat[i]) * s,
             slack=10 * self.noise.flat[i] * s,
             near=power_of_two(x / s) if x else 1.0,
             far=far,
-        )
+        ) / s
 
-    def _doubted(self, i, slope):
-        """The smooth slope of an entry whose claim looks wrong, after all that speaks for it."""
-        a, s = float(self.claim.flat[i]), self.scales.flat[i]
-        if self.beside and self.genuine < WRONG:
-            if self.beside.parts_ties(self.k, i, a, slope.value):
-                low, high = min(slope.value, a), max(slope.value, a)
-                return replace(slope, kind="kink", low=low, high=high)
-            self.genuine += 1
-        point = self.point.careful()
-        if (point.sigma > self.point.sigma).any():
-            slope = self._slope(point, i, a * s, s) / s
-        slope.tolerance += 10 * self.leap.flat[i]
-        if slope.distance(a) > slope.tolerance:
-            # wide steps may say what is claimed, and narrow ones not: wide ones miss what lies
-            # between, narrow ones see a staircase as flat
-            rows = np.array(list(self.point.along_entry(self.k, i, s)(WIDE)))
-            slopes = (rows[::2] - rows[1::2]) @ self.point.weights / (2 * s * np.array(WIDE[::2]))
-            once = (4 * slopes[1:] - slopes[:-1]) / 3
-            if abs(a - (16 * once[1] - once[0]) / 15) < 0.05 * abs(a - slope.value):
-                slope.tolerance = math.inf
-        return slope
+    def _unlike_wide(self, point, i, slope):
+        """Whether wide steps say what is claimed, and narrow ones not: wide ones miss what lies
+        between, narrow ones see a staircase as flat."""
+        a = float(self.claim.flat[i])
+        return abs(a - self._wide(point, i)[0]) < 0.05 * abs(a - slope.value)
+
+    def _clearly_wrong(self, i):
+        """The slope from wide steps alone where a claim is a thousand times farther from it than
+        its errors; or None. Enough for one more entry of a gradient that is wrong."""
+        a = float(self.claim.flat[i])
+        value, error, kink = self._wide(self.point.careful(self.k), i)
+        tolerance = CLEAR * error + 10 * (self.noise.flat[i] + self.leap.flat[i])
+        far = max(tolerance, abs(a) / CLEAR, 10 * kink)
+        if abs(a - value) > far:
+            return Slope(value, error, tolerance, value, value, "smooth", 0.0)
+        return None
+
+    def _wide(self, point, i):
+        """Slope along entry i from three wide steps, its error, the difference of its two sides."""
+        s, v = self.scales.flat[i], point.weights
+        h = s * np.array(WIDE)
+        rows = np.array(list(point.along_entry(self.k, i, s)(WIDE)))
+        slopes = (rows[::2] - rows[1::2]) @ v / (2 * h[::2])
+        once = (4 * slopes[1:] - slopes[:-1]) / 3
+        value = (16 * once[1] - once[0]) / 15
+        moved = (rows != point.value).any(0)
+        error = abs(once[1] - once[0]) + np.linalg.norm((v * point.sigma)[moved]) / h[-2]
+        kink = np.abs(rows[-2] + rows[-1] - 2 * point.value) @ np.abs(v) / h[-2]
+        return value, error, kink
 
     # Random directions --------------------------------------------------------------------------
 
@@ -294,12 +323,17 @@ class Argument:
         return wrong > 0
 
     def _gap(self, u, block, h):
-        """Claim minus slope along u, of a block of entries alone; 4 calls of f."""
+        """Claim minus slope along u, of a block of entries alone; 2 or 4 calls of f."""
         part = np.zeros(self.x.shape)
         part.flat[block] = u.flat[block]
-        a, b, c, d = self.point.along(self.k, part)([h, -h, h / 2, -h / 2])
-        slopes = (4 * (c - d) / h - (a - b) / (2 * h)) / 3
-        return (self.claim * part).sum() - self.point.weights @ np.nan_to_num(slopes)
+        at, v = self.point.along(self.k, part), self.point.weights
+        if self.point.eps < 2.0**-40:       # a step so small is as good as two with extrapolation
+            a, b = at([h / 512, -h / 512])
+            slopes = (a - b) / (h / 256)
+        else:
+            a, b, c, d = at([h, -h, h / 2, -h / 2])
+            slopes = (4 * (c - d) / h - (a - b) / (2 * h)) / 3
+        return (self.claim * part).sum() - v @ np.nan_to_num(slopes)
 
     def _pick(self, group):
         """Look at entries, and at smooth blocks between kinks; returns how many were missed."""

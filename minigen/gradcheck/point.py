@@ -6,7 +6,8 @@ if it has a method
 
     f.moves(inputs, k, moves) -> [outputs at each move]
 
-where a move of argument k is (flat index, value) for one entry, or (None, array) for all of it.
+where a move of argument k is (flat index, value) for one entry, or (None, array) for all of it;
+with k None it is (None, list of arrays), all arguments at once.
 Where f is not a number, or has outputs of other shapes, it is outside its domain.
 
 Read next: slopes.py, which takes slopes along the lines.
@@ -21,6 +22,7 @@ import numpy as np
 from minigen.gradcheck.slopes import TINY, as_tuple, scales, stream
 
 BATCH = 2**27           # bytes of inputs and outputs in one request to f.moves
+GRAINS = (2.0**-20, 2.0**-14)   # steps over which a grain of float32, or float16, shows
 
 
 class Point:
@@ -49,8 +51,8 @@ class Point:
         self.eps = max(float(np.finfo(d).eps) for d in dtypes if np.issubdtype(d, np.floating))
         self.sharp = self.eps ** (4 / 7)        # a small relative error: 1e-9, in float32 1e-4
         self.eps_claims = max(self.eps, float(np.finfo(precision).eps) if precision else 0.0)
+        self.seed, self.with_grain = seed, {}       # k: this point as `careful` has it
         self._measure_noise(stream(seed, "noise"))
-        self.with_grain = None          # this point as `careful` has it
 
     def _measure_noise(self, rng):
         """sigma (m,), rounding noise of f: third differences of f over a few hundred last bits.
@@ -61,12 +63,16 @@ class Point:
         """
         # odd numbers of last bits: exact, and never in step with the grid that f rounds to
         odd = [(2 * rng.integers(-256, 256, x.shape) + 1) / 256 for x in self.inputs]
-        self.units = [scales(x, least=0.0) * n for x, n in zip(self.inputs, odd, strict=True)]
+        units = [scales(x, least=0.0) * n for x, n in zip(self.inputs, odd, strict=True)]
         self.sigma = np.zeros(self.value.shape)
         self.grainy = self.sigma > 0
         step = first = 2.0**8 * self.eps
         while step <= max(first, 2.0**-20):
-            values = self._beside(step, 9)
+            places = [
+                [_moved(x, t * u) for x, u in zip(self.inputs, units, strict=True)]
+                for t in step * np.arange(1, 10)        # not 0, for f may jump there
+            ]
+            values = np.array(list(self._at(None, ((None, place) for place in places))))
             third = np.nan_to_num(np.diff(values, 3, axis=0), nan=0.0, posinf=0.0, neginf=0.0)
             # four independent noises with weights 1, 3, 3, 1: variance 20 sigma²
             new = (self.sigma == 0) & third.any(0)
@@ -83,33 +89,29 @@ class Point:
             self.grainy |= unseen
         self.sigma = np.maximum(self.sigma, np.maximum(self.eps * np.abs(self.value), TINY))
 
-    def _beside(self, step, count):
-        """f where all inputs have moved by `step`, twice that, ...: (count, m)."""
-        values = []
-        for t in step * np.arange(1, count + 1):        # not 0, for f may jump there
-            moved = [_moved(x, t * u) for x, u in zip(self.inputs, self.units, strict=True)]
-            values.append(self._row(self.f(*moved)))
-        return np.array(values)
-
-    def careful(self):
-        """This point with the noise that hides from last bits, measured once: 1 + erf(x) is exact
-        over them where erf(x) is almost -1, and a staircase over wider steps.
+    def careful(self, k):
+        """This point with the noise that hides from last bits as x_k moves, measured once: x may be
+        rounded to float32 inside, or 1 + erf(x) be exact where erf(x) is almost -1.
 
         Of noise the eighth differences are 3.7 times the sixth, of a smooth f they are smaller; the
         median of many is blind to a kink.
         """
-        if self.with_grain is None:
-            self.with_grain = point = copy.copy(self)
-            for step in (2.0**-27, 2.0**-20, 2.0**-14) if self.eps < 2.0**-40 else ():
-                values = self._beside(step, 24)
+        if k not in self.with_grain:
+            self.with_grain[k] = point = copy.copy(self)
+            rng, x = stream(self.seed, f"grain {k}"), self.inputs[k]
+            # all entries move about as far, and never in step with the grid that f rounds to
+            unit = scales(x, least=0.0) * rng.uniform(0.5, 1.0, x.shape)
+            at = self.along(k, unit * rng.choice([-1.0, 1.0], x.shape))
+            for step in GRAINS if self.eps < 2.0**-40 else ():
+                values = np.array(list(at(step * np.arange(1, 25))))
                 sixth, eighth = (
                     np.median(np.nan_to_num(np.abs(np.diff(values, n, axis=0)), posinf=0.0), 0)
                     for n in (6, 8)
                 )
                 # of seven independent noises: variance 924 sigma², median 0.67 of its root
-                grain = np.where(eighth > 2 * sixth, sixth / (0.67 * 924**0.5), 0.0)
+                grain = np.where(eighth > 1.5 * sixth, sixth / (0.67 * 924**0.5), 0.0)
                 point.sigma = np.maximum(point.sigma, grain)
-        return self.with_grain
+        return self.with_grain[k]
 
     def _row(self, outputs):
         """The outputs in one row, (m,): not a number if they have other shapes here."""
@@ -119,13 +121,16 @@ class Point:
         return _flat(outputs)[self.heard]
 
     def _at(self, k, moves):
-        """f at each move of x_k, rows (m,): (flat index, value) for an entry, (None, array)."""
+        """f at each move of x_k, or of all arguments if k is None: rows (m,)."""
         if not hasattr(self.f, "moves"):
-            for move in moves:
-                x = _replaced(self.inputs[k], *move)
-                yield self._row(self.f(*self.inputs[:k], x, *self.inputs[k + 1 :]))
+            for index, value in moves:
+                if k is not None:
+                    x = _replaced(self.inputs[k], index, value)
+                    value = [*self.inputs[:k], x, *self.inputs[k + 1 :]]
+                yield self._row(self.f(*value))
             return
-        many = BATCH // (8 * (sum(map(math.prod, self.shapes)) + self.inputs[k].size + 1))
+        size = sum(x.size for x in self.inputs) if k is None else self.inputs[k].size
+        many = BATCH // (8 * (sum(map(math.prod, self.shapes)) + size + 1))
         while batch := list(islice(moves, max(1, many))):
             yield from map(self._row, self.f.moves(self.inputs, k, batch))
 
@@ -143,6 +148,7 @@ class Point:
         """This point with those outputs alone that move at one of the ts; all of them if none."""
         moved = np.any([row != self.value for row in at(ts)], 0)
         point = copy.copy(self)
+        point.with_grain = {}
         if moved.any():
             point.heard = np.arange(sum(map(math.prod, self.shapes)))[self.heard][moved]
             for name in ("weights", "value", "sigma", "grainy"):

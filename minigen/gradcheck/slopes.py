@@ -77,10 +77,12 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) 
             or (claimed == 0 and not line.moved.any() and slope.tolerance <= slope.resolution)
             or not (line.narrow if narrower else line.wide)
         )
-        # a claim is called wrong only after every ladder
-        if ((inside or hasty) and settled) or not (line.narrow or line.wide):
+        # a claim is called wrong only after every ladder; but wider ones count only where they
+        # agree, and can not save a claim that is far away
+        hopeless = abs(target - value) > 1000 * slope.tolerance
+        if ((inside or hasty) and settled) or not (line.narrow or (line.wide and not hopeless)):
             break
-        line.refine(bool(line.narrow) and (narrower or not line.wide))
+        line.refine(bool(line.narrow) and (narrower or hopeless or not line.wide))
     if hasty and settled and not inside:
         return slope
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)

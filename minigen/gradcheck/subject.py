@@ -145,15 +145,24 @@ class Function:
 
     def moves(self, arrays, k, moves):
         """[f at each move]: arrays with argument k replaced; a move is (flat index, value) for one
-        entry or (None, array) for the whole argument. The same `arrays` list is sent once."""
+        entry or (None, array) for the whole argument; k None: (None, list of all arrays). The same
+        `arrays` list is sent once."""
         subject = self.subject
         if self.place is None or self.place[0] is not arrays:
             self.forget()
             self.place = arrays, subject.session.place(subject.name, self._inputs(arrays))
-        path = self.leaves[k].path
-        points = [[(path, index, value)] for index, value in moves]
+        if k is None:
+            points = [self._everywhere(values) for _, values in moves]
+        else:
+            leaf = self.leaves[k]
+            points = [[(leaf.path, *_move(leaf.value, *move))] for move in moves]
         subject.calls += len(points)
         return [self._checked(y) for y in subject.session.probe(self.place[1], points)]
+
+    def _everywhere(self, arrays):
+        """The point of `probe` where these are the leaves."""
+        pairs = zip(self.leaves, arrays, strict=True)
+        return [(leaf.path, None, like(leaf.value, a)) for leaf, a in pairs]
 
     def forget(self):
         """Free the place that the session holds."""
@@ -175,6 +184,13 @@ def is_float(value):
 def like(original, array):
     """array as the student passed it: a Python or NumPy number if it was one."""
     return array if isinstance(original, np.ndarray) else type(original)(array)
+
+
+def _move(original, index, value):
+    """A move of a leaf for the session: a number is replaced by a number."""
+    if index is None or not isinstance(original, np.ndarray):
+        return None, like(original, value)
+    return index, value
 
 
 def floats_of(outputs, kinds="f"):
