@@ -84,6 +84,32 @@ def test_wrong_entries_among_many_are_found_in_few_calls(places):
         assert f.calls < 1300
 
 
+def test_a_wrong_gradient_costs_little_more_than_a_right_one():
+    """Three entries are proved wrong with every ladder; for the others a few steps will do."""
+    x = rng().normal(size=(8, 10))
+    upstream = upstream_like(x)
+    claim = TANH[1](x, upstream)[0]
+    f = Counted(np.tanh)
+    result = checked(f, x, 2 * claim, upstream)
+    assert result.verdict == "fail" and result.wrong == result.checked == 80
+    assert f.calls < 80 * 6 + 500
+    assert all(e.slope.error < 1e-9 and np.isclose(e.claimed / e.slope.value, 2)
+               for e in result.worst)
+    # entries that are right are not called wrong because others are
+    wrong = np.where(x > 0.5, 2 * claim, claim)
+    result = checked(np.tanh, x, wrong, upstream)
+    assert result.wrong == (x > 0.5).sum()
+
+
+def test_kinks_among_wrong_entries_are_not_called_wrong():
+    x = rng().normal(size=60)
+    x[::3] = 0
+    upstream = upstream_like(x)
+    claim = np.where(x == 0, 0.25 * upstream, 2 * RELU[1](x, upstream)[0])
+    result = checked(RELU[0], x, claim, upstream)
+    assert result.verdict == "fail" and result.wrong == (x > 0).sum()
+
+
 def test_a_claim_that_is_no_number_is_found_among_many():
     x = rng().normal(size=(100, 50))
     upstream = upstream_like(x)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigen.gradcheck.complex_step import second_opinion
+from minigen.gradcheck.point import COARSE
 from minigen.gradcheck.slopes import FIRST, Slope, measure, power_of_two, scales
 
 DIRECTIONS = 3          # random directions through an argument with too many entries
@@ -25,7 +26,6 @@ WORK = 2**22            # numbers of inputs and outputs that so many looks may t
 WRONG = 3               # wrong entries that are enough to know
 LARGE = 2**14           # outputs: with more of them, an entry is measured on those that it moves
 WIDE = tuple(sign * FIRST / n for n in (1, 2, 4) for sign in (1, -1))
-COARSE = 4              # times the noise over last bits: f has a coarser grain inside
 CLEAR = 1000            # times the error: no doubt
 SHOWN = 5               # entries in a report
 SLIGHT = 1e-6           # relative error that an eps or a rounded constant would explain
@@ -40,14 +40,15 @@ class Entry:
     slope: Slope
     verdict: str = ""
 
-    def decide(self, scale, jumps=False, eps=0.0):
+    def decide(self, scale, jumps=False, eps=0.0, inside=0.0):
         """Set the verdict, given the size of the gradients that this one belongs to.
 
         jumps: no claim is wrong where f jumps; eps: of that size is rounding, though a slope of
-        exactly 0 next to it has none (x (1 + erf x) where erf is -1).
+        exactly 0 next to it has none (x (1 + erf x) where erf is -1); inside: the eps of float32
+        or float16 if f computes in it: claims are as coarse as what they were made of.
         """
         slope, distance = self.slope, self.slope.distance(self.claimed)
-        if distance <= 32 * eps * scale:
+        if distance <= 32 * max(eps, inside) * scale:
             distance = 0.0
         blurred = slope.tolerance > max(scale / 2, slope.resolution)
         if slope.kind == "jump" and jumps:
@@ -56,6 +57,8 @@ class Entry:
             self.verdict = "undecided"
         else:
             self.verdict = "pass" if distance <= slope.tolerance else "fail"
+            if self.verdict == "fail" and distance <= 256 * inside * scale:
+                self.verdict = "undecided"
         return self
 
     @property
@@ -138,6 +141,7 @@ class Argument:
         self.directions = []        # Entry
         self.scale = 0.0            # the largest gradient seen
         self.proved = 0             # claims that all ladders call wrong
+        self.inside = 0.0           # eps of float32 or float16 inside of f, once it was asked for
 
     def check(self, entries, until=math.inf):
         """The `Result`; entries: see numeric.check; until: when time is up."""
@@ -151,7 +155,7 @@ class Argument:
             if time.monotonic() > half:         # directions need the rest
                 break
         for i, entry in self.singles.items():
-            entry.decide(self.scale, self.jumps, self.point.eps)
+            entry.decide(self.scale, self.jumps, self.point.eps, self.inside)
             if entry.slope.kind == "smooth" and entry.slope.tolerance > self.scale / 2:
                 self._ask_again(i, entry)
         skipped = left = 0
@@ -181,6 +185,7 @@ class Argument:
             return self.singles[i]
         a = float(self.claim.flat[i])
         slope = self._clearly_wrong(i) if self.proved >= WRONG else None
+        proof = not slope
         slope = slope or self._careful_slope(i)
         outside = slope.distance(a) > slope.tolerance
         if outside and slope.kind == "kink" and self.beside and self.beside.excuses(self.k, i):
@@ -188,7 +193,8 @@ class Argument:
         entry = Entry(tuple(map(int, np.unravel_index(i, self.x.shape))), a, slope)
         sizes = [abs(z) for z in (a, slope.low, slope.high)]
         self.scale = max(self.scale, *filter(math.isfinite, sizes))
-        self.singles[i] = entry.decide(self.scale, self.jumps, self.point.eps)
+        self.singles[i] = entry.decide(self.scale, self.jumps, self.point.eps, self.inside)
+        self.proved += proof and entry.verdict == "fail"
         return entry
 
     def _ask_again(self, i, entry):
@@ -198,7 +204,7 @@ class Argument:
             self.point, self.k, i, self.scales.flat[i], entry, slack, self.scale
         )
         entry.slope = found or entry.slope
-        entry.decide(self.scale, self.jumps, self.point.eps)
+        entry.decide(self.scale, self.jumps, self.point.eps, self.inside)
 
     def _careful_slope(self, i):
         """The `Slope` along entry i, after all that speaks for its claim if that looks wrong."""
@@ -207,7 +213,7 @@ class Argument:
         point = self.point
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
-        slope = self._slope(point, i, far)
+        slope = self._slope(point, i, far, s)
         if slope.distance(a) <= slope.tolerance and slope.kind != "jump":
             return slope
         ties = self.beside and self.proved < WRONG and slope.kind == "smooth"
@@ -216,23 +222,25 @@ class Argument:
             return replace(slope, kind="kink", low=low, high=high)
         careful = point.careful(self.k)
         if (careful.sigma > COARSE * point.sigma).any():
-            slope = self._slope(careful, i, far)
+            # a small entry among larger ones: its steps would drown
+            slope = self._slope(careful, i, far, max(s, np.median(self.scales)))
         if slope.kind == "smooth":
             slope.tolerance += 10 * self.leap.flat[i]
             if slope.distance(a) > slope.tolerance and self._unlike_wide(point, i, slope):
                 slope.tolerance = math.inf
-        self.proved += slope.distance(a) > slope.tolerance
+            self.inside = max(self.inside, point.precision_inside())
         return slope
 
-    def _slope(self, point, i, far):
-        s, x = self.scales.flat[i], abs(float(self.x.flat[i]))
+    def _slope(self, point, i, far, s):
+        """Along entry i, from steps in units of s."""
+        x = abs(float(self.x.flat[i]))
         return measure(
             point,
             point.along_entry(self.k, i, s),
             claimed=float(self.claim.flat[i]) * s,
             slack=10 * self.noise.flat[i] * s,
             near=power_of_two(x / s) if x else 1.0,
-            far=far,
+            far=far * self.scales.flat[i] / s,
         ) / s
 
     def _unlike_wide(self, point, i, slope):

@@ -22,7 +22,10 @@ import numpy as np
 from minigen.gradcheck.slopes import TINY, as_tuple, scales, stream
 
 BATCH = 2**27           # bytes of inputs and outputs in one request to f.moves
-GRAINS = (2.0**-20, 2.0**-14)   # steps over which a grain of float32, or float16, shows
+COARSE = 4              # times the noise over last bits: f has a coarser grain inside
+FAR = 2.0**-7           # a relative step that moves what depends on x
+INSIDE = {2.0**-14: 2.0**-10, 2.0**-27: 2.0**-23}       # steps lost on float16, float32: its eps
+GRAINS = (2.0**-20, 2.0**-14, 2.0**-10)     # steps over which a grain of float32, float16 shows
 
 
 class Point:
@@ -52,6 +55,7 @@ class Point:
         self.sharp = self.eps ** (4 / 7)        # a small relative error: 1e-9, in float32 1e-4
         self.eps_claims = max(self.eps, float(np.finfo(precision).eps) if precision else 0.0)
         self.seed, self.with_grain = seed, {}       # k: this point as `careful` has it
+        self.inside = None      # see precision_inside
         self._measure_noise(stream(seed, "noise"))
 
     def _measure_noise(self, rng):
@@ -92,9 +96,6 @@ class Point:
     def careful(self, k):
         """This point with the noise that hides from last bits as x_k moves, measured once: x may be
         rounded to float32 inside, or 1 + erf(x) be exact where erf(x) is almost -1.
-
-        Of noise the eighth differences are 3.7 times the sixth, of a smooth f they are smaller; the
-        median of many is blind to a kink.
         """
         if k not in self.with_grain:
             self.with_grain[k] = point = copy.copy(self)
@@ -102,16 +103,38 @@ class Point:
             # all entries move about as far, and never in step with the grid that f rounds to
             unit = scales(x, least=0.0) * rng.uniform(0.5, 1.0, x.shape)
             at = self.along(k, unit * rng.choice([-1.0, 1.0], x.shape))
+            rounding = self.precision_inside() / 4 * np.abs(self.value)
+            point.sigma = np.maximum(point.sigma, rounding)
+            stairs = np.ones(self.value.shape, dtype=bool)      # flat over steps that were tried
             for step in GRAINS if self.eps < 2.0**-40 else ():
+                if step > 2.0**-14 and not stairs.any():
+                    break
                 values = np.array(list(at(step * np.arange(1, 25))))
-                sixth, eighth = (
-                    np.median(np.nan_to_num(np.abs(np.diff(values, n, axis=0)), posinf=0.0), 0)
-                    for n in (6, 8)
-                )
-                # of seven independent noises: variance 924 sigma², median 0.67 of its root
-                grain = np.where(eighth > 1.5 * sixth, sixth / (0.67 * 924**0.5), 0.0)
+                # where wide steps see a curve, narrow ones do not see stairs
+                grain = np.where(stairs | (step <= 2.0**-14), _grain(values), 0.0)
                 point.sigma = np.maximum(point.sigma, grain)
+                still = (np.diff(values, axis=0) == 0).mean(0)
+                stairs &= (still > 0.5) & ((still < 1) | (step < 2.0**-14))
         return self.with_grain[k]
+
+    def precision_inside(self):
+        """The eps of float32 or float16 if f computes in it inside, else 0: steps that would move
+        most outputs do not."""
+        if self.inside is None:
+            floats = [k for k, x in enumerate(self.inputs) if x.dtype.kind == "f"]
+            self.inside = max(map(self._precision_of, floats), default=0.0)
+        return self.inside
+
+    def _precision_of(self, k):
+        x = self.inputs[k]
+        unit = scales(x, least=0.0) * stream(self.seed, f"inside {k}").uniform(0.5, 1.0, x.shape)
+        far, half, *near = self.along(k, unit)([FAR, FAR / 2, *INSIDE])
+        moves = (far != half) & (half != self.value)        # twice: it is no jump
+        for row, eps in zip(near, INSIDE.values(), strict=True):
+            still = row[moves] == self.value[moves]
+            if self.eps < eps and 2 * np.count_nonzero(still) > still.size:
+                return eps
+        return 0.0
 
     def _row(self, outputs):
         """The outputs in one row, (m,): not a number if they have other shapes here."""
@@ -148,12 +171,25 @@ class Point:
         """This point with those outputs alone that move at one of the ts; all of them if none."""
         moved = np.any([row != self.value for row in at(ts)], 0)
         point = copy.copy(self)
-        point.with_grain = {}
+        point.with_grain, point.inside = {}, None
         if moved.any():
             point.heard = np.arange(sum(map(math.prod, self.shapes)))[self.heard][moved]
             for name in ("weights", "value", "sigma", "grainy"):
                 setattr(point, name, getattr(self, name)[moved])
         return point
+
+
+def _grain(values):
+    """Noise of each output, (m,), from its values at 24 equally spaced places, (24, m).
+
+    Of noise the eighth differences are 3.7 times the sixth, of a smooth f they are smaller; the
+    median of many is blind to a kink.
+    """
+    sixth, eighth = (
+        np.median(np.nan_to_num(np.abs(np.diff(values, n, axis=0)), posinf=0.0), 0) for n in (6, 8)
+    )
+    # of seven independent noises: variance 924 sigma², median 0.67 of its root
+    return np.where(eighth > sixth, sixth / (0.67 * 924**0.5), 0.0)
 
 
 def _replaced(x, index, value):

@@ -77,8 +77,7 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) 
             or (claimed == 0 and not line.moved.any() and slope.tolerance <= slope.resolution)
             or not (line.narrow if narrower else line.wide)
         )
-        # a claim is called wrong only after every ladder; but wider ones count only where they
-        # agree, and can not save a claim that is far away
+        # a claim is called wrong only after every ladder, but wide ones save none that is far away
         hopeless = abs(target - value) > 1000 * slope.tolerance
         if ((inside or hasty) and settled) or not (line.narrow or (line.wide and not hopeless)):
             break
@@ -88,8 +87,7 @@ def measure(point, at, claimed=None, slack=0.0, near=1.0, far=8.0, hasty=False) 
     blurred = slope.tolerance > max(abs(value) / 2, slope.resolution)
     if blurred or not inside:
         change = np.abs(line.values([8.0, far]) - point.value).max((0, 1))
-        # an output that only a large step moves does depend on t, below its rounding
-        line.moved |= change != 0
+        line.moved |= change != 0       # what only a large step moves does depend on t
         slope = line.slope(target, slack)
         if (change < 10 * point.sigma).all():       # but one that is never but noise is constant
             slope.resolution = slope.tolerance
