@@ -126,6 +126,7 @@ def test_fewer_gradients_are_claimed_by_their_shapes():
     found = matched(LINEAR, (DX, DB))
     assert labels(found) == ["dx", "db"] and found.others == []
     assert [leaf.label for leaf, _ in found.unclaimed] == ["w"]
+    assert message(found).endswith('WRT = ("x", "b")')
     found = matched({"a": X, "b": X, "c": W}, (DX, DW))
     assert labels(found) == ["da", "dc"]
     assert [[claim.label for claim in other] for other in found.others] == [["db", "dc"]]

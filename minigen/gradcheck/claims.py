@@ -328,6 +328,7 @@ class _Reader:
         found.claims = found.others.pop(0) if chosen else []
         found.unclaimed = left_out(self.subject, found.claims)
         given = _quoted(a.name for a in floating[: len(self.returned)])
+        given = wrt_of(self.subject, found.claims) if found.claims else given
         said = f"backward returns {count} for the {len(floating)} floating arguments {names}: "
         said += f"say which, such as WRT = {given}"
         missing = [leaf.label for leaf, _ in found.unclaimed]
