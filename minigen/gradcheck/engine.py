@@ -31,7 +31,7 @@ from types import MethodType
 import numpy as np
 
 from minigen import autograd
-from minigen.backend import to_device
+from minigen.backend import to_device, to_numpy
 from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.randomness import Randomness, variables_of
@@ -175,7 +175,7 @@ class EnginePair:
         with self.running("backward", later=True):
             found = autograd.grad(ys, xs, vs, retain_graph=True, allow_unused=True)
         pairs = zip(xs, found, strict=True)
-        return tuple(_numpy(zeros_like(x) if g is None else g) for x, g in pairs)
+        return tuple(to_numpy((zeros_like(x) if g is None else g).data) for x, g in pairs)
 
     def _modes_differ(self, call):
         """Whether the module gives something else in its other mode; False if that fails."""
@@ -404,13 +404,9 @@ def _as_double(array):
     return array.astype("float64" if array.dtype.kind in "fV" else array.dtype)
 
 
-def _numpy(tensor):
-    return tensor.detach().to("cpu").numpy()
-
-
 def _as_array(leaf):
     """A leaf of the user's arguments as the checker gets it: an array for a tensor, in float64."""
-    leaf = _numpy(leaf) if isinstance(leaf, Tensor) else leaf
+    leaf = to_numpy(leaf.data) if isinstance(leaf, Tensor) else leaf
     narrow = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fV" and leaf.dtype != np.float64
     return _as_double(leaf) if narrow else leaf
 
@@ -421,7 +417,7 @@ def _output(y):
     Integers count nothing, but can be compared from call to call.
     """
     counts = isinstance(y, Tensor) and (y.requires_grad or y.dtype.kind not in "fV")
-    return _numpy(y) if counts else None
+    return to_numpy(y.data) if counts else None
 
 
 def _on(array, device):
