@@ -15,8 +15,7 @@ from minigen.cli.bench_gradcheck_mutants import Mutant, mutants
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.edits import edits
 from minigen.gradcheck.child.edits_rules import LABELS
-
-ENDS = ("timeout", "memory", "crash", "error")      # kinds of homework that need their own process
+from minigen.gradcheck.child.session import ENDS
 
 
 def ids(path):
@@ -32,7 +31,7 @@ def test_right_homework_passes(path):
 
 @pytest.mark.parametrize("path", bench.files("behaviour"), ids=ids)
 def test_behaviour_is_reported_by_its_name(path):
-    ends = path.stem.startswith(ENDS)
+    ends = path.stem.startswith(ENDS)       # which it may do in a process of its own
     seconds = 1.5 if path.stem.startswith("timeout") else 60
     _, kind, found, _ = bench.named(path, isolate=ends, timeout=seconds)
     assert found == kind

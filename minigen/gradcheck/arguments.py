@@ -9,8 +9,8 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.binding import belongs
-from minigen.gradcheck.names import never
-from minigen.gradcheck.subject import is_float, is_float_array
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.names import gradient_of, never
 
 
 @dataclass
@@ -105,7 +105,8 @@ def listed(names):
 
 def nesting(argument, gradient):
     """The sentence for a gradient that is nested otherwise than its argument."""
-    said = f"d{argument.name} is {kind(gradient)}, {argument.name} is {kind(argument.value)}: "
+    said = f"{gradient_of(argument.name)} is {kind(gradient)}, "
+    said += f"{argument.name} is {kind(argument.value)}: "
     if isinstance(argument.value, dict):
         return f"{said}return a dict with the keys {listed(map(repr, argument.value))}"
     return f"{said}return a list of {len(argument.value)} gradients"

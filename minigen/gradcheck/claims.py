@@ -27,9 +27,10 @@ from minigen.gradcheck.arguments import (
     nesting,
 )
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.names import never
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.names import gradient_of, never
 from minigen.gradcheck.report import Finding
-from minigen.gradcheck.subject import Leaf, is_float, is_float_array
+from minigen.gradcheck.subject import Leaf
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Claim:
     @property
     def label(self):
         """The gradient as a student would call it: dx, dparams['W']."""
-        return "d" + self.leaf.label
+        return gradient_of(self.leaf.label)
 
 
 @dataclass
@@ -78,13 +79,7 @@ def read(claims, gradients):
 
     Raises LookupError, TypeError or ValueError if they are nested differently, or no numbers.
     """
-    values = []
-    for claim in claims:
-        value = gradients
-        for step in claim.place:
-            value = value[step]
-        values.append(np.array(value))
-    return values
+    return [np.array(trees.at(gradients, claim.place)) for claim in claims]
 
 
 def left_out(subject, claims):

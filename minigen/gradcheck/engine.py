@@ -41,6 +41,8 @@ from minigen.ops.creation import zeros_like
 from minigen.ops.random import default_generator
 from minigen.tensor import Tensor
 
+OURS = str(Path(autograd.__file__).parent)      # whose lines are not the user's
+
 
 def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=None):
     """Is the gradient of a minigen function or module right? A Report.
@@ -55,9 +57,6 @@ def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=Non
     session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
     return beyond(report, pair, order, settings)
-
-
-OURS = str(Path(autograd.__file__).parent)
 
 
 def as_pair(function, inputs, *, wrt=None, name=None):
@@ -271,9 +270,7 @@ class EnginePair:
         except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            message = f"{_kind(error)}: {error}"
-            raise StudentError(kind, message, f"{part}{_line_of(error)}") from error
+            raise StudentError.of(error, f"{part}{_line_of(error)}") from error
         finally:
             for (generator, _), state in zip(self.generators, before, strict=True):
                 _put(generator, state)

@@ -27,6 +27,12 @@ GRADIENT = re.compile(
 )
 
 
+def gradient_of(name):
+    """What a student calls the gradient of an argument: dx, dparams['W']."""
+    plain = re.fullmatch(r"[^\W\d]\w*(\[.*\])?", name)
+    return f"d{name}" if plain else f"gradient of {name}"       # of layers[0].W, say
+
+
 def never(name, labels=False):
     """Whether an argument has no gradient; labels: whether y, t and weights are a loss's labels."""
     known = name in NEVER or any(part in name.lower() for part in PARTS)

@@ -12,6 +12,8 @@ import os
 import sys
 import textwrap
 
+from minigen.gradcheck import differences, names
+
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
 FILE_LINES = 6          # of a message on a file
@@ -22,7 +24,7 @@ WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "s
 COLOURS = {"pass": "32", "fail": "31", "undecided": "33", "error": "31"}    # green, red, yellow
 ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-", "–": "-", "→": "->"}
 
-# What the first line says of a fault in the structure; {} is the gradient it was found at.
+# What the first line says of a fault, by its check; {} is the gradient that it was found at.
 FAULTS = {
     "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
@@ -33,6 +35,8 @@ FAULTS = {
     "stale_cache": "backward uses what another call left behind",
     "nondeterministic": "equal calls give different results",
     "nan_at_edge": "{} is not finite where it should be",
+    "forward_mode": "forward mode gives another derivative",
+    "second_order": "the gradient has no derivatives to compare",
     "timeout": "ran out of time",
     "memory": "ran out of memory",
     "crash": "crashed",
@@ -76,12 +80,12 @@ def said(report):
     if fault:
         gradient = gradient_of(fault.argument) if fault.argument else "a gradient"
         return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(gradient)
-    names = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
-    shown = ", ".join(names[:NAMES])
-    if len(names) > NAMES:
-        shown += f" and {len(names) - NAMES} more"
+    found = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
+    shown = ", ".join(found[:NAMES])
+    if len(found) > NAMES:
+        shown += f" and {len(found) - NAMES} more"
     if report.verdict == "fail":
-        return f"{shown or 'a gradient'} {'are' if len(names) > 1 else 'is'} wrong"
+        return f"{shown or 'a gradient'} {'are' if len(found) > 1 else 'is'} wrong"
     return f"{shown} {WORDS[report.verdict]}".strip()
 
 
@@ -124,7 +128,7 @@ def first_fault(report):
 
 def gradient_of(name):
     """What a student calls the gradient of an argument: x -> dx."""
-    return f"d{name}" if name.isidentifier() else f"gradient of {clean(name)}"
+    return clean(names.gradient_of(name))
 
 
 def entries_of(report):
@@ -173,10 +177,7 @@ def _kinks(argument):
 
 def element(name, index):
     """An entry as a student writes it: x[0, 3]; x for a 0-d one; words for a random direction."""
-    if isinstance(index, str):
-        return f"{clean(name)}: {clean(index)}"
-    inside = ", ".join(map(str, index))
-    return clean(name) + (f"[{inside}]" if inside else "")
+    return clean(f"{name}: {index}" if isinstance(index, str) else differences.entry(name, index))
 
 
 def looked_at(argument):

@@ -20,14 +20,15 @@ from minigen import autograd
 from minigen.backend import to_numpy
 from minigen.derivatives import jvp
 from minigen.gradcheck import values
-from minigen.gradcheck.checker import Point, add, conclude
+from minigen.gradcheck.checker import PointReport, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.child.trees import is_float_array
 from minigen.gradcheck.claims import Claim
 from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import scales, stream
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like
 from minigen.ops.shape import cat, reshape
@@ -145,8 +146,8 @@ class SecondOrder:
 
 
 def _second_order(report, pair, inputs, settings):
-    """The verdicts on the gradient of the gradient: a Point."""
-    point = Point([], [])
+    """The verdicts on the gradient of the gradient: a PointReport."""
+    point = PointReport([], [])
     try:
         _compare(report, point, pair, inputs, settings)
     except StudentError as error:

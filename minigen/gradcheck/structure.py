@@ -104,7 +104,8 @@ def forward_keeps_its_arguments(case):
     updated = []
     for path, index, _ in changes(case.subject.inputs, case.before["inputs"]):
         label = case.label(path)
-        if case.is_state(path) or _in_dict(case.subject.inputs, path):
+        in_dict = isinstance(trees.at(case.subject.inputs, path[:-1]), dict)
+        if case.is_state(path) or in_dict:
             updated.append(label)
             continue
         said = f"forward overwrites its argument {entry(label, index)}{case.line(False)}: work on "
@@ -113,12 +114,6 @@ def forward_keeps_its_arguments(case):
         said = f"forward updates {label} in place, as running statistics are"
         case.say("mutates_input", "remark", said, label)
     case.say("mutates_input", "pass", "forward leaves its arguments as they are")
-
-
-def _in_dict(inputs, path):
-    for step in path[:-1]:
-        inputs = inputs[step]
-    return isinstance(inputs, dict)
 
 
 # Count, shape, dtype ----------------------------------------------------------------------------

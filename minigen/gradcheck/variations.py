@@ -10,9 +10,9 @@ from the given ones, so that shapes, and the range of integers, stay right.
 import numpy as np
 
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.subject import is_float_array
+from minigen.gradcheck.child.classes import FLAGS
+from minigen.gradcheck.child.trees import is_float_array
 
-FLAGS = {"training", "train", "is_training", "is_train", "train_mode", "train_flag", "mode"}
 OPPOSITE = {
     "train": "test", "test": "train", "eval": "train", "training": "inference",
     "inference": "training", "Train": "Test", "Test": "Train", "TRAIN": "TEST", "TEST": "TRAIN",

@@ -29,8 +29,9 @@ from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
 from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
 from .pairs import arguments as arguments_of
 from .session import StudentError
+from .trees import at, attributes
 
-MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
+FLAGS = ("training", "train", "is_training", "is_train", "train_mode", "train_flag", "mode")
 PARAMETERS = ("params", "parameters", "weights")
 GRADIENTS = ("grads", "gradients", "dparams", "grad")
 DATA, BESIDE = ("data", "value"), ("grad", "gradient")      # of an object that is a parameter
@@ -69,7 +70,7 @@ class LayerPair(Pair):
         self.prototype = layer = self._constructed(seed)
         if not self.variadic:
             self.parameters, self.left_out = find_parameters(layer, self.own, self.returned_names)
-        self.flag = None if set(self.own) & set(MODES) else training_flag(layer)
+        self.flag = None if set(self.own) & set(FLAGS) else training_flag(layer)
         values = {p.label: at(layer, p.paths[0]) for p in self.parameters}
         if self.flag:
             values[self.flag] = getattr(layer, self.flag, True)
@@ -214,7 +215,7 @@ def find_parameters(layer, own, returned):
     own: names of forward's arguments; returned: names of what backward returns.
     """
     paths = {}
-    for path, value in reach(layer):
+    for path, value in trees.arrays_inside(layer, most=10**6):
         if value.dtype.kind == "f":
             paths.setdefault(id(value), []).append(path)
     found, left_out = [], []
@@ -266,7 +267,7 @@ def unbound(method):
 
 def training_flag(layer):
     """Name of the attribute that switches training and evaluation; None if there is none."""
-    held = [n for n in MODES if isinstance(attributes(layer).get(n), (bool, str))]
+    held = [n for n in FLAGS if isinstance(attributes(layer).get(n), (bool, str))]
     return held[0] if held else "training" if switches(layer) else None
 
 
@@ -299,41 +300,6 @@ def copied(layer, keep=()):
 
 
 # Paths through attributes, keys and indices: ("layers", 0, "params", "W") ---------------------
-
-
-def attributes(value):
-    """An object's attributes by name."""
-    return getattr(value, "__dict__", {})
-
-
-def reach(layer):
-    """[(path, array)] of all that a layer holds, aliases too; each container once."""
-    found, seen, stack = [], set(), [((), layer)]
-    while stack:
-        path, one = stack.pop()
-        if isinstance(one, ndarray):
-            found.append((path, one))
-            continue
-        if isinstance(one, dict):
-            parts = one
-        elif isinstance(one, (list, tuple)):
-            parts = dict(enumerate(one))
-        elif inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
-            continue
-        else:
-            parts = attributes(one)
-        if id(one) not in seen:
-            seen.add(id(one))
-            stack += [((*path, key), part) for key, part in reversed(parts.items())]
-    return found
-
-
-def at(layer, path):
-    """What stands at a path."""
-    for key in path:
-        inside = layer if isinstance(layer, (dict, list, tuple)) else attributes(layer)
-        layer = inside[key]
-    return layer
 
 
 def owner_of(layer, path):
