@@ -112,15 +112,16 @@ def snapshot(module):
     )
 
 
-def used_block():
+def used_block(norm_trains):
     block = Block()
     block.loss(minigen.tensor(drawn(4, 3)).float(), 0.1).backward()
-    block.norm.eval()       # a part in another mode than the whole
+    block.norm.train(norm_trains)       # a part may be in another mode than the whole
     return block
 
 
-def test_nothing_of_the_module_changes():
-    block = used_block()
+@pytest.mark.parametrize("norm_trains", [True, False])
+def test_nothing_of_the_module_changes(norm_trains):
+    block = used_block(norm_trains)
     before = snapshot(block)
     report = gradcheck(block, inputs=drawn(4, 3), order=2)
     assert report.passed, str(report)
@@ -135,7 +136,7 @@ def test_nothing_of_the_module_changes():
 
 
 def test_a_part_in_another_mode_stays_in_it():
-    block = used_block()
+    block = used_block(norm_trains=False)
     pair = as_pair(block, drawn(4, 3))
     (*inputs, training) = pair.inputs(0)
     assert training is True
@@ -146,13 +147,21 @@ def test_a_part_in_another_mode_stays_in_it():
 
 
 def test_a_method_of_a_module_sees_the_parameters_that_are_checked():
-    block = used_block()
+    block = used_block(norm_trains=True)
     before = snapshot(block)
     report = gradcheck(block.loss, inputs=dict(x=drawn(4, 3), beta=0.1), order=2)
     assert report.passed, str(report)
     assert "norm.bias (second order)" in verdicts(report)
     assert snapshot(block) == before
     assert gradcheck(block.loss, inputs=(drawn(4, 3), 0.1), wrt=["scale"]).passed
+
+
+def test_a_method_computes_what_the_module_computes():
+    """Parameters are found by their class: the penalty must not miss those that are checked."""
+    block, x = Block(p=0.0).eval(), drawn(4, 3)
+    pair = as_pair(block.loss, (x, 0.1))
+    value, _ = pair.forward(pair.inputs(0))
+    np.testing.assert_allclose(value, block.loss(minigen.from_numpy(x), 0.1).item(), rtol=1e-6)
 
 
 @primitive(lambda g, x, w: g @ w, lambda g, x, w: g.T @ x * 2.0)

@@ -72,9 +72,9 @@ def beyond(report, pair, order, settings):
 
 
 def _matters(pair, path):
-    """Whether the outputs change with the argument at path."""
+    """Whether the outputs change with the argument at path, by a step that few jumps lie within."""
     inputs = pair.inputs(0)
-    moved = trees.rebuilt(inputs, lambda p, x: x + 2.0**-7 * scales(x) if p == path else x)
+    moved = trees.rebuilt(inputs, lambda p, x: x + 2.0**-20 * scales(x) if p == path else x)
     try:
         with np.errstate(all="ignore"):
             both = [_floats(pair, inputs), _floats(pair, moved)]
