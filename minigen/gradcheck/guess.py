@@ -11,6 +11,7 @@ parameters say what sizes its other arguments have.
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
+Read next: worlds.py, the table; inputs.py, what a `Plan` is.
 """
 
 from dataclasses import dataclass, replace

@@ -4,6 +4,7 @@ Idea: each part of the text (sentence, arguments, worst entries, what was not ch
 homework printed) has its share of the lines, and what does not fit is counted, not shown.
 Invariant: nothing that comes from a homework reaches a terminal as a control character, so that
 no homework can paint a verdict of its own.
+Read next: report.py, the data; report_html.py, the same words in tables.
 """
 
 import itertools

@@ -3,6 +3,7 @@
 Idea: the numeric core (numeric.py) knows arrays only. A `Subject` stands between it and a session
 (child/session.py: here or in another process), and turns nested arguments into a flat list of
 differentiable leaves and back.
+Read next: values.py (values compared), structure.py (behaviour looked at).
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ from the given ones, so that shapes, and the range of integers, stay right.
 
     modes(arguments, inputs, defaults) -> [(label, inputs), ...], the given mode first
     others(inputs)                     -> inputs, again and again, the most different first
+
+Read next: checker.py, which asks for modes; behaviour.py, which asks for other inputs.
 """
 
 import numpy as np

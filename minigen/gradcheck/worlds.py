@@ -6,8 +6,9 @@ usual courses; guess.py tries those that know every argument of a pair, in this 
 forward and backward make sense of them.
 
 Invariant: sizes within a world differ wherever they can, so that a wrong world fails to run instead
-of running by accident, and a transposed gradient can not pass.
+of running by accident, and a transposed gradient cannot pass.
 Names are written in lower case, without digits and underscores at their ends: W1 is w.
+Read next: guess.py.
 """
 
 from dataclasses import dataclass

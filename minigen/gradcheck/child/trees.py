@@ -3,6 +3,7 @@
 Idea: a homework may pass a dict of parameters or return a tuple of gradients. Everything that walks
 such values does so here, in one order: depth first, dicts in their own order. A path is a tuple of
 indices and keys; its label is what a student would write: x, params['W'], states[1].
+Read next: session.py, whose answers are such values.
 """
 
 import copy
