@@ -46,19 +46,17 @@ def test_there_is_homework_of_every_kind():
 
 @pytest.fixture(scope="module")
 def all_mutants():
-    return mutants(bench.files("correct"), seed=1)
+    return mutants(bench.files("correct")[::2], seed=1)
 
 
 @pytest.mark.parametrize("label", LABELS)
 def test_mutants_are_caught(all_mutants, label):
-    verdicts = []
+    """The first one that is wrong in value; `minigen bench gradcheck --short` tries a hundred."""
     for mutant in reversed(all_mutants[label]):
         kind, verdict = bench.try_mutant(mutant)
-        verdicts += [(verdict, mutant.name)] if kind == "value" else []
-        if len(verdicts) == 2:
+        if kind == "value":
             break
-    assert len(verdicts) == 2
-    assert [name for verdict, name in verdicts if verdict != "fail"] == []
+    assert (kind, verdict) == ("value", "fail"), mutant.name
 
 
 @pytest.mark.parametrize(
