@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from minigen.gradcheck.arguments import as_array, kind, named
 from minigen.gradcheck.claims import match, read
 from minigen.gradcheck.names import always, gradient_of, is_gradient, is_state, never
+from minigen.gradcheck.nesting import as_array, kind, named
 from minigen.gradcheck.subject import Subject
 
 X, W, B = np.ones((4, 3)), np.ones((3, 5)), np.ones(5)

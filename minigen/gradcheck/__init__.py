@@ -10,7 +10,7 @@ The files, by what they are about:
     engine, second_order        minigen's own functions and modules, as pairs
     inputs, spec, guess, worlds             where arguments come from: a teacher's file, their names
     structure, behaviour, examination       does backward behave like one?
-    claims, arguments, names                which gradient belongs to which argument
+    claims, nesting, names                  which gradient belongs to which argument
     experiments, differences, variations    what would be right, what has changed, other inputs
     values, subject             a pair as the function of arrays that the numeric core asks for
     numeric, argument, point, slopes, beside, complex_step      the numeric core, NumPy alone

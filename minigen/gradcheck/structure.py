@@ -15,7 +15,6 @@ experiments.py (what would be right).
 import numpy as np
 
 from minigen.gradcheck import claims as reading
-from minigen.gradcheck.arguments import as_array, kind
 from minigen.gradcheck.behaviour import (
     backward_keeps_what_it_is_given,
     backward_repeats,
@@ -31,6 +30,7 @@ from minigen.gradcheck.differences import changes, entry, largest_change, not_fi
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
 from minigen.gradcheck.names import always
+from minigen.gradcheck.nesting import as_array, kind
 from minigen.gradcheck.subject import floats_of, like, weights_of
 
 KINDS = (

@@ -103,7 +103,7 @@ def listed(names):
     return ", ".join(map(str, names))
 
 
-def nesting(argument, gradient):
+def nested_otherwise(argument, gradient):
     """The sentence for a gradient that is nested otherwise than its argument."""
     said = f"{gradient_of(argument.name)} is {kind(gradient)}, "
     said += f"{argument.name} is {kind(argument.value)}: "
