@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minigen.gradcheck.claims import match, read
-from minigen.gradcheck.names import always, gradient_of, is_gradient, is_state, never
+from minigen.gradcheck.names import always, is_gradient, is_state, never
 from minigen.gradcheck.nesting import as_array, kind, named
 from minigen.gradcheck.subject import Subject
 
@@ -138,6 +138,21 @@ def test_labels_of_a_loss_need_no_gradient():
     assert verdicts(matched(pair, (DX, None), loss=False)) == []
 
 
+def test_a_network_returns_the_gradients_of_its_parameters_alone():
+    network = {"X": X, "params": {"W": W, "b": B}}
+    found = matched(network, {"dW": DW, "db": DB})
+    assert verdicts(found) == [] and labels(found) == ["dparams['W']", "dparams['b']"]
+    assert [sentence for _, sentence in found.unclaimed] == [
+        "not checked: X, for which backward returns no gradient"]
+    found = matched(network, {"dW": DW})        # part of it: the student forgot one, perhaps
+    assert 'no gradient for X, params[\'b\']: ' in message(found)
+    assert message(found).endswith("""WRT = ("params['W']",)""")
+    found = matched({**network, "g": B}, {"dW": DW, "db": DB})
+    assert message(found).endswith('WRT = ("params",)')
+    assert found.findings[0].evidence == {"missing": ["X", "g"]}
+    assert verdicts(matched(network, (DX, None))) == []
+
+
 def test_integers_are_noted_with_what_would_check_them():
     found = matched({"x": LABELS}, np.ones(4))
     assert labels(found) == []
@@ -193,13 +208,12 @@ def test_names_are_weak_evidence():
     assert all(never(name) for name in ("target", "attention_mask", "running_var", "eps", "y_true"))
     assert not any(never(name) for name in ("x", "weight", "y", "steps"))
     assert never("y", labels=True)
-    assert all(always(name) for name in ("x", "W1", "b", "gamma", "x_0"))
-    assert not any(always(name) for name in ("teacher", "old", "mask", "t", "y"))
+    assert all(always(name) for name in ("W1", "b", "gamma", "Wx"))
+    assert all(always(name, first=True) for name in ("x", "x_0", "logits", "w"))
+    assert not any(always(name) for name in ("teacher", "old", "mask", "t", "y", "x"))
     assert is_state("moving_mean") and not is_state("x")
     assert all(map(is_gradient, ["self.dW", "cache['dx']", "self.grads['W']", "self.grad_b"]))
     assert not any(map(is_gradient, ["cache['data']", "self.W", "cache[0]", "self.dilation"]))
-    assert gradient_of("p['W'][0]") == "dp['W'][0]"
-    assert gradient_of("layers[0].W") == "gradient of layers[0].W"
     assert named("dx", ["x", "dx"]) == ["dx"] and named("z", ["x"]) == []
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.binding import belongs
 from minigen.gradcheck.child.trees import is_float, is_float_array
-from minigen.gradcheck.names import gradient_of, never
+from minigen.gradcheck.names import never
 
 
 @dataclass
@@ -105,8 +105,7 @@ def listed(names):
 
 def nested_otherwise(argument, gradient):
     """The sentence for a gradient that is nested otherwise than its argument."""
-    said = f"{gradient_of(argument.name)} is {kind(gradient)}, "
-    said += f"{argument.name} is {kind(argument.value)}: "
+    said = f"d{argument.name} is {kind(gradient)}, {argument.name} is {kind(argument.value)}: "
     if isinstance(argument.value, dict):
         return f"{said}return a dict with the keys {listed(map(repr, argument.value))}"
     return f"{said}return a list of {len(argument.value)} gradients"

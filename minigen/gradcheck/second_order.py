@@ -151,7 +151,7 @@ def _second_order(report, pair, inputs, settings):
     try:
         _compare(report, point, pair, inputs, settings)
     except StudentError as error:
-        point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
+        point.findings.append(Finding(error.kind, "error", error.sentence))
     for argument in point.arguments:
         argument.name += " (second order)"
     return point
@@ -195,7 +195,7 @@ def _forward_mode(report, pair, inputs, order, seed):
         with np.errstate(all="ignore"):
             gaps = [_gap(pair, inputs, seed), *_gaps_beside(pair, inputs, seed)]
     except StudentError as error:
-        message = f"minigen.jvp does not get through it: {error.where}: {error.message}"
+        message = f"minigen.jvp does not get through it: {error.sentence}"
         return Finding("forward_mode", "error" if order == 2 else "remark", message)
     if not np.isfinite(gaps[0]).all():
         return Finding("forward_mode", "remark", "minigen.jvp is not finite here")

@@ -50,6 +50,11 @@ class StudentError(Exception):
         """What the homework raised, as a StudentError."""
         return cls("memory" if isinstance(error, MemoryError) else "error", said(error), where)
 
+    @property
+    def sentence(self):
+        """Where, and what: "forward, line 3: while True: did not finish within 2 s"."""
+        return f"{self.where.removesuffix(':')}: {self.message}" if self.where else self.message
+
 
 class Session:
     """Answers for pairs that live in this process.
