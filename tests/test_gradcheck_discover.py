@@ -37,7 +37,7 @@ def test_names(homework, forward, backward, name):
     session = homework(pair_of(forward, backward))
     (described,) = session.describe()
     assert described["name"] == name
-    assert described["functions"] == [forward, backward]
+    assert session.pairs[name].titles == (forward, backward)
     assert described["line"] == 1
     assert session.remarks() == []
 
@@ -132,7 +132,7 @@ POINTS = {"f": 4}
 """
     session = homework(text)
     twice, relu, f = session.describe()
-    assert (f["name"], f["functions"][1], f["points"]) == ("f", "f_backward", 5)
+    assert (f["name"], f["points"], session.pairs["f"].titles[1]) == ("f", 5, "f_backward")
     assert (twice["name"], twice["points"], twice["seeds"]) == ("twice", 3, 2)
     assert "wrt" not in twice
     assert relu["name"] == "rectifier"

@@ -207,7 +207,7 @@ def _doubt(report, session, options, settings, plan):
 
 
 @dataclass
-class Point:
+class PointReport:
     """What was found at one point."""
 
     findings: list
@@ -217,7 +217,7 @@ class Point:
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
-    point = Point(examination.findings, [], examination.notes)
+    point = PointReport(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -261,7 +261,7 @@ def _source(report, session, options, spec):
 
 
 def add(report, point):
-    """Take a Point into the report: of every finding and argument the worst."""
+    """Take a PointReport into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)

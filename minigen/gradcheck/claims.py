@@ -17,19 +17,20 @@ from itertools import combinations
 
 import numpy as np
 
-from minigen.gradcheck.arguments import (
+from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.names import is_data, never
+from minigen.gradcheck.nesting import (
     Argument,
     arguments_of,
     as_array,
     kind,
     listed,
     named,
-    nesting,
+    nested_otherwise,
 )
-from minigen.gradcheck.child import trees
-from minigen.gradcheck.names import is_data, never
 from minigen.gradcheck.report import Finding
-from minigen.gradcheck.subject import Leaf, is_float, is_float_array
+from minigen.gradcheck.subject import Leaf
 
 
 @dataclass
@@ -78,13 +79,7 @@ def read(claims, gradients):
 
     Raises LookupError, TypeError or ValueError if they are nested differently, or no numbers.
     """
-    values = []
-    for claim in claims:
-        value = gradients
-        for step in claim.place:
-            value = value[step]
-        values.append(np.array(value))
-    return values
+    return [np.array(trees.at(gradients, claim.place)) for claim in claims]
 
 
 def left_out(subject, claims):
@@ -231,7 +226,7 @@ class _Reader:
             for (_, part), (i, inner) in zip(parts.items(), enumerate(gradient), strict=True):
                 self._claim(part, inner, (*place, i))
         else:
-            self.found.say("fail", nesting(argument, gradient))
+            self.found.say("fail", nested_otherwise(argument, gradient))
 
     def _claim_leaf(self, argument, gradient, place):
         leaf = Leaf(argument.path, argument.name, argument.value)
@@ -305,7 +300,7 @@ class _Reader:
         pairs = zip(self.wanted or floating, self.returned, strict=False)
         wrong = [(a, g) for a, g in pairs if a.nested and not a.fits(g)]
         if wrong and len(self.returned) == len(self.wanted or floating):
-            return found.say("fail", nesting(*wrong[0]))
+            return found.say("fail", nested_otherwise(*wrong[0]))
         arguments = "argument" if len(floating) == 1 else "arguments"
         return found.say(
             "fail",

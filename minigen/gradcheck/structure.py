@@ -15,7 +15,6 @@ experiments.py (what would be right).
 import numpy as np
 
 from minigen.gradcheck import claims as reading
-from minigen.gradcheck.arguments import as_array, kind
 from minigen.gradcheck.behaviour import (
     backward_keeps_what_it_is_given,
     backward_repeats,
@@ -31,6 +30,7 @@ from minigen.gradcheck.differences import changes, entry, largest_change, not_fi
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
 from minigen.gradcheck.names import always
+from minigen.gradcheck.nesting import as_array, kind
 from minigen.gradcheck.subject import floats_of, like, weights_of
 
 KINDS = (
@@ -104,7 +104,8 @@ def forward_keeps_its_arguments(case):
     updated = []
     for path, index, _ in changes(case.subject.inputs, case.before["inputs"]):
         label = case.label(path)
-        if case.is_state(path) or _in_dict(case.subject.inputs, path):
+        in_dict = isinstance(trees.at(case.subject.inputs, path[:-1]), dict)
+        if case.is_state(path) or in_dict:
             updated.append(label)
             continue
         said = f"forward overwrites its argument {entry(label, index)}{case.line(False)}: work on "
@@ -113,12 +114,6 @@ def forward_keeps_its_arguments(case):
         said = f"forward updates {label} in place, as running statistics are"
         case.say("mutates_input", "remark", said, label)
     case.say("mutates_input", "pass", "forward leaves its arguments as they are")
-
-
-def _in_dict(inputs, path):
-    for step in path[:-1]:
-        inputs = inputs[step]
-    return isinstance(inputs, dict)
 
 
 # Count, shape, dtype ----------------------------------------------------------------------------

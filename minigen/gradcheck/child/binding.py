@@ -30,10 +30,11 @@ import inspect
 import re
 import textwrap
 
-from numpy import array_equal, floating, may_share_memory, ndarray, number, size
+from numpy import array_equal, may_share_memory, ndarray, number, size
 
 from . import trees
 from .session import StudentError
+from .trees import is_float
 
 OUTPUTS = ("out", "output", "outputs")
 CACHE = re.compile(r".*cache.*|ctx|context|saved.*|memory|mem", re.IGNORECASE)
@@ -354,13 +355,6 @@ def gradient_names(name):
 def belongs(gradient, name):
     """Whether a gradient is called after this name."""
     return gradient in gradient_names(name)
-
-
-def is_float(value):
-    """Whether value can be an output with a gradient."""
-    return isinstance(value, (float, floating)) or (
-        isinstance(value, ndarray) and value.dtype.kind == "f"
-    )
 
 
 def is_numeric(value):

@@ -30,6 +30,7 @@ from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
 from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
 from .pairs import arguments as arguments_of
 from .session import StudentError
+from .trees import at, attributes
 
 FLAGS = (       # what switches between training and evaluation
     "training", "train", "is_training", "is_train", "train_mode", "train_flag", "train_flg", "mode",
@@ -224,7 +225,7 @@ def find_parameters(layer, own, returned):
     own: names of forward's arguments; returned: names of what backward returns.
     """
     paths = {}
-    for path, value in reach(layer):
+    for path, value in trees.arrays_inside(layer, most=10**6):
         if value.dtype.kind == "f":
             paths.setdefault(id(value), []).append(path)
     found, left_out = [], []
@@ -313,41 +314,6 @@ def copied(layer, keep=()):
 
 
 # Paths through attributes, keys and indices: ("layers", 0, "params", "W") ---------------------
-
-
-def attributes(value):
-    """An object's attributes by name."""
-    return getattr(value, "__dict__", {})
-
-
-def reach(layer):
-    """[(path, array)] of all that a layer holds, aliases too; each container once."""
-    found, seen, stack = [], set(), [((), layer)]
-    while stack:
-        path, one = stack.pop()
-        if isinstance(one, ndarray):
-            found.append((path, one))
-            continue
-        if isinstance(one, dict):
-            parts = one
-        elif isinstance(one, (list, tuple)):
-            parts = dict(enumerate(one))
-        elif inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
-            continue
-        else:
-            parts = attributes(one)
-        if id(one) not in seen:
-            seen.add(id(one))
-            stack += [((*path, key), part) for key, part in reversed(parts.items())]
-    return found
-
-
-def at(layer, path):
-    """What stands at a path."""
-    for key in path:
-        inside = layer if isinstance(layer, (dict, list, tuple)) else attributes(layer)
-        layer = inside[key]
-    return layer
 
 
 def owner_of(layer, path):

@@ -22,7 +22,7 @@ from .binding import looks_like_gradient, returned_names
 from .classes import LayerPair
 from .load import Source
 from .pairs import Pair
-from .session import Session, StudentError, said, where
+from .session import Session, StudentError, where
 from .torch_function import TorchPair, is_torch_function
 
 SPELLINGS = (       # linear_forward, conv_forward_naive, forward_relu; linearForward; forwardRelu
@@ -63,8 +63,7 @@ def load(path):
     except KeyboardInterrupt:
         raise
     except BaseException as error:      # sys.exit() at the end of the file, too
-        kind = "memory" if isinstance(error, MemoryError) else "error"
-        raise StudentError(kind, said(error), where("import", error, source)) from error
+        raise StudentError.of(error, where("import", error, source)) from error
     pairs, remarks = find(vars(module), module.__name__, source.path.stem)
     return Session(pairs, source, vars(module).values(), remarks)
 
