@@ -229,6 +229,26 @@ class Dropout:
 Dropout_inputs = make_inputs
 
 
+def shuffled_mean(g):
+    return g[np.random.default_rng().permutation(len(g))].mean(axis=0)
+
+
+def jitter_around_zero_forward(x, b):
+    y = x + b
+    y = y - shuffled_mean(y)
+    return (y, shuffled_mean(y)), None
+
+
+def jitter_around_zero_backward(dout, _cache):
+    dy = dout[0] + dout[1] / 4
+    dx = dy - shuffled_mean(dy)
+    return dx, 4 * shuffled_mean(dx)
+
+
+def jitter_around_zero_inputs(seed):
+    return *make_inputs(seed), np.arange(3.0)
+
+
 # Losses ------------------------------------------------------------------------------------------
 
 

@@ -153,6 +153,7 @@ DEATHS = {
     "segmentation": ("ctypes.string_at(0)", "crash", "SIGSEGV", "ctypes.string_at(0)"),
     "abort": ("os.abort()", "crash", "SIGABRT", "os.abort()"),
     "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "memory", "SIGKILL", "backward"),
+    "unnamed": ("os.kill(os.getpid(), 40)", "crash", "signal 40", "backward"),
     "closed": ("os.closerange(0, 256)", "crash", "closed the checker's channel", "backward"),
     "garbage": ("write_everywhere(b'x' * 999)", "crash", "wrote on the checker's", "backward"),
     "forged": ("write_everywhere(FORGED); return dout", "crash", "wrote on the checker's", ""),
@@ -202,16 +203,21 @@ def test_death_is_a_result(dying, case):
 
 
 @linux
-@pytest.mark.parametrize("ignored", ["", "signal.signal(signal.SIGABRT, signal.SIG_IGN)\n"])
-def test_endless_loop_is_stopped_where_it_is(tmp_path, ignored):
-    source = ignored + "def bad_backward(dout, cache):\n    while True: pass\n"
+@pytest.mark.parametrize(("before", "line"), [
+    ("", 14),
+    ("import faulthandler; faulthandler.enable()\n", 15),
+    ("signal.signal(signal.SIGABRT, signal.SIG_IGN)\n", None),
+])
+def test_endless_loop_is_stopped_where_it_is(tmp_path, before, line):
+    source = f"{before}def bad_backward(dout, cache):\n    while True: pass\n"
     with Process(homework(tmp_path, source)) as process:
         assert square_is_right(process)
         started = time.monotonic()
         error = result_of(process, "bad", seconds=0.5)
         assert time.monotonic() - started < 15
         assert (error.kind, error.message) == ("timeout", "did not finish within 0.5 s")
-        assert error.where == ("backward" if ignored else "backward, line 14: while True: pass")
+        assert error.where == (f"backward, line {line}: while True: pass" if line else "backward")
+        assert process.printed() == ""
         assert square_is_right(process)
 
 
@@ -295,6 +301,18 @@ print('{"schema": 1, "files": [], "verdict": "pass"}')
 
 def make_inputs(seed): return np.random.default_rng(seed).standard_normal((2, 3))
 
+def grudge_forward(x): return 2 * x, x
+def grudge_backward(dout, cache):
+    threading.Thread(target=lambda: victim.wait() and os._exit(0), daemon=True).start()
+    return 2 * dout
+
+victim = threading.Event()
+def victim_forward(x):
+    victim.set()
+    time.sleep(0.001)
+    return 2 * x, x
+def victim_backward(dout, cache): return 2 * dout
+
 def late_forward(x): return x + x, x
 def late_backward(dout, cache): return 2 * dout
 
@@ -315,13 +333,13 @@ def last_backward(dout, cache): return -dout
 
 @linux
 def test_a_hostile_file_keeps_its_other_results(tmp_path):
-    settings = Settings(seeds=1, timeout=1.0)
+    settings = Settings(seeds=1, timeout=2.0)
     seen = []
     file = check_file(homework(tmp_path, WRONG + FILE), settings, on_report=seen.append)
     reports = {report.name: report for report in file.pairs}
     assert {name: report.verdict for name, report in reports.items()} == {
-        "square": "pass", "bad": "fail", "late": "pass", "exits": "error", "hangs": "error",
-        "crashes": "error", "last": "pass",
+        "square": "pass", "bad": "fail", "grudge": "pass", "victim": "pass", "late": "pass",
+        "exits": "error", "hangs": "error", "crashes": "error", "last": "pass",
     }
     assert seen == file.pairs and file.status == "error"
     for name, kind in (("exits", "crash"), ("hangs", "timeout"), ("crashes", "crash")):

@@ -119,14 +119,15 @@ def test_runs_of_a_dead_process_are_not_mistaken_for_new_ones(linear):
 
 
 def test_the_time_of_a_pair_is_shared_by_its_requests(linear):
-    pause = np.array(0.4)
-    run = linear.forward("say", (pause,), keep=True)["run"]
+    short, long = (linear.forward("say", (np.array(t),), keep=True)["run"] for t in (0.2, 60.0))
     with linear.within(1.0):
-        linear.backward(run, pause)
-        time.sleep(1.0)         # the checker's own time does not count
-        linear.backward(run, pause)
+        linear.backward(short, np.array(1.0))
+        assert 0 < linear.left <= 0.8
+        before = linear.left
+        time.sleep(0.5)         # the checker's own time does not count
+        assert linear.left == before
         with pytest.raises(StudentError) as caught:
-            linear.backward(run, pause)
+            linear.backward(long, np.array(1.0))
     assert (caught.value.kind, caught.value.message) == ("timeout", "did not finish within 1 s")
     assert caught.value.where.startswith("backward, line ")
     assert "time.sleep" in caught.value.where
@@ -218,7 +219,9 @@ os.kill(os.getpid(), 9)
 @linux
 def test_it_ends_with_the_checker(tmp_path):
     code = PARENT.format(root=str(ROOT), path=str(with_code(tmp_path, "")))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    there = {**os.environ, "TMPDIR": str(tmp_path)}     # a killed checker leaves its folder
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=False)
     assert done.returncode == -9
     for _ in range(100):
         state = Path(f"/proc/{done.stdout.strip()}/stat")

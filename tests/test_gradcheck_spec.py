@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minigen.gradcheck.checker import Settings, check_file
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.inputs import Fixed, Plan, Random, Several, Size, SpecError
 from minigen.gradcheck.spec import load_spec, template
@@ -141,7 +142,7 @@ def test_defaults_hold_for_every_pair_that_does_not_say(spec):
     assert found.names == ("f", "g")
     assert found.options("f") == {"points": 5}
     assert found.options("g") == {"points": 2.5, "seeds": 7, "wrt": ["x"]}
-    assert found.options("h") == {} and not found.has_inputs("h")
+    assert found.options("h") == {"points": 0} and not found.has_inputs("h")
     (x,) = inputs(found, described("f", "x"), 0)
     assert x.shape == (4, 2) and x.dtype == np.float32
     x, y = inputs(found, described("g", "x", "y"), 0)
@@ -253,6 +254,9 @@ def test_arguments_that_do_not_fit_the_pair(spec):
     found = spec("[f.inputs]\nwieght = {shape = [2]}\n")
     with pytest.raises(SpecError, match=r"f has no argument wieght; did you mean weight\?"):
         inputs(found, described("f", "x", "weight"), 0)
+    found = spec("[f.inputs]\nX = {shape = [2]}\n")
+    with pytest.raises(SpecError, match=r"f has no argument X; did you mean x\?"):
+        inputs(found, described("f", "x"), 0)
     found = spec("[f.inputs]\nx = {shape = [2]}\n")
     with pytest.raises(SpecError, match=r"argument w of f has no default and is not given; .*w ="):
         inputs(found, described("f", "x", "w"), 0)
@@ -351,3 +355,17 @@ def test_every_line_of_the_page_is_one(spec, line):
     name = line.split(" = ")[0]
     (value,) = inputs(spec(f"[f]\n{sizes}\n[f.inputs]\n{line}\n"), described("f", name), 0)
     assert value is not None
+
+
+def test_a_homework_that_a_spec_does_not_fit_costs_its_pairs_alone(spec, tmp_path):
+    path = tmp_path / "homework.py"
+    pair = "def {0}_forward(x): return 2.0 * x\ndef {0}_backward(dout): return 2.0 * dout\n"
+    path.write_text("".join(map(pair.format, "fgh")), encoding="utf-8")
+    text = "[{0}]\npoints = 3\n[{0}.inputs]\n{1} = {{shape = [2]}}\n"
+    found = spec(text.format("f", "x") + text.format("g", "X") + text.format("missing", "x"))
+    f, g, h, missing = check_file(path, Settings(isolate=False), found).pairs
+    assert (f.verdict, f.points, f.max_points) == ("pass", 3, 3)
+    assert (g.verdict, g.points, g.max_points) == ("error", 0, 3)
+    assert "[g]: g has no argument X; did you mean x?" in g.structure[0].message
+    assert (h.verdict, h.points, h.max_points) == ("pass", 0, 0)     # guessed, worth nothing
+    assert (missing.name, missing.verdict, missing.max_points) == ("missing", "error", 3)

@@ -25,6 +25,7 @@ from minigen.cli.bench_gradcheck_mutants import LARGEST, Oracle, mutants
 from minigen.gradcheck import structure
 from minigen.gradcheck.api import gradcheck
 from minigen.gradcheck.checker import Settings, check_file
+from minigen.gradcheck.child.session import ENDS
 
 HOMEWORK = Path(minigen.__file__).resolve().parents[1] / "tests" / "homework"
 SHORT = {"seeds": 1, "mutants": "100"}
@@ -34,7 +35,7 @@ HERE = Settings(isolate=False)
 BAD = ("fail", "undecided", "error")
 BATCH = 32              # mutants that are tried before their labels are counted again
 ORACLE = Oracle()       # one a process
-KINDS = (*structure.KINDS, "timeout", "memory", "crash", "error")
+KINDS = (*structure.KINDS, *ENDS)
 
 
 def add_arguments(parser):

@@ -71,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         spec = load_spec(args.spec) if args.spec else None
         if args.list or args.init:
-            act = _list if args.list else _init
-            return max([act(path, settings, spec) for path in files])
+            return max(
+                [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
+            )
         check = Check(args, settings, spec)
         with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
             code = check.all(files)
@@ -248,13 +249,13 @@ def _list(path, settings, spec):
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
             source = "the spec"
-        points = f"{chosen.get('points') or 1:g}"
+        points = "{:g}".format(1 if chosen.get("points") is None else chosen["points"])
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
     print(report_text.printable("\n".join(table(rows))))
     return 0
 
 
-def _init(path, settings, spec):
+def _init(path, settings):
     """Write a spec with guessed inputs next to the file, unless there is one."""
     target = os.path.splitext(path)[0] + ".toml"
     guesses = {}

@@ -16,6 +16,7 @@ from minigen.gradcheck.differences import (
     first_index,
     largest_change,
     not_finite,
+    rounding_size,
     same,
 )
 from minigen.gradcheck.examination import attempt
@@ -33,7 +34,7 @@ def backward_keeps_what_it_is_given(case):
     for path, index, _ in changes(case.found.upstream, after["upstream"]):
         label = trees.label(("dout", *path))
         said = f"backward overwrites {entry(label, index)}{case.line(True)}: work on a copy, "
-        case.stop("mutates_input", "fail", f"{said}{label}.copy()", index=index)
+        case.stop("mutates_input", "fail", f"{said}{label}.copy()", label, index=index)
     given = [
         (case.label(path), index, array)
         for path, index, array in changes(before["inputs"], after["inputs"])
@@ -104,13 +105,17 @@ def runs_are_apart(case):
 
 def _change(case, gradients):
     """The change since the first call, and the gradient and entry where it is largest."""
-    change = largest_change(case.gradients, gradients)
+    change = largest_change(case.gradients, gradients, _least(case))
     names = [c.label for c in case.found.claims if change.path[: len(c.place)] == c.place]
     return change, entry(names[0] if names else "gradient", change.index)
 
 
 def _differs(change):
     return change.size > max(ROUNDING, 64 * change.eps)
+
+
+def _least(case):
+    return rounding_size([*case.weights, *(claim.gradient for claim in case.found.claims)])
 
 
 # Following the upstream gradient ----------------------------------------------------------------
@@ -166,7 +171,7 @@ def _is_linear(case, claim, twice, none):
         case.stop("ignores_upstream", "fail", said, claim.leaf.label)
     finite = np.isfinite(g) & np.isfinite(twice) & np.isfinite(none)
     eps = np.finfo(claim.gradient.dtype).eps if claim.gradient.dtype.kind == "f" else 0.0
-    tolerance = max(ROUNDING, 256 * eps) * np.abs(g[finite]).max(initial=0.0)
+    tolerance = max(ROUNDING, 256 * eps) * np.abs(g[finite]).max(initial=_least(case))
     with np.errstate(all="ignore"):
         rest = np.where(finite, np.abs(none), 0.0)
         bend = np.where(finite, np.abs(twice + 2 * g), 0.0)

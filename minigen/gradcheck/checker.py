@@ -97,7 +97,7 @@ def opened(path, settings):
 
 
 def _not_loaded(file, error):
-    file.status, file.message = "error", f"{error.where}: {error.message}"
+    file.status, file.message = "error", error.sentence
     return file
 
 
@@ -105,8 +105,6 @@ def _guarded(file, session, description, settings, spec):
     """check_pair; an error of our own is noted in the file's report and costs this pair alone."""
     try:
         return check_pair(session, description, settings, spec)
-    except SpecError:
-        raise
     except Exception:
         file.internal.append(traceback.format_exc())
         report = Report(description["name"], seed=settings.seed)
@@ -133,13 +131,18 @@ def check_pair(session, description, settings, spec=None):
     started = time.monotonic()
     name = description["name"]
     options = {**description, **(spec.options(name) if spec else {})}
-    report = Report(name=name, seed=settings.seed, max_points=float(options.get("points") or 1))
+    points = 1 if options.get("points") is None else options["points"]
+    report = Report(name=name, seed=settings.seed, max_points=float(points))
     try:
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
-        message = f"{error.where}: {error.message}" if error.where else error.message
-        report.structure.append(Finding(error.kind, "error", message))
+        if error.kind in ("memory", "crash") and session.shared:
+            # an earlier pair may have left that behind: once more, in a new process
+            return check_pair(session, description, settings, spec)
+        report.structure.append(Finding(error.kind, "error", error.sentence))
+    except SpecError as error:      # another student's forward may have the spec's arguments
+        report.structure.append(Finding("error", "error", str(error)))
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
@@ -161,6 +164,12 @@ def _check_points(report, session, options, settings, spec):
                 point = _check_point(
                     subject, options, settings, seed, settings.budget / len(seeds)
                 )
+            except StudentError as error:
+                if label == variants[0][0] or error.kind != "error":
+                    raise
+                # backward may not be meant for it: in test mode many a norm keeps nothing
+                report.notes.append(f"not checked with {label}: {error.sentence}")
+                continue
             finally:
                 report.forward_calls += subject.calls
             add(report, point)
@@ -198,7 +207,7 @@ def _doubt(report, session, options, settings, plan):
 
 
 @dataclass
-class Point:
+class PointReport:
     """What was found at one point."""
 
     findings: list
@@ -208,7 +217,7 @@ class Point:
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
-    point = Point(examination.findings, [], examination.notes)
+    point = PointReport(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -252,7 +261,7 @@ def _source(report, session, options, spec):
 
 
 def add(report, point):
-    """Take a Point into the report: of every finding and argument the worst."""
+    """Take a PointReport into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)

@@ -22,8 +22,11 @@ class Change:
     eps: float = 0.0        # the coarsest float's
 
 
-def largest_change(before, after):
-    """The largest relative difference between the numbers of two nested values: a `Change`."""
+def largest_change(before, after, least=0.0):
+    """The largest relative difference between the numbers of two nested values: a `Change`.
+
+    least: what counts as the size of an array whose entries are all smaller.
+    """
     first, second = trees.leaves(before), trees.leaves(after)
     if [path for path, _ in first] != [path for path, _ in second]:
         return Change(np.inf)
@@ -39,13 +42,25 @@ def largest_change(before, after):
             continue
         with np.errstate(all="ignore"):
             gap = np.abs(a.astype(np.complex128 if a.dtype.kind == "c" else np.float64) - b)
-            size = np.abs(a[np.isfinite(a)], dtype=np.float64).max(initial=0.0)
+            size = np.abs(a[np.isfinite(a)], dtype=np.float64).max(initial=least)
             gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, gap)
             gap = np.where(np.isfinite(gap), gap, np.inf)
             relative = float(gap.max() / size) if size else np.inf
         if relative > worst.size:
             worst.size, worst.path, worst.index = relative, path, first_index(gap == gap.max())
     return worst
+
+
+def rounding_size(arrays):
+    """The size of a result that may be 0 but for rounding, next to these floating arrays.
+
+    A gradient of a bias before batch norm is: what little it has changes from call to call if the
+    order of a sum does.
+    """
+    arrays = [np.asarray(a) for a in arrays]
+    finite = [np.abs(a[np.isfinite(a)], dtype=np.float64).max(initial=0.0) for a in arrays]
+    eps = max((float(np.finfo(a.dtype).eps) for a in arrays if a.dtype.kind == "f"), default=0.0)
+    return eps**0.25 * float(max(finite, default=0.0))
 
 
 def changes(before, after):

@@ -107,8 +107,7 @@ def _reshaped(name, gradient, shape):
             kept = ", keepdims=True" if gradient.sum(chosen, keepdims=True).shape == shape else ""
             kept = "" if summed.shape == shape else kept
             yield (
-                f"{name}.sum(axis={where}{kept}) is right: the sum over {_axes(chosen)}, along "
-                "which it is used again and again, is missing"
+                f"{name}.sum(axis={where}{kept}) is right: the sum over {_axes(chosen)} is missing"
             ), summed.reshape(shape)
             yield f"{name}.mean(axis={where}{kept}) is right", gradient.mean(chosen).reshape(shape)
     try:

@@ -11,17 +11,18 @@ parameters say what sizes its other arguments have.
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
+Read next: worlds.py, the table; inputs.py, what a `Plan` is.
 """
 
-import contextlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.inputs import Fixed, Plan, Random
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.worlds import PLAIN, WORLDS
 
 ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
@@ -33,7 +34,8 @@ OTHERS = 5      # readings that a wrong gradient is checked with, too
 def guess(session, description):
     """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
 
-    StudentError if forward has a mistake that no inputs mend, or runs out of time or memory.
+    StudentError if forward has a mistake that no inputs mend, or either of them crashes or runs
+    out of time or memory.
     """
     ran = None
     for trial in _trials(session, description):
@@ -52,15 +54,16 @@ def _instead(description, usual, taken):
     if len(differing) != 1:
         return ""
     ((name, usual, taken),) = differing
-    return f"{name} is taken to be {taken}, as its gradient is; if it is {usual}, that is wrong"
+    return (f"{name} is taken to be {taken}, as its gradient is; "
+            f"if {name} is {usual}, its gradient has the wrong shape")
 
 
 def doubt(session, description, plan, passes):
     """Why a gradient that is wrong at a guess may be right all the same: a sentence, "" if nothing
     speaks for it.
 
-    passes(plan): whether the gradient is right at another guess. A reading of the names that comes
-    first, and that some of the gradients fit, is beyond doubt.
+    passes(plan): whether the gradient is right at another guess. The reading of the arguments that
+    the pair's name asks for, and that some of the gradients fit, is beyond doubt.
     """
     trials = list(_trials(session, description))
     shapes = _shapes(plan.prepared(session, description, 0)[1])
@@ -84,7 +87,7 @@ class Trial:
     """A guess with which forward runs to finite floating numbers."""
 
     plan: Plan
-    first: bool         # whether its world is the most usual one
+    first: bool         # whether it is the most usual reading, and the pair's name asks for it
     shapes: list        # of the inputs
     gradients: int      # how many backward returned
     fits: bool          # whether every gradient has the shape of an argument
@@ -97,9 +100,9 @@ class _NotFinite(Exception):
 
 def _trials(session, description):
     """Every candidate with which forward runs at a few seeds, a Trial."""
-    for i, plan in enumerate(_candidates(description)):
+    for plan, first in _candidates(description):
         try:
-            trials = [_tried(session, description, plan, seed, i == 0) for seed in range(SEEDS)]
+            trials = [_tried(session, description, plan, seed, first) for seed in range(SEEDS)]
             trials[0].fits = all(trial.fits for trial in trials)
             yield trials[0]
         except _NotFinite:
@@ -117,19 +120,33 @@ def _tried(session, description, plan, seed, first):
     gradients = None
     numbers = floats_of(run.outputs)
     if not numbers or not all(np.isfinite(y).all() for y in numbers):
+        subject.forget(run)
         raise _NotFinite
-    with contextlib.suppress(StudentError):
+    try:
         gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    except StudentError as error:
+        if error.kind != "error":
+            raise
     subject.forget(run)
+    fitting = _fitting(gradients, inputs)
+    grown = max(map(np.ndim, numbers)) > max(map(np.ndim, inputs), default=0)
+    fits = bool(fitting) and all(fitting)
+    return Trial(plan, first, _shapes(inputs), len(fitting), fits, any(fitting) and not grown)
+
+
+def _fitting(gradients, inputs):
+    """Of every gradient whether it has the shape of its argument, or if it does not say which that
+    is, of any."""
     shapes = [np.shape(value) for _, value in trees.leaves(inputs)]
-    found = [value for _, value in trees.leaves(gradients) if value is not None]
-    fitting = [
-        (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in shapes
-        for g in found
+    own = [value.shape for _, value in trees.leaves(inputs) if is_float_array(value)]
+    found = [value for _, value in trees.leaves(gradients)]
+    one_each = not isinstance(gradients, dict) and len(found) == len(own)
+    may_be = [[shape] for shape in own] if one_each else [shapes] * len(found)
+    return [
+        is_float(g) and np.shape(g) in places
+        for g, places in zip(found, may_be, strict=True)
+        if g is not None
     ]
-    grown = max(map(np.ndim, numbers)) > max(map(len, shapes), default=0)
-    fits = bool(found) and all(fitting)
-    return Trial(plan, first, _shapes(inputs), len(found), fits, any(fitting) and not grown)
 
 
 def _shapes(inputs):
@@ -160,14 +177,16 @@ def _along_its_axis(session, description, plan):
 
 
 def _candidates(description):
-    """Plans of all worlds that know every argument, likely ones first, no two alike."""
+    """(plan, whether it is the first and the pair's name asks for it) of all worlds that know every
+    argument, those that the name asks for first, no two plans alike."""
     name = description["name"].lower()
-    likely = sorted(WORLDS, key=lambda world: not any(w in name for w in world.words.split()))
+    asked = [world for world in WORLDS if any(word in name for word in world.words.split())]
     plans = {}
-    for world in likely:
+    for world in (*asked, *(world for world in WORLDS if world not in asked)):
         for plan in _plans(description, world):
             recipes = [*plan.arguments.values(), *plan.init.values()]
-            plans.setdefault((*(r.toml() for r in recipes), *plan.sizes.items()), plan)
+            key = (*(r.toml() for r in recipes), *plan.sizes.items())
+            plans.setdefault(key, (plan, not plans and world in asked))
     return list(plans.values())
 
 

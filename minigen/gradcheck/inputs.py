@@ -267,8 +267,9 @@ def _one_hot(rng, shape, axis):
 
 def nearest(name, known):
     """The end of an error about an unknown name: the closest known one, then all of them."""
-    close = difflib.get_close_matches(str(name), [*known], n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]}?" if close else ""
+    spelt = {other.lower(): other for other in known}
+    close = difflib.get_close_matches(str(name).lower(), spelt, n=1, cutoff=0.5)
+    guess = f"; did you mean {spelt[close[0]]}?" if close else ""
     return f"{guess} (known: {', '.join(known)})" if known else guess
 
 

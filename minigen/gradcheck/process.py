@@ -7,7 +7,7 @@ killed. A child that died, or whose answer makes no sense, is a `StudentError` o
 the next request gets a new child.
 
 Invariant: nothing that arrives is believed beyond being arrays: verdicts are made on this side.
-Read next: spawn.py, child/main.py (the other side), child/limits.py; docs/isolation.md.
+Read next: spawn.py, child/main.py (the other side), child/limits.py; docs/gradcheck-isolation.md.
 """
 
 import contextlib
@@ -44,7 +44,8 @@ class Process:
     """The homework in `path`, evaluated in a child. Answers like a Session.
 
     memory: bytes beyond what Python and NumPy take; timeout: seconds for loading the file, and for
-    every request outside of `within`. Use it in a `with`, which leaves no process behind.
+    every request outside of `within`. Use it in a `with`, which leaves no process behind, and in
+    one thread: on Linux a child ends with the thread that started it.
     """
 
     def __init__(self, path, memory=1 << 30, timeout=60.0):
@@ -52,6 +53,7 @@ class Process:
         self.child = self.failure = self.description = None
         self.generation, self.seconds, self.left = 0, timeout, None
         self.output, self._limits, self.configured = Output(), [], {}
+        self.shared = False     # whether the child of the last `within` had served an earlier one
 
     inputs = _asks("inputs")
     forward = _asks("forward", ("outputs", "run"))
@@ -87,13 +89,16 @@ class Process:
         The checker's own time does not count. What the pair started and left ends with it.
         """
         self.left = self.seconds = seconds
+        self.shared = self.child is not None and self.child.used
         self.output.mark()
         try:
             yield self
         finally:
             self.seconds, self.left = self.timeout, None
-            if self.child and self.child.has_offspring():
-                self.close()
+            if self.child:
+                self.child.used = True
+                if self.child.has_offspring():
+                    self.close()
 
     def printed(self):
         """What the homework printed since the last `within` began."""
@@ -117,10 +122,12 @@ class Process:
         self.generation += 1
         settings = [self.memory, PROCESSOR * self.timeout]
         try:
-            limits = self.child.ask("limit", settings, {}, START_UP)[2]
+            _, kind, limits, *said = self.child.ask("limit", settings, {}, START_UP)
+            if kind == "raised":
+                raise EOFError(*said)
         except (OSError, EOFError, Garbled, TimeIsOver) as error:
             self.close()
-            text = self.output.recent()[-2000:]
+            text = f"{error} {self.output.recent()[-2000:]}".strip()
             raise RuntimeError(f"the homework's process does not start: {text}") from error
         self._limits = [f"time: {self.timeout:g} s", *limits]
 

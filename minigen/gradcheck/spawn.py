@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen.gradcheck.child.session import ENDS
 from minigen.gradcheck.child.wire import CHANNEL_CLOSED, Channel, Codec, Garbled
 
 # The folder `child` becomes a package without any change of sys.path. NumPy may live where only
@@ -36,7 +37,6 @@ serve(*sys.argv[3:])
 # what was printed before a crash is there.
 OPTIONS = ["-s", "-P", "-B", "-u", "-X", "utf8"]
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "COMSPEC")
-KINDS = ("error", "memory", "timeout", "crash")
 POSIX = os.name == "posix"
 LOOK_UP = 0.1           # seconds of waiting, after which the child is looked at
 LAST_WORDS = 0.5        # seconds that a dying child may take
@@ -53,7 +53,7 @@ class Child:
     """
 
     def __init__(self, path, memory, output):
-        self.path, self.output, self.loaded = path, output, False
+        self.path, self.output, self.loaded, self.used = path, output, False, False
         self.folder = tempfile.TemporaryDirectory(prefix="minigen-", ignore_cleanup_errors=True)
         ours, theirs = socket.socketpair()
         self.last_words = tempfile.TemporaryFile()      # noqa: SIM115 - closed by kill()
@@ -76,7 +76,8 @@ class Child:
             os.close(writer)
             output.follow(reader)
         if not POSIX:       # a socket is no file there: a description of it is sent
-            self.process.communicate(theirs.share(self.process.pid))
+            with self.process.stdin as pipe:
+                pipe.write(theirs.share(self.process.pid))
         theirs.close()
         ours.settimeout(LOOK_UP)
         self.socket, self.codec = ours, Codec(limit=memory)
@@ -96,7 +97,7 @@ class Child:
             case [int(n), "value", _] as answer if n == number:
                 return answer
             case [int(n), "raised", str(kind), str(), str()] as answer if n == number:
-                if kind in KINDS:
+                if kind in ENDS:
                     return answer
         raise Garbled("no answer to what was asked")
 
@@ -128,13 +129,14 @@ class Child:
             return "crash", "closed the checker's channel", part
         if code >= 0:
             return "crash", f"ended by itself with exit code {code}", part
-        name, text = signal.Signals(-code).name, signal.strsignal(-code)
+        name = {s.value: s.name for s in signal.Signals}.get(-code, f"signal {-code}")
         if name == "SIGKILL":
             text = "killed by the system (SIGKILL): out of memory, most likely"
             return "memory", text, part
         if name == "SIGXCPU":
             return "timeout", "used up its processor time", part
-        return "crash", f"ended by a signal: {text} ({name})", self._where(part)
+        text = f"ended by a signal: {signal.strsignal(-code)} ({name})"
+        return "crash", text, self._where(part)
 
     def _where(self, part):
         """part with the homework's line, if faulthandler wrote one."""

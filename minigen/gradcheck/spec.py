@@ -61,9 +61,9 @@ class Spec:
         return name in self.plans and bool(self.plans[name].arguments)
 
     def options(self, name):
-        """points, seeds and wrt of a pair, those that the spec gives: a dict."""
-        plan = self.plans.get(name)
-        return dict(plan.options) if plan else {}
+        """points, seeds and wrt of a pair, those that the spec gives: a dict. A pair that the spec
+        does not name is worth nothing."""
+        return dict(self.plans[name].options) if name in self.plans else {"points": 0}
 
 
 def load_spec(path):
