@@ -12,10 +12,12 @@ Read next: structure.py, values.py; report.py for what comes out.
 import time
 import traceback
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 
 from minigen.gradcheck import structure, values
+from minigen.gradcheck.arguments import kind
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
@@ -26,6 +28,7 @@ from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
@@ -115,7 +118,7 @@ def _guarded(file, session, description, settings, spec):
 
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
-    points = float(spec.options(name).get("points", 1))
+    points = float(spec.options(name)["points"])
     report = Report(name=name, seed=settings.seed, max_points=points)
     message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
     report.structure.append(Finding("error", "error", message))
@@ -131,9 +134,12 @@ def check_pair(session, description, settings, spec=None):
     started = time.monotonic()
     name = description["name"]
     options = {**description, **(spec.options(name) if spec else {})}
-    points = 1 if options.get("points") is None else options["points"]
+    fault = fault_of(options)
+    points = 1 if fault or options.get("points") is None else options["points"]
     report = Report(name=name, seed=settings.seed, max_points=float(points))
     try:
+        if fault:
+            raise StudentError("error", fault)
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
@@ -146,6 +152,21 @@ def check_pair(session, description, settings, spec=None):
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
+
+
+def fault_of(options):
+    """What is wrong with what a file says of a pair, in a sentence; "" if nothing."""
+    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
+    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
+        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
+    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
+        return f"seeds is {kind(seeds)}: write a whole number from 1"
+    names = [wrt] if isinstance(wrt, str) else wrt
+    if wrt is not None and not (
+        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
+    ):
+        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
+    return ""
 
 
 def _check_points(report, session, options, settings, spec):
@@ -252,9 +273,11 @@ def _source(report, session, options, spec):
         options = plan.configured(session, options, report.seed)
     if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
         return lambda seed: (options, uneven(options, session.inputs(name, seed), seed)), None
-    guessed = guess(session, options)
+    failures = []
+    guessed = guess(session, options, failures)
     if guessed is None:
-        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+        said = "; ".join([NO_INPUTS.format(name), *(f"at a guess, {f}" for f in failures[:1])])
+        report.structure.append(Finding("error", "error", said))
         return None, None
     report.notes += [GUESSED, *([guessed.remark] if guessed.remark else [])]
     return lambda seed: guessed.prepared(session, options, seed), guessed
