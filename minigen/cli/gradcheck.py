@@ -20,7 +20,7 @@ import minigen
 from minigen.cli import gradcheck_options as options
 from minigen.cli.demo import table
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.checker import check_file, opened
+from minigen.gradcheck.checker import check_file, opened, options_of
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
 from minigen.gradcheck.report import FileReport
@@ -239,17 +239,16 @@ def _list(path, settings, spec):
         with opened(path, settings) as session:
             described = session.describe()
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     rows = [["pair", "arguments", "inputs", "points"]]
     for one in described:
         name = one["name"]
-        chosen = {**one, **(spec.options(name) if spec else {})}
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
             source = "the spec"
-        points = "{:g}".format(1 if chosen.get("points") is None else chosen["points"])
+        points = "{:g}".format(options_of(one, spec)["points"])
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
     print(report_text.printable("\n".join(table(rows))))
     return 0
@@ -266,7 +265,7 @@ def _init(path, settings):
                 with session.within(settings.timeout):
                     guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     try:

@@ -9,6 +9,7 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
+import math
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -51,12 +52,11 @@ class Settings:
     timeout: float = 60.0       # seconds of a pair in that process
 
 
-def check_file(path, settings=None, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None):
     """Check every pair of a homework file: a FileReport.
 
     spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
     """
-    settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
         session = opened(path, settings)
@@ -107,20 +107,33 @@ def _guarded(file, session, description, settings, spec):
         return check_pair(session, description, settings, spec)
     except Exception:
         file.internal.append(traceback.format_exc())
-        report = Report(description["name"], seed=settings.seed)
-        report.structure.append(Finding("error", "error", OURS))
-        conclude(report)
-        return report
+        points = options_of(description, spec)["points"]
+        return _unchecked(description["name"], settings.seed, points, OURS)
 
 
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
-    points = float(spec.options(name).get("points", 1))
-    report = Report(name=name, seed=settings.seed, max_points=points)
+    points = options_of({"name": name}, spec)["points"]
     message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    return _unchecked(name, settings.seed, points, message)
+
+
+def _unchecked(name, seed, points, message):
+    report = Report(name, seed=seed, max_points=points)
     report.structure.append(Finding("error", "error", message))
     conclude(report)
     return report
+
+
+def options_of(description, spec):
+    """A pair's description with what the spec, if there is one, says of it. Points are 1 unless
+    one of them says otherwise."""
+    options = {**description, **(spec.options(description["name"]) if spec else {})}
+    points = 1 if options.get("points") is None else options["points"]
+    if not (isinstance(points, (int, float)) and 0 <= points < math.inf):
+        said = f"points: {points!r} is not a number from 0 on, and 1 is taken"
+        options["notes"], points = [*options.get("notes", ()), said], 1
+    return {**options, "points": float(points)}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -130,9 +143,8 @@ def check_pair(session, description, settings, spec=None):
     """
     started = time.monotonic()
     name = description["name"]
-    options = {**description, **(spec.options(name) if spec else {})}
-    points = 1 if options.get("points") is None else options["points"]
-    report = Report(name=name, seed=settings.seed, max_points=float(points))
+    options = options_of(description, spec)
+    report = Report(name, seed=settings.seed, max_points=options["points"])
     try:
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
