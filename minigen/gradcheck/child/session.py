@@ -66,7 +66,7 @@ class Session:
 
     def __init__(self, pairs, source=None, variables=(), remarks=()):
         self.pairs, self.source = pairs, source
-        self.said = list(remarks)
+        self.near_misses = list(remarks)
         self.runs, self.places, self.count, self.backwards = {}, {}, 0, 0
         self.watched = set()        # pairs whose backward was watched for calls of forward
         functions = [f for pair in pairs.values() for f in pair.functions()]
@@ -99,7 +99,7 @@ class Session:
 
     def remarks(self):
         """Sentences on near misses: a forward without its backward, a name misspelt."""
-        return self.said
+        return self.near_misses
 
     def configure(self, name, options):
         """Set options of a pair (init: a layer's constructor arguments): its new description."""
