@@ -124,7 +124,7 @@ twice.__gradcheck__ = {"backward": twice_grad, "inputs": lambda seed: (seed,), "
                        "wrt": None, "seeds": 2, "name": None}
 def relu_forward(x): return x, x
 def relu_slope(dout, cache): return dout
-relu_forward.__gradcheck__ = {"backward": relu_slope, "name": "rectifier"}
+relu_forward.__gradcheck__ = {"backward": relu_slope, "name": "rectifier", "points": 0}
 def f_forward(x): return x, x
 def f_backward(dout, cache): return dout
 f_forward.__gradcheck__ = {"points": 5}
@@ -135,7 +135,7 @@ POINTS = {"f": 4}
     assert (f["name"], f["points"], session.pairs["f"].titles[1]) == ("f", 5, "f_backward")
     assert (twice["name"], twice["points"], twice["seeds"]) == ("twice", 3, 2)
     assert "wrt" not in twice
-    assert relu["name"] == "rectifier"
+    assert (relu["name"], relu["points"]) == ("rectifier", 0)
     assert session.inputs("twice", 5) == (5,)
     assert session.remarks() == []
     run = session.forward("twice", (4.0,), keep=True)

@@ -117,6 +117,7 @@ def test_what_the_command_demands():
     report["mutants"] = wrong | {"verdicts": Counter(fail=99, undecided=1)}
     assert bench.reached(report)
     assert not bench.reached(report | {"behaviour": [("a.py", "crash", "error", False)]})
+    assert not bench.reached(report | {"times": {f"a pass{bench.MISTAKEN}": 0.1}})
     missed = wrong | {"verdicts": Counter(fail=98, undecided=2)}
     assert not bench.reached(report | {"mutants": missed})
     for verdict, good in (("undecided", True), ("fail", False)):

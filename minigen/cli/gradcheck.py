@@ -22,7 +22,7 @@ from minigen.cli import drop_output
 from minigen.cli import gradcheck_options as options
 from minigen.cli.table import table
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.checker import check_file, fault_of, opened
+from minigen.gradcheck.checker import check_file, opened, options_of
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
 from minigen.gradcheck.report import FileReport
@@ -278,18 +278,17 @@ def _list(path, settings, spec):
         with opened(path, settings) as session:
             described = session.describe()
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     rows = [["pair", "arguments", "inputs", "points"]]
     for one in described:
         name = one["name"]
-        chosen = {**one, **(spec.options(name) if spec else {})}
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
             source = "the spec"
-        points = 1 if chosen.get("points") is None else chosen["points"]
-        points = "?" if fault_of(chosen) else f"{points:g}"
+        chosen = options_of(one, spec)
+        points = "?" if chosen["fault"] else f"{chosen['points']:g}"
         rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
     print(report_text.printable("\n".join(table(rows))))
     return 0
@@ -306,7 +305,7 @@ def _init(path, settings):
                 with session.within(settings.timeout):
                     guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     try:

@@ -22,7 +22,6 @@ Read next: numeric.py, the core; checker.py, what is asked of homework, in order
 """
 
 from minigen.gradcheck.api import gradcheck, pair
-from minigen.gradcheck.argument import Entry, Result
 from minigen.gradcheck.numeric import (
     UndecidedGradient,
     assert_gradients,
@@ -30,14 +29,10 @@ from minigen.gradcheck.numeric import (
     derivative,
     upstream_like,
 )
-from minigen.gradcheck.slopes import Slope
 
 __all__ = [
     "gradcheck",
     "pair",
-    "Entry",
-    "Result",
-    "Slope",
     "UndecidedGradient",
     "assert_gradients",
     "check",

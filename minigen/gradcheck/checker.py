@@ -54,12 +54,11 @@ class Settings:
     timeout: float = 60.0       # seconds of a pair in that process
 
 
-def check_file(path, settings=None, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None):
     """Check every pair of a homework file: a FileReport.
 
     spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
     """
-    settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
         session = opened(path, settings)
@@ -110,20 +109,34 @@ def _guarded(file, session, description, settings, spec):
         return check_pair(session, description, settings, spec)
     except Exception:
         file.internal.append(traceback.format_exc())
-        report = Report(description["name"], seed=settings.seed)
-        report.structure.append(Finding("error", "error", OURS))
-        conclude(report)
-        return report
+        points = options_of(description, spec)["points"]
+        return _unchecked(description["name"], settings.seed, points, OURS)
 
 
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
-    points = float(spec.options(name)["points"])
-    report = Report(name=name, seed=settings.seed, max_points=points)
+    points = options_of({"name": name}, spec)["points"]
     message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    return _unchecked(name, settings.seed, points, message)
+
+
+def _unchecked(name, seed, points, message):
+    report = Report(name, seed=seed, max_points=points)
     report.structure.append(Finding("error", "error", message))
     conclude(report)
     return report
+
+
+def options_of(description, spec):
+    """A pair's description with what the spec, if there is one, says of it.
+
+    points: a float, 1 unless one of them says otherwise; fault: what is wrong with what a file says
+    of a pair, in a sentence, "" if nothing.
+    """
+    options = {**description, **(spec.options(description["name"]) if spec else {})}
+    fault = _fault(options)
+    points = 1 if fault or options.get("points") is None else options["points"]
+    return {**options, "points": float(points), "fault": fault}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -133,13 +146,11 @@ def check_pair(session, description, settings, spec=None):
     """
     started = time.monotonic()
     name = description["name"]
-    options = {**description, **(spec.options(name) if spec else {})}
-    fault = fault_of(options)
-    points = 1 if fault or options.get("points") is None else options["points"]
-    report = Report(name=name, seed=settings.seed, max_points=float(points))
+    options = options_of(description, spec)
+    report = Report(name, seed=settings.seed, max_points=options["points"])
     try:
-        if fault:
-            raise StudentError("error", fault)
+        if options["fault"]:
+            raise StudentError("error", options["fault"])
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
@@ -154,8 +165,7 @@ def check_pair(session, description, settings, spec=None):
     return report
 
 
-def fault_of(options):
-    """What is wrong with what a file says of a pair, in a sentence; "" if nothing."""
+def _fault(options):
     points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
     if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
         return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"

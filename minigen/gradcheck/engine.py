@@ -32,7 +32,7 @@ import numpy as np
 
 from minigen import autograd
 from minigen.backend import to_device, to_numpy
-from minigen.gradcheck.checker import Settings, check_pair
+from minigen.gradcheck.checker import check_pair
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.randomness import Randomness, variables_of
 from minigen.gradcheck.child.session import Session, StudentError
@@ -44,7 +44,7 @@ from minigen.tensor import Tensor
 OURS = str(Path(autograd.__file__).parent)      # whose lines are not the user's
 
 
-def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=None):
+def check_engine(function, inputs, settings, *, wrt=None, order=1, name=None):
     """Is the gradient of a minigen function or module right? A Report.
 
     order: 2 checks the gradient of the gradient, too, as `create_graph=True` computes it; settings:
@@ -53,7 +53,6 @@ def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=Non
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order!r}")
     pair = as_pair(function, inputs, wrt=wrt, name=name)
-    settings = settings or Settings(seeds=3 if callable(inputs) else 1)
     session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
     return beyond(report, pair, order, settings)

@@ -53,8 +53,8 @@ class Spec:
     """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
     whose `prepared` makes inputs."""
 
-    def __init__(self, path, plans):
-        self.path, self.plans, self.names = path, plans, tuple(plans)
+    def __init__(self, plans):
+        self.plans, self.names = plans, tuple(plans)
 
     def has_inputs(self, name):
         """Whether the spec says what a pair's inputs are."""
@@ -88,7 +88,7 @@ def load_spec(path):
             )
     defaults = tables.pop("defaults", {})
     _known(defaults, DEFAULTS, f"{path}, [defaults]")
-    return Spec(path, {name: _plan(path, name, t, defaults) for name, t in tables.items()})
+    return Spec({name: _plan(path, name, t, defaults) for name, t in tables.items()})
 
 
 def _not_toml(path, text, said):

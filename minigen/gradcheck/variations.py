@@ -28,13 +28,7 @@ def modes(arguments, inputs, defaults=None):
     A mode is an argument, or an entry of a dict argument, with a name in FLAGS and a Boolean or
     a word such as "train" as value. Label: "training=False"; "" if there is but one mode.
     """
-    inputs = tuple(inputs)
-    for i in range(len(inputs), len(arguments)):        # a flag that was left at its default
-        if arguments[i] in FLAGS and all(name in (defaults or {}) for name in arguments[: i + 1][
-            len(inputs) :
-        ]):
-            inputs += tuple(defaults[name] for name in arguments[len(inputs) : i + 1])
-            break
+    inputs = tuple(inputs) + _up_to_a_flag(arguments[len(inputs) :], defaults or {})
     for path, value in trees.leaves(inputs):
         label = trees.label(path, arguments)
         name = str(path[-1]) if len(path) > 1 else label
@@ -49,6 +43,16 @@ def modes(arguments, inputs, defaults=None):
         changed = trees.rebuilt(inputs, lambda p, leaf, at=path, to=other: to if p == at else leaf)
         return [(f"{label}={value!r}", inputs), (f"{label}={other!r}", changed)]
     return [("", inputs)]
+
+
+def _up_to_a_flag(arguments, defaults):
+    """The defaults of arguments that were not given, up to the first flag; () if there is none."""
+    for i, name in enumerate(arguments):
+        if name not in defaults:
+            break
+        if name in FLAGS:
+            return tuple(defaults[other] for other in arguments[: i + 1])
+    return ()
 
 
 def others(inputs):

@@ -160,7 +160,8 @@ def _add(pairs, name, forward, backward, names, marked=None, base=None):
             options |= {key: value[name]} if name in value else {}
         elif value is not None:
             common[key] = value
-    options |= {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
+    marks = {key: marked.get(key) for key in ("points", "wrt", "seeds")}
+    options |= {key: mark for key, mark in marks.items() if mark is not None}
     code = getattr(inspect.unwrap(forward), "__code__", None)
     options["line"] = code.co_firstlineno if code else _line_of_class(forward)
     init = next((names[f"{s}_init"] for s in spellings if callable(names.get(f"{s}_init"))), None)

@@ -19,16 +19,17 @@ import numpy as np
 SEED, GET, SET = np.random.seed, np.random.get_state, np.random.set_state
 PYTHON_SEED, PYTHON_GET, PYTHON_SET = random.seed, random.getstate, random.setstate
 GENERATORS = np.random.Generator, np.random.RandomState, random.Random
+MOST = 3000             # objects that are looked at for a generator
 
 
-def generators_in(values, limit=3000):
+def generators_in(values):
     """The random generators that values hold: themselves, or in containers, attributes, functions.
 
-    values: an iterable; of functions, what they enclose and their defaults. At most `limit` objects
+    values: an iterable; of functions, what they enclose and their defaults. At most MOST objects
     are looked at, the nearest first.
     """
     found, seen, queue = [], set(), collections.deque(values)
-    while queue and len(seen) < limit:
+    while queue and len(seen) < MOST:
         one = queue.popleft()
         if id(one) in seen:
             continue
@@ -36,7 +37,7 @@ def generators_in(values, limit=3000):
         if isinstance(one, GENERATORS):
             found += [one] * (not isinstance(one, random.SystemRandom))
         else:
-            queue += itertools.islice(_inside(one), limit)
+            queue += itertools.islice(_inside(one), MOST)
     return found
 
 

@@ -66,7 +66,7 @@ class Session:
 
     def __init__(self, pairs, source=None, variables=(), remarks=()):
         self.pairs, self.source = pairs, source
-        self.said = list(remarks)
+        self.near_misses = list(remarks)
         self.runs, self.places, self.count, self.backwards = {}, {}, 0, 0
         self.watched = set()        # pairs whose backward was watched for calls of forward
         functions = [f for pair in pairs.values() for f in pair.functions()]
@@ -99,7 +99,7 @@ class Session:
 
     def remarks(self):
         """Sentences on near misses: a forward without its backward, a name misspelt."""
-        return self.said
+        return self.near_misses
 
     def configure(self, name, options):
         """Set options of a pair (init: a layer's constructor arguments): its new description."""
@@ -208,18 +208,19 @@ class Session:
 
 
 class Calls:
-    """Counts the calls of one function inside a `with`; another profiler pauses meanwhile."""
+    """Counts the calls of one function inside a `with`; nothing if a profiler is at work."""
 
     def __init__(self, function):
         self.code = getattr(inspect.unwrap(function), "__code__", None)
         self.count = 0
 
     def __enter__(self):
-        self.before = sys.getprofile()
-        sys.setprofile(self._watch)
+        if sys.getprofile() is None:
+            sys.setprofile(self._watch)
 
     def __exit__(self, *error):
-        sys.setprofile(self.before)
+        if sys.getprofile() == self._watch:
+            sys.setprofile(None)
 
     def _watch(self, frame, event, _):
         if event == "call" and frame.f_code is self.code:
