@@ -209,12 +209,11 @@ def test_an_error_of_our_own_costs_one_pair(files, capsys, monkeypatch):
 
     values = checker.values.compare
     monkeypatch.setattr(checker.values, "compare", compare)
-    files(hw=homework("a") + homework("b") + homework("c") + "POINTS = {'b': 7, 'c': 'ten'}\n")
+    files(hw=homework("a") + homework("b") + homework("c") + "POINTS = {'b': 7}\n")
     assert main(["gradcheck", "hw.py", "--no-isolate"]) == 5
     out, err = capsys.readouterr()
     assert re.findall(r"^([✓!] \w): ", out, re.MULTILINE) == ["✓ a", "! b", "✓ c"]
     assert "an error of minigen itself, not of the homework: this pair is not checked" in out
-    assert "  - points: 'ten' is not a number from 0 on, and 1 is taken\n" in out
     assert out.endswith("points: 2 of 9\n")
     assert "ZeroDivisionError: ours" in err
 
