@@ -17,11 +17,11 @@ from numbers import Integral, Real
 import numpy as np
 
 from minigen.gradcheck import structure, values
-from minigen.gradcheck.arguments import kind
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
 from minigen.gradcheck.inputs import SpecError, uneven
+from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
