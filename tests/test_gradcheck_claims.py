@@ -139,6 +139,13 @@ def test_labels_of_a_loss_need_no_gradient():
     assert verdicts(matched(pair, (DX, None), loss=False)) == []
 
 
+def test_the_data_of_a_network_needs_no_gradient():
+    inputs = {"X": X, "params": {"W": X}}
+    assert verdicts(matched(inputs, {"dW": X}, loss=True)) == []
+    assert verdicts(matched(inputs, {"dW": X})) == ["undecided"]
+    assert verdicts(matched({"a": X, "b": X}, {"a": X}, loss=True)) == ["undecided"]
+
+
 def test_integers_are_noted_with_what_would_check_them():
     found = matched({"x": LABELS}, np.ones(4))
     assert labels(found) == []

@@ -278,6 +278,23 @@ class Split:
     assert gradients(session, (np.ones(1),), (np.ones(1), np.ones(1)), "Split").tolist() == [5]
 
 
+def test_a_loss_without_upstream_scales_what_it_leaves_behind(homework):
+    one = homework("""
+class F:
+    def __init__(self): self.w = np.array([2.0, 3.0])
+    def forward(self, x, y):
+        self.x, self.r = x, x @ self.w - y
+        return (self.r ** 2).sum()
+    def backward(self): self.dw = 2 * self.x.T @ self.r
+class G:
+    def forward(self, y_pred): self.r = y_pred; return (y_pred ** 2).sum()
+    def backward(self): self.dinputs = 2 * self.r""")
+    got = gradients(one, (np.eye(2), np.zeros(2), np.array([2.0, 3.0])), 10.0, "F")
+    assert list(got) == ["w"]
+    np.testing.assert_allclose(got["w"], [40, 60])
+    np.testing.assert_allclose(gradients(one, (np.ones(2),), 10.0, "G"), [[20, 20]])
+
+
 def test_a_network_that_takes_labels_is_no_pair_of_ours(homework):
     session = homework(layer("def forward(self, x): return x",
                              "def backward(self, y_true): return y_true"))

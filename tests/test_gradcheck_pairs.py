@@ -251,6 +251,32 @@ def test_names_of_what_is_returned(homework, text, outputs, upstream, expected):
     same(one.backward(run["run"], upstream)["gradients"], expected)
 
 
+LOSS_AND_GRADIENT = {
+    "as forward calls it": ("loss, dx", "dout, dx"),
+    "by no name in forward": ("loss, dx + 0", "dout, grad"),
+    "of an argument": ("loss, dx + 0", "dloss, dx"),
+}
+
+
+@pytest.mark.parametrize(("left", "taken"), LOSS_AND_GRADIENT.values(), ids=LOSS_AND_GRADIENT)
+def test_a_loss_that_keeps_its_gradient(left, taken):
+    upstream, kept = taken.split(", ")
+    got, loss = gradients(f"""
+def f_forward(x):
+    loss, dx = (x * x).sum(), 2 * x
+    return {left}
+def f_backward({taken}): return {upstream} * {kept}""", (X,), 10.0)
+    assert loss == (X * X).sum()
+    same(got, 20 * X)
+
+
+def test_a_number_that_is_kept():
+    text = """
+def f_forward(x): return x * x, x
+def f_backward(dout, x): return 2 * dout * x"""
+    assert gradients(text, (3.0,), 1.0) == (6.0, 9.0)
+
+
 def test_a_loss_without_an_upstream_gradient():
     text = """
 def f_forward(x, target): return ((x - target) ** 2).sum()

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigen.gradcheck import experiments, structure
+from minigen.gradcheck import experiments, gradcheck, structure
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.pairs import Pair
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.differences import changes, largest_change, not_finite
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.subject import Subject, weights_of
-from minigen.gradcheck.variations import modes, others
+from minigen.gradcheck.variations import completed, modes, others
 
 HERE = Path(__file__).parent
 FILES = [HERE / f"homework_{name}.py" for name in (
@@ -385,6 +385,25 @@ def test_a_mode_left_at_its_default_is_found():
     found = modes(["x", "p", "training"], (x,), {"p": 0.5, "training": True})
     assert [inputs[1:] for _, inputs in found] == [(0.5, True), (0.5, False)]
     assert modes(["x", "y", "training"], (x,), {"training": True}) == [("", (x,))]
+
+
+def test_arrays_that_are_defaults_are_checked_if_they_have_a_gradient():
+    def forward(x, w=np.array([2.0, 3.0])):  # noqa: B008
+        return x * w, (x, w)
+
+    def right(dout, cache):
+        return dout * cache[1], dout * cache[0]
+
+    def wrong(dout, cache):
+        return dout * cache[1], dout
+
+    def fixed(dout, cache):
+        return dout * cache[1]
+
+    reports = [gradcheck(forward, b, inputs=(np.arange(2.0),)) for b in (right, wrong, fixed)]
+    assert [report.verdict for report in reports] == ["pass", "fail", "pass"]
+    assert [len(report.arguments) for report in reports] == [2, 2, 1]
+    assert len(completed(["x", "eps", "out"], (1,), {"eps": 1e-5, "out": np.zeros(2)})) == 1
 
 
 def test_other_inputs_differ_but_stay_possible():

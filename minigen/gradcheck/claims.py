@@ -27,7 +27,7 @@ from minigen.gradcheck.arguments import (
     nesting,
 )
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.names import never
+from minigen.gradcheck.names import is_data, never
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.subject import Leaf, is_float, is_float_array
 
@@ -257,7 +257,9 @@ class _Reader:
             name = str(leaf.path[-1]) if len(leaf.path) > 1 else leaf.label
             # a dict of which nothing is claimed holds state, or settings
             settings = len(leaf.path) > 1 and leaf.path[:1] not in begun
-            if not (self.wanted or settings or never(name, self.loss)):
+            # a network and its loss, with a dict of its parameters' gradients
+            data = self.loss and isinstance(self.gradients, dict) and is_data(leaf.label)
+            if not (self.wanted or settings or data or never(name, self.loss)):
                 missing.append(leaf.label)
             found.unclaimed.append((leaf, said))
         for a in self.wanted:

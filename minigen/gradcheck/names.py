@@ -20,6 +20,8 @@ LEARNT = re.compile(
     r"[bwx]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
     re.IGNORECASE,
 )
+# what a whole network is given: nothing learns from its gradient
+DATA = re.compile(r"x|inputs?|data|images?|features|(x|data)_?(batch|train)|batch", re.IGNORECASE)
 # a place for a gradient: self.dW, cache['grad_x'], grads['b']
 GRADIENT = re.compile(
     r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$"
@@ -36,6 +38,11 @@ def never(name, labels=False):
 def always(name):
     """Whether an argument has a gradient: x, W1, gamma."""
     return LEARNT.fullmatch(name) is not None
+
+
+def is_data(name):
+    """Whether an argument may be the data that a network with its loss learns from."""
+    return DATA.fullmatch(name) is not None
 
 
 def is_state(name):

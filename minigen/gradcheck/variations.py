@@ -10,6 +10,7 @@ from the given ones, so that shapes, and the range of integers, stay right.
 import numpy as np
 
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.names import is_state
 from minigen.gradcheck.subject import is_float_array
 
 FLAGS = {"training", "train", "is_training", "is_train", "train_mode", "train_flag", "mode"}
@@ -47,6 +48,17 @@ def modes(arguments, inputs, defaults=None):
         changed = trees.rebuilt(inputs, lambda p, leaf, at=path, to=other: to if p == at else leaf)
         return [(f"{label}={value!r}", inputs), (f"{label}={other!r}", changed)]
     return [("", inputs)]
+
+
+def completed(arguments, inputs, defaults=None):
+    """The inputs and what follows them by default, up to the last floating array: it has a
+    gradient, too. An array that is room for state or results stays forward's own affair."""
+    rest, defaults = list(arguments[len(inputs) :]), defaults or {}
+    while rest and (is_state(rest[-1]) or not is_float_array(defaults.get(rest[-1]))):
+        rest.pop()
+    if not all(name in defaults for name in rest):
+        return tuple(inputs)
+    return tuple(inputs) + tuple(trees.fresh(defaults[name]) for name in rest)
 
 
 def others(inputs):

@@ -29,7 +29,7 @@ import inspect
 import re
 import textwrap
 
-from numpy import floating, may_share_memory, ndarray, number, size
+from numpy import floating, may_share_memory, ndarray, number, shape, size
 
 from . import trees
 from .session import StudentError
@@ -40,6 +40,7 @@ INPUTS = re.compile(r"x|xs|inp|inputs?|args|arguments", re.IGNORECASE)
 SEVERAL = ("douts", "grads", "grad_outputs", "upstreams")
 LABELS = re.compile(r"y_true|targets?|labels?|t|x|y|out|outputs?", re.IGNORECASE)
 GRADIENT = re.compile(r"g|g_.*|grad.*|upstream.*|.*_grad|.*_gradients?|.*_bar|d.+")
+KEPT = re.compile(r"g|grads?|gradients?")       # in the second place, after dout
 RATE = re.compile(r"lr|learning_rate", re.IGNORECASE)
 ENGLISH = re.compile(       # begins with d, but is no gradient
     r"(d|data|debug|dec|decay|default|deg|degree|den|denom|denominator|depth|det|device|dev|diag"
@@ -57,6 +58,7 @@ class Roles:
 
     def __init__(self, receives, given, returned, titles):
         self.receives, self.returned, self.titles = receives, returned, titles
+        self.given = list(given)
         self.arguments = {name: _same(name, given) for name in receives if _same(name, given)}
         parameters = [p for p in receives.values() if p.kind != p.VAR_KEYWORD]
         free = [p for p in parameters if p.name not in self.arguments]
@@ -67,6 +69,7 @@ class Roles:
             LABELS.fullmatch(first) or CACHE.fullmatch(first)
         ):
             self.upstream = [first]
+        self.upstream = self._outputs_alone(returned)
         self.rates = [name for name in names if RATE.fullmatch(name)]
         others = [p for p in free if p.name not in (*self.upstream, *self.rates)]
         self.outputs = [p.name for p in others if p.name in OUTPUTS]
@@ -76,6 +79,13 @@ class Roles:
         ]
         self.optional = [p.name for p in free if p.default is not p.empty]
         self._check()
+
+    def _outputs_alone(self, returned):
+        """Upstream gradients without what forward itself returns as a gradient, and keeps:
+        (dout, dx) after `return loss, dx`, (dout, grad)."""
+        first, *others = self.upstream or [None]
+        kept = [n for n in others if n not in returned and not KEPT.fullmatch(n)]
+        return self.upstream if first in (None, *returned) else [first, *kept]
 
     def _check(self):
         if self.upstream:
@@ -109,6 +119,8 @@ class Fit:
 
     def _separated(self):
         """(outputs, list of caches). Raises StudentError if nothing fits."""
+        if self._gradient_kept():
+            self.wants.insert(0, self.upstream.pop())
         upstream, wants = [*self.upstream], [*self.wants]
         found = self._by_name() or self._by_count()
         while found is None and len(self.upstream) > 1:     # one name only looked like a gradient
@@ -122,6 +134,16 @@ class Fit:
         if found is None:
             raise StudentError("error", self._undecided())
         return found
+
+    def _gradient_kept(self):
+        """Whether forward returns a loss and its gradient, and backward takes (dout, dscores)."""
+        if len(self.values) != 2 or len(self.upstream) != 2 or not is_number(self.values[0]):
+            return False
+        return any(
+            belongs(self.upstream[1], name) and isinstance(x, ndarray) and x.size > 1
+            and x.shape == shape(self.values[1])
+            for name, x in zip(self.roles.given, self.inputs, strict=False)
+        )
 
     def _by_name(self):
         """Outputs whose names the upstream gradients bear: dh and dc after `return h, c, cache`."""
@@ -221,10 +243,9 @@ class Fit:
         return all(is_float(value) and not self._is_input(value) for value in middle)
 
     def _is_input(self, value):
-        return isinstance(value, ndarray) and any(
-            isinstance(x, ndarray) and may_share_memory(x, value)
-            for _, x in trees.leaves(self.inputs)
-        )
+        inputs = [x for _, x in trees.leaves(self.inputs)]
+        arrays = [x for x in inputs if isinstance(x, ndarray) and isinstance(value, ndarray)]
+        return any(x is value for x in inputs) or any(may_share_memory(x, value) for x in arrays)
 
     def _undecided(self):
         forward, backward = self.roles.titles
