@@ -146,6 +146,14 @@ def test_the_data_of_a_network_needs_no_gradient():
     assert verdicts(matched({"a": X, "b": X}, {"a": X}, loss=True)) == ["undecided"]
 
 
+def test_what_the_output_does_not_depend_on_needs_no_gradient():
+    subject = Subject(None, "p", ["x", "params"], (X, {"W": W, "V": W}))
+    for depends, verdict in ((True, ["undecided"]), (False, [])):
+        found = match(subject, {"dx": DX, "dW": DW}, depends=lambda leaf, d=depends: d)
+        assert verdicts(found) == verdict
+        assert [leaf.label for leaf, _ in found.unclaimed] == ["params['V']"]
+
+
 def test_integers_are_noted_with_what_would_check_them():
     found = matched({"x": LABELS}, np.ones(4))
     assert labels(found) == []

@@ -130,7 +130,9 @@ def gradients_belong_to_arguments(case):
     case.gradients = trees.fresh(gradients)
     outputs = trees.leaves(case.found.outputs)
     loss = len(outputs) == 1 and np.size(outputs[0][1]) == 1
-    match = reading.match(case.subject, case.gradients, case.wrt, loss)
+    match = reading.match(
+        case.subject, case.gradients, case.wrt, loss, lambda leaf: _depends(case, leaf) is not False
+    )
     found = case.found
     found.findings += match.findings
     found.unclaimed, found.notes = match.unclaimed, [*found.notes, *match.notes]
@@ -165,24 +167,29 @@ def _as_array(case, claim):
 
 def _none_returned(case, claim):
     """None in place of a gradient is right only if nothing depends on the argument."""
-    leaf, subject = claim.leaf, case.subject
+    leaf = claim.leaf
     named = leaf.label in case.wrt or case.label(leaf.path[:1]) in case.wrt
-    x = np.asarray(leaf.value)
-    moved = np.asarray(x * (1 + 2.0**-10) + 2.0**-10 * (x == 0), dtype=x.dtype)
-    changed = subject.replaced([leaf], [like(leaf.value, moved)])
-    run, _ = attempt(lambda: case.run(changed))
-    depends = run is not None and largest_change(case.found.outputs, run.outputs).size > 0
     if named:
         said = f"{claim.label} is None, but WRT names {leaf.label}: return its gradient"
         case.stop("wrong_shape", "fail", said, leaf.label)
     said = f"{claim.label} is None, and the output does not depend on {leaf.label}"
-    if depends:
+    if _depends(case, leaf):
         said = f"{claim.label} is None, but the output depends on {leaf.label}: "
         if always(leaf.label):
             said += "return its gradient, or name the arguments that have one with WRT = (...)"
             case.stop("wrong_shape", "fail", said, leaf.label)
         said += "right only if it is held fixed"
     case.found.unclaimed.append((leaf, said))
+
+
+def _depends(case, leaf):
+    """Whether the output changes with the leaf; None if forward takes no other value of it."""
+    x = np.asarray(leaf.value)
+    moved = np.asarray(x * (1 + 2.0**-10) + 2.0**-10 * (x == 0), dtype=x.dtype)
+    changed = case.subject.replaced([leaf], [like(leaf.value, moved)])
+    run, _ = attempt(lambda: case.run(changed))
+    case.run()          # what a homework keeps in a variable is of these inputs again
+    return run and largest_change(case.found.outputs, run.outputs).size > 0
 
 
 def _settle(case, others):
