@@ -251,6 +251,36 @@ def test_names_of_what_is_returned(homework, text, outputs, upstream, expected):
     same(one.backward(run["run"], upstream)["gradients"], expected)
 
 
+BESIDE_THE_OUTPUT = {   # what forward returns beside its output, how backward uses dout: outputs
+    "an integer": ("x.argmax(), x", "dout", X * X),
+    "a truth value, apart": ("x > 0, x", "dout[0]", (X * X, X > 0)),
+    "an array that has no gradient": ("x + 1, x", "dout * 1", X * X),
+    "a second output": ("x + 1, x", "dout[0]", (X * X, X + 1)),
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "use", "outputs"), BESIDE_THE_OUTPUT.values(), ids=BESIDE_THE_OUTPUT
+)
+def test_what_is_returned_beside_the_output(homework, more, use, outputs):
+    one = homework(f"""
+def f_forward(x): return x * x, {more}
+def f_backward(dout, x):
+    d = {use}
+    return 2 * d * x""")
+    run = one.forward("f", (X,), keep=True)
+    same(run["outputs"], outputs)
+    upstream = (V, 0 * V) if isinstance(outputs, tuple) else V
+    same(one.backward(run["run"], upstream)["gradients"], 2 * V * X)
+
+
+def test_numbered_upstream_gradients():
+    text = """
+def f_forward(x): return 2 * x, 3 * x
+def f_backward(d1, d2): return 2 * d1 + 3 * d2"""
+    same(gradients(text, (X,), (V, W))[0], 2 * V + 3 * W)
+
+
 LOSS_AND_GRADIENT = {
     "as forward calls it": ("loss, dx", "dout, dx"),
     "by no name in forward": ("loss, dx + 0", "dout, grad"),

@@ -56,9 +56,9 @@ class Roles:
     arguments: {parameter: forward's argument}; upstream, outputs, caches: lists of parameters.
     """
 
-    def __init__(self, receives, given, returned, titles):
+    def __init__(self, receives, given, returned, titles, uses=()):
         self.receives, self.returned, self.titles = receives, returned, titles
-        self.given = list(given)
+        self.given, self.uses = list(given), dict(uses)
         self.arguments = {name: _same(name, given) for name in receives if _same(name, given)}
         parameters = [p for p in receives.values() if p.kind != p.VAR_KEYWORD]
         free = [p for p in parameters if p.name not in self.arguments]
@@ -68,7 +68,9 @@ class Roles:
         if not self.upstream and first in names and not (
             LABELS.fullmatch(first) or CACHE.fullmatch(first)
         ):
-            self.upstream = [first]
+            stem = first.rstrip("0123456789")
+            several = [n for n in names if n.rstrip("0123456789") == stem != n]     # d1, d2
+            self.upstream = several if first in several else [first]
         self.upstream = self._outputs_alone(returned)
         self.rates = [name for name in names if RATE.fullmatch(name)]
         others = [p for p in free if p.name not in (*self.upstream, *self.rates)]
@@ -216,11 +218,20 @@ class Fit:
         if caches is None or not heads:
             return None
         if count <= 1:
+            heads = self._used(heads)
             return (heads[0] if len(heads) == 1 else tuple(heads)), caches
         inner = heads[0] if len(heads) == 1 else tuple(heads)
         fits = isinstance(inner, (tuple, list, dict)) and len(inner) == count
         values = inner.values() if isinstance(inner, dict) else inner
         return (inner, caches) if fits and all(map(is_numeric, values)) else None
+
+    def _used(self, heads):
+        """heads without those that backward has no upstream gradient for: a label, an accuracy."""
+        use = self.roles.uses.get(self.upstream[0]) if self.upstream else None
+        if use == "apart":
+            return heads
+        more = [] if use == "array" else [h for h in heads[1:] if is_float(h) or not is_numeric(h)]
+        return [heads[0], *more]
 
     def _inputs_as_caches(self):
         """Forward keeps nothing: its inputs, for one parameter that can mean them."""
@@ -309,12 +320,9 @@ def returned_names(function):
 
     [] if its source is not there, or it has returns of different lengths.
     """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
     rows = [
-        value.elts if isinstance(value, ast.Tuple) else [value] for value in _returns(tree.body[0])
+        value.elts if isinstance(value, ast.Tuple) else [value]
+        for value in _returns(_parsed(function).body[0])
     ]
     named = [[getattr(e, "id", getattr(e, "attr", "")) for e in row] for row in rows]
     if len({len(row) for row in named}) != 1:
@@ -329,6 +337,34 @@ def _returns(node):
             yield child.value
         elif not isinstance(child, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
             yield from _returns(child)
+
+
+def uses_of(function):
+    """How a function uses its names: {"dout": "array"} for dout * y, dout.sum(); "apart" for
+    dh, dc = dout and dout[0]. {} if its source is not there."""
+    uses = {}
+    for node in ast.walk(_parsed(function)):
+        parts, use = [], "array"
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
+        elif isinstance(node, ast.Attribute):
+            parts = [node.value]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Tuple, ast.List)):
+            parts, use = [node.value], "apart"
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            parts, use = [node.iter], "apart"
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            parts, use = [node.value], "apart"
+        for name in [part.id for part in parts if isinstance(part, ast.Name)]:
+            uses[name] = "apart" if "apart" in (use, uses.get(name)) else use
+    return uses
+
+
+def _parsed(function):
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ast.Module([ast.Pass()], [])
 
 
 def _same(name, names):

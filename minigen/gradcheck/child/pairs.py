@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from numpy import asarray
 
 from . import trees
-from .binding import Fit, Roles, is_float, returned_names
+from .binding import Fit, Roles, is_float, returned_names, uses_of
 from .session import StudentError
 
 NOT_GIVEN = object()
@@ -56,8 +56,9 @@ class Pair:
     @functools.cached_property
     def roles(self):
         """What backward's parameters are for. Raises StudentError."""
-        names = returned_names(self.functions()[0])
-        return Roles(self.receives, self.signature.parameters, names, self.titles)
+        forward, backward = self.functions()
+        names, uses = returned_names(forward), uses_of(backward)
+        return Roles(self.receives, self.signature.parameters, names, self.titles, uses)
 
     def describe(self):
         """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs,
