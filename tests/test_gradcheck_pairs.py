@@ -274,6 +274,32 @@ def f_backward(dout, x):
     same(one.backward(run["run"], upstream)["gradients"], 2 * V * X)
 
 
+CONTEXTS = {    # what is there for ctx: how forward keeps, what backward reads
+    "ours": ("", "ctx.save_for_backward(x)", "ctx.saved_tensors[0]"),
+    "an attribute": ("", "ctx.x = x", "ctx.x"),
+    "the file's own": ("class Context:\n    box = ()", "ctx.box = (x,)", "ctx.box[0]"),
+}
+
+
+@pytest.mark.parametrize(("own", "keep", "read"), CONTEXTS.values(), ids=CONTEXTS)
+def test_static_methods_with_a_context(homework, own, keep, read):
+    one = homework(f"""
+{own}
+class F:
+    @staticmethod
+    def forward(ctx, x):
+        {keep}
+        return x * x, 3 * x
+    @staticmethod
+    def backward(ctx, g1, g2): return 2 * g1 * {read} + 3 * g2""")
+    (found,) = one.describe()
+    assert found["arguments"] == ["x"]
+    run = one.forward("F", (X,), keep=True)
+    one.forward("F", (W,), keep=True)
+    same(run["outputs"], (X * X, 3 * X))
+    same(one.backward(run["run"], (V, W))["gradients"], 2 * V * X + 3 * W)
+
+
 def test_numbered_upstream_gradients():
     text = """
 def f_forward(x): return 2 * x, 3 * x

@@ -3,8 +3,10 @@
 Idea: each of backward's parameters is
     1. an argument of forward, if it has the name of one (in lower or upper case);
     2. an upstream gradient, if its name says so: dout, dh, grad_y, y_grad, upstream, g. If none
-       does, the first parameter is it. One: it gets the gradient of the output, or of all outputs,
-       nested like them. Several: one output each, in order; of a dict of outputs by name (dh: "h").
+       does, the first parameter but a cache is it, or (d1, d2) are. One: it gets the gradient of
+       the output, or of all outputs, nested like them. Several: one output each, in order; of a
+       dict of outputs by name (dh: "h"). A second one that forward returns, as in (loss, dx), or
+       that is called grad, is kept: 5.
     3. the output, if it is called out, output, outputs, or as forward's `return` calls it;
     4. a learning rate (lr, learning_rate), which is 0: nothing is learnt here;
     5. what forward keeps for it: any other name without a default, cache or ctx with one too;
@@ -17,6 +19,8 @@ What forward returns follows from that:
                                 inputs (or the only one).
     backward takes none         out, or (h, c) for (dh, dc, ...). A last value that cannot be an
                                 output (a tuple, a mask, an input) is a cache that nobody reads.
+    one dout                    all outputs; the first alone if backward uses dout as one array, and
+                                whole numbers (an argmax) only if it takes dout apart.
 A backward without an upstream gradient, `mse_backward(prediction, target)`, is that of a loss: the
 output is one number, and its gradients are multiplied by the upstream one.
 
@@ -64,10 +68,8 @@ class Roles:
         free = [p for p in parameters if p.name not in self.arguments]
         names = [p.name for p in free if p.kind != p.VAR_POSITIONAL]
         self.upstream = [name for name in names if looks_like_gradient(name)]
-        first = next(iter(receives), None)
-        if not self.upstream and first in names and not (
-            LABELS.fullmatch(first) or CACHE.fullmatch(first)
-        ):
+        first = next((name for name in receives if not CACHE.fullmatch(name)), None)
+        if not self.upstream and first in names and not LABELS.fullmatch(first):
             stem = first.rstrip("0123456789")
             several = [n for n in names if n.rstrip("0123456789") == stem != n]     # d1, d2
             self.upstream = several if first in several else [first]
