@@ -37,7 +37,7 @@ def test_names(homework, forward, backward, name):
     session = homework(pair_of(forward, backward))
     (described,) = session.describe()
     assert described["name"] == name
-    assert described["functions"] == [forward, backward]
+    assert session.pairs[name].titles == (forward, backward)
     assert described["line"] == 1
     assert session.remarks() == []
 
@@ -75,6 +75,10 @@ def test_imported_pairs_count_only_in_a_file_without_its_own(homework, tmp_path)
      "linear_forward has no linear_backward"),
     ("class Linear:\n  def forward(self, x): return x\n  def bakward(self, dout): return dout",
      "Linear has no backward; nearest: bakward"),
+    ("def svm_loss(x, y):\n  dx = x * y\n  return x.sum(), dx / 2\n"
+     "def hinge_loss_naive(W, X):\n  loss, dW = X.sum(), W\n  return loss, dW",
+     "hinge_loss_naive returns a loss and its gradient at once: to have it checked, write "
+     "hinge_loss_naive_forward and hinge_loss_naive_backward"),
 ])
 def test_near_misses(homework, text, remark):
     session = homework(text)
@@ -128,7 +132,7 @@ POINTS = {"f": 4}
 """
     session = homework(text)
     twice, relu, f = session.describe()
-    assert (f["name"], f["functions"][1], f["points"]) == ("f", "f_backward", 5)
+    assert (f["name"], f["points"], session.pairs["f"].titles[1]) == ("f", 5, "f_backward")
     assert (twice["name"], twice["points"], twice["seeds"]) == ("twice", 3, 2)
     assert "wrt" not in twice
     assert relu["name"] == "rectifier"
@@ -260,6 +264,12 @@ def test_a_neighbour_that_does_not_run(homework, tmp_path):
     with pytest.raises(StudentError) as caught:
         homework("import neighbour_broken\n")
     assert caught.value.where == "import, line 1: import neighbour_broken"
+
+
+def test_where_and_what_make_one_sentence():
+    slow = StudentError("timeout", "did not finish within 2 s", "forward, line 3: while True:")
+    assert slow.sentence == "forward, line 3: while True: did not finish within 2 s"
+    assert StudentError("error", "no such pair").sentence == "no such pair"
 
 
 # Notebooks ---------------------------------------------------------------------------------------

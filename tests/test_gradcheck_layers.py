@@ -206,6 +206,59 @@ def test_a_constructor_that_raises(homework):
     assert caught.value.where == "forward, line 4: self.W = np.ones(2)[5]"
 
 
+def test_a_gradient_without_a_name_is_that_of_the_only_parameter(homework):
+    code = layer("def __init__(self): self.table = np.ones((3, 2))",
+                 "def forward(self, ids):\n    self.ids = ids\n    return self.table[ids]")
+    text = code + """
+    def backward(self, dout):
+        self.grad = np.zeros_like(self.table)
+        np.add.at(self.grad, self.ids, dout)
+"""
+    session, ids = homework(text), np.array([0, 2, 0])
+    (described,) = session.describe()
+    assert described["arguments"] == ["ids", "table"] and "notes" not in described
+    got = gradients(session, (ids, np.ones((3, 2))), np.ones((3, 2)), "Linear")
+    assert got["table"].tolist() == [[2, 2], [0, 0], [1, 1]]
+
+
+def test_a_gradient_that_is_returned_is_that_of_the_input(homework):
+    code = layer("def __init__(self): self.table = np.ones(2)",
+                 "def forward(self, x): return x * self.table")
+    text = code + "    def backward(self, dout):\n        self.grad = dout * self.table\n"
+    (described,) = homework(text + "        return self.grad").describe()
+    assert described["arguments"] == ["x"]
+    assert "not checked: table" in described["notes"][0]
+
+
+CONTAINER = """
+    def forward(self, x):
+        for layer in self.layers: x = layer.forward(x)
+        return x
+    def backward(self, dout):
+        for layer in reversed(self.layers): dout = layer.backward(dout)
+        return dout
+class Twice:
+    def forward(self, x): return 2 * x
+    def backward(self, dout): return 2 * dout
+"""
+
+
+@pytest.mark.parametrize(("constructor", "made"), [
+    ("def __init__(self, *layers): self.layers = layers", "Chain(Twice())"),
+    ("def __init__(self, layers=()): self.layers = list(layers)", "([Twice()],)"),
+])
+def test_a_container_without_layers_is_no_pair(homework, constructor, made):
+    text = f"class Chain:\n    {constructor}{CONTAINER}"
+    session = homework(text)
+    assert list(session.pairs) == ["Twice"]
+    assert session.remarks() == [
+        "Chain is not checked: made without layers, it only hands on its input; write "
+        "chain_init(seed) that returns some, or one that holds them"]
+    session = homework(f"{text}def chain_init(seed): return {made}\n")
+    assert session.remarks() == []
+    assert gradients(session, (np.ones(2),), np.ones(2), "Chain").tolist() == [2, 2]
+
+
 @pytest.mark.parametrize("methods", [
     "def __init__(self): self.training = True",
     "def train(self): self.on = True\ndef eval(self): self.on = False",

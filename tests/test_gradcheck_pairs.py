@@ -252,10 +252,10 @@ def test_names_of_what_is_returned(homework, text, outputs, upstream, expected):
 
 
 BESIDE_THE_OUTPUT = {   # what forward returns beside its output, how backward uses dout: outputs
-    "an integer": ("x.argmax(), x", "dout", X * X),
-    "a truth value, apart": ("x > 0, x", "dout[0]", (X * X, X > 0)),
-    "an array that has no gradient": ("x + 1, x", "dout * 1", X * X),
-    "a second output": ("x + 1, x", "dout[0]", (X * X, X + 1)),
+    "an integer": ("x.argmax(), (x,)", "dout", X * X),
+    "a truth value, apart": ("x > 0, (x,)", "dout[0]", (X * X, X > 0)),
+    "an array that has no gradient": ("x + 1, (x,)", "dout * 1", X * X),
+    "a second output": ("x + 1, (x,)", "dout[0]", (X * X, X + 1)),
 }
 
 
@@ -265,9 +265,9 @@ BESIDE_THE_OUTPUT = {   # what forward returns beside its output, how backward u
 def test_what_is_returned_beside_the_output(homework, more, use, outputs):
     one = homework(f"""
 def f_forward(x): return x * x, {more}
-def f_backward(dout, x):
+def f_backward(dout, cache):
     d = {use}
-    return 2 * d * x""")
+    return 2 * d * cache[0]""")
     run = one.forward("f", (X,), keep=True)
     same(run["outputs"], outputs)
     upstream = (V, 0 * V) if isinstance(outputs, tuple) else V
@@ -331,6 +331,42 @@ def test_a_number_that_is_kept():
 def f_forward(x): return x * x, x
 def f_backward(dout, x): return 2 * dout * x"""
     assert gradients(text, (3.0,), 1.0) == (6.0, 9.0)
+
+
+def test_backward_gets_an_input_as_forward_returns_it(homework):
+    one = homework("""
+import numpy as np
+def f_forward(x):
+    x = x.astype(np.float32)
+    return x * x, x
+def f_backward(dout, x):
+    assert x.dtype == np.float32
+    return 2 * x * dout""")
+    run = one.forward("f", (X / 3,), keep=True)["run"]
+    same(one.backward(run, V)["gradients"], 2 * (X / 3).astype(np.float32) * V)
+    (kept,) = one.look(run)["cache"].values()
+    assert kept.dtype == np.float32
+
+
+def test_several_inputs_that_forward_returns_are_no_outputs(homework):
+    one = homework("""
+def f_forward(x, w):
+    w = w + 0.0
+    return x * w, x, w
+def f_backward(dout, x, w): return dout * w, dout * x""")
+    run = one.forward("f", (X, W), keep=True)
+    same(run["outputs"], X * W)
+    same(one.backward(run["run"], V)["gradients"], PRODUCT)
+
+
+def test_a_new_state_under_an_argument_s_name_is_not_guessed_to_be_a_cache(homework):
+    one = homework("""
+def f_forward(x, h):
+    h = h + x
+    return 2 * h, h
+def f_backward(dout, x, h): return dout""")
+    with pytest.raises(StudentError, match="f_forward returns 2 values"):
+        one.forward("f", (X, X))
 
 
 def test_a_loss_without_an_upstream_gradient():
@@ -410,5 +446,5 @@ def test_description():
     assert session(text, points=10, wrt=("x",)).describe() == [{
         "name": "f", "arguments": ["x", "training", "eps"], "defaults": {"eps": 1e-5},
         "annotations": {}, "makes_inputs": False,
-        "functions": ["f_forward", "f_backward"], "points": 10, "wrt": ("x",),
+        "points": 10, "wrt": ("x",),
     }]

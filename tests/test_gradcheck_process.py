@@ -219,7 +219,9 @@ os.kill(os.getpid(), 9)
 @linux
 def test_it_ends_with_the_checker(tmp_path):
     code = PARENT.format(root=str(ROOT), path=str(with_code(tmp_path, "")))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    there = {**os.environ, "TMPDIR": str(tmp_path)}     # a killed checker leaves its folder
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=False)
     assert done.returncode == -9
     for _ in range(100):
         state = Path(f"/proc/{done.stdout.strip()}/stat")

@@ -148,6 +148,30 @@ def test_diagnosis_comes_before_the_fault_and_the_numbers():
     assert str(failed(diagnosis=[half])).splitlines()[1] == "  " + half.message
 
 
+def test_points_that_do_not_fit_are_counted_and_the_work_is_kept():
+    def last_line(points):
+        report = Report("f", forward_calls=1234, seconds=0.214, points_checked=points)
+        return str(report).splitlines()[-1]
+
+    work = "1,234 calls of forward, 0.21 s"
+    points = [f"seed {i}, bn_param['mode']={m!r}" for i in range(3) for m in ("train", "test")]
+    assert last_line(points) == f"  Checked at 3 seeds, 2 modes: {work}"
+    assert last_line(points[::5]) == f"  Checked at 2 seeds, 2 modes: {work}"
+    line = last_line(["seed 0, " + "long " * 99])
+    assert line.startswith("  Checked at seed 0, long long") and line.endswith(f"…: {work}")
+    assert len(line) == 96
+
+
+@pytest.mark.parametrize(("check", "argument", "words"), [
+    ("mutates_input", "dout", "dout is overwritten"),
+    ("mutates_input", None, "an input is overwritten"),
+    ("wrong_dtype", "params['W']", "dparams['W'] has the wrong dtype"),
+])
+def test_the_first_line_says_where(check, argument, words):
+    report = Report("f", "fail", structure=[Finding(check, "fail", "m", argument)])
+    assert str(report).splitlines()[0] == f"✗ f: {words}"
+
+
 def test_no_relative_error_is_said_where_there_is_none():
     dw = replace(wrong_weights(), max_rel_error=0.0)
     assert "  dw is wrong in 12 of 54 entries looked at.\n" in str(Report("conv", "fail", [dw]))
@@ -292,6 +316,8 @@ def test_html_shows_verdict_and_entries():
     (failed(max_points=10.0, structure=[Finding("mutates_input", "fail", "m")]), 7 * 2 / 3),
     (failed(max_points=10.0, structure=[Finding("nondeterministic", "remark")]), 3 + 7 * 2 / 3),
     (stopped(max_points=10.0), 0.0),
+    (Report("f", "undecided", [right("x")], max_points=10.0, structure=[
+        Finding("wrong_shape", "undecided", "m", evidence={"missing": ["w", "b"]})]), 3 + 7 / 3),
     (stopped("timeout", "error", max_points=10.0), 0.0),
     (Report("f", "undecided", [right("x"), replace(right("w"), verdict="undecided")]), 0.65),
 ])  # fmt: skip

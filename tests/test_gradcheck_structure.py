@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigen.gradcheck import experiments, gradcheck, structure
+from minigen.gradcheck import experiments, structure
+from minigen.gradcheck.child.classes import FLAGS
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.pairs import Pair
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.differences import changes, largest_change, not_finite
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.subject import Subject, weights_of
-from minigen.gradcheck.variations import completed, modes, others
+from minigen.gradcheck.variations import modes, others
 
 HERE = Path(__file__).parent
 FILES = [HERE / f"homework_{name}.py" for name in (
@@ -125,7 +126,6 @@ SENTENCES = [
     ("wrong_shape__transposed", "dw has shape (5, 3), w has (3, 5): dw.T is right"),
     ("wrong_shape__one_number", "dx has shape (), x has (4, 3): one number for many entries"),
     ("wrong_shape__too_many", "backward returns 3 gradients for the 2 floating arguments x, w"),
-    ("wrong_shape__none", "dw is None, but the output depends on w: return its gradient"),
     ("wrong_shape__nothing", "backward returns None: is its `return` missing?"),
     ("wrong_dtype__float64", "dx is float64, x is float32: np.zeros(shape)"),
     ("wrong_dtype__complex", "dx is complex128, x is float64: the gradient of a real function"),
@@ -283,6 +283,37 @@ def test_a_zero_gradient_confirms_nothing():
     assert structure.misplaced(subject, examination.claims, examination.upstream) is None
 
 
+@pytest.mark.parametrize(("arguments", "none", "suggested"), [
+    (("x", "w"), "w", '("x",)'), (("x", "w"), "x", '("w",)'), (("gamma", "x"), "gamma", '("x",)'),
+    (("x", "target"), "target", None), (("x_hat", "x"), "x", None), (("mu", "noise"), "mu", None),
+])
+def test_none_is_taken_at_its_word_but_not_for_what_is_learnt(arguments, none, suggested):
+    values = numbers(4, 3), numbers(4, 3, seed=1)
+    pair = Pair("p", lambda a, b: (a * b, (b, a)), lambda dout, cache: tuple(
+        None if name == none else dout * other for name, other in zip(arguments, cache, strict=True)
+    ))
+    subject = Subject(Session({"p": pair}), "p", arguments, values)
+    examination = structure.examine(subject)
+    assert not examination.stopped and not said(examination.findings, "fail")
+    (left,) = examination.unclaimed
+    assert left[1] == f"not checked: {none}, for which backward returns None"
+    sentence = f"d{none} is None, but the output depends on {none}: return its gradient, or say "
+    assert said(examination.findings, "undecided") == ([] if not suggested else [
+        ("wrong_shape", f"{sentence}that it has none with WRT = {suggested}")])
+    named = failure(structure.examine(subject, wrt=arguments))
+    assert named.message == f"d{none} is None, but WRT names {none}: return its gradient"
+
+
+def test_none_of_what_the_output_does_not_depend_on_is_right():
+    examination = examined(
+        lambda x, w: (x * x, x), lambda dout, cache: (2 * cache * dout, None),
+        (numbers(3), numbers(2)),
+    )
+    assert said(examination.findings, "undecided", "fail") == []
+    assert [sentence for _, sentence in examination.unclaimed] == [
+        "not checked: w, for which backward returns None; the output does not depend on it"]
+
+
 # Behaviour --------------------------------------------------------------------------------------
 
 
@@ -377,6 +408,7 @@ def test_modes_are_found_by_name():
     found = modes(["x", "bn_param"], (x, {"mode": "test", "eps": 1e-5}))
     assert [inputs[1]["mode"] for _, inputs in found] == ["test", "train"]
     assert found[1][0] == "bn_param['mode']='train'"
+    assert all(len(modes(["x", flag], (x, True))) == 2 for flag in FLAGS)
     assert modes(["x", "mode"], (x, "reflect")) == [("", (x, "reflect"))]
 
 
@@ -385,25 +417,6 @@ def test_a_mode_left_at_its_default_is_found():
     found = modes(["x", "p", "training"], (x,), {"p": 0.5, "training": True})
     assert [inputs[1:] for _, inputs in found] == [(0.5, True), (0.5, False)]
     assert modes(["x", "y", "training"], (x,), {"training": True}) == [("", (x,))]
-
-
-def test_arrays_that_are_defaults_are_checked_if_they_have_a_gradient():
-    def forward(x, w=np.array([2.0, 3.0])):  # noqa: B008
-        return x * w, (x, w)
-
-    def right(dout, cache):
-        return dout * cache[1], dout * cache[0]
-
-    def wrong(dout, cache):
-        return dout * cache[1], dout
-
-    def fixed(dout, cache):
-        return dout * cache[1]
-
-    reports = [gradcheck(forward, b, inputs=(np.arange(2.0),)) for b in (right, wrong, fixed)]
-    assert [report.verdict for report in reports] == ["pass", "fail", "pass"]
-    assert [len(report.arguments) for report in reports] == [2, 2, 1]
-    assert len(completed(["x", "eps", "out"], (1,), {"eps": 1e-5, "out": np.zeros(2)})) == 1
 
 
 def test_other_inputs_differ_but_stay_possible():

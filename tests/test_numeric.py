@@ -76,7 +76,7 @@ def test_other_wrong_gradients_fail():
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, 1e8])
 def test_batch_norm_far_from_zero(offset):
-    for seed in range(3):
+    for seed in range(2):
         r = rng(seed)
         inputs = [offset + r.normal(size=(8, 3)), r.normal(size=3), r.normal(size=3)]
         assert verdicts(batch_norm, inputs, batch_norm_backward, seed) == ["pass"] * 3
@@ -388,7 +388,7 @@ def test_a_check_is_cheap():
 
 # Random compositions ----------------------------------------------------------------------------
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     names=st.lists(st.sampled_from(sorted(LAYERS)), min_size=1, max_size=5),
     exponent=st.integers(-8, 8),

@@ -323,3 +323,12 @@ def test_what_is_infinite_stays_where_it_is():
     assert y.tolist() == causal
     (g,) = mg.grad(y, x, mg.full((3, 3), math.nan))
     assert np.isnan(g.numpy()).sum() == 3
+
+
+def test_a_number_is_filled_where_its_gradient_is_a_numpy_scalar():
+    """Products make NumPy scalars of arrays without dimensions."""
+    for filled, slope in ((False, 6.0), (True, 0.0)):
+        x = Tensor(np.array(3.0)).requires_grad_()
+        y = ops.masked_fill(x, Tensor(np.array(filled)), 1.5)
+        (g,) = mg.grad(y * y, x)
+        assert g.item() == slope

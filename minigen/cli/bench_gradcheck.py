@@ -25,6 +25,7 @@ from minigen.cli.bench_gradcheck_mutants import LARGEST, Oracle, mutants
 from minigen.gradcheck import structure
 from minigen.gradcheck.api import gradcheck
 from minigen.gradcheck.checker import Settings, check_file
+from minigen.gradcheck.child.session import ENDS
 
 HOMEWORK = Path(minigen.__file__).resolve().parents[1] / "tests" / "homework"
 SHORT = {"seeds": 1, "mutants": "100"}
@@ -32,9 +33,9 @@ FULL = {"seeds": 20, "mutants": "400"}
 CAUGHT = 0.99           # of the mutants, at least
 HERE = Settings(isolate=False)
 BAD = ("fail", "undecided", "error")
-BATCH = 64              # mutants that are tried before their labels are counted again
+BATCH = 32              # mutants that are tried before their labels are counted again
 ORACLE = Oracle()       # one a process
-KINDS = (*structure.KINDS, "timeout", "memory", "crash", "error")
+KINDS = (*structure.KINDS, *ENDS)
 
 
 def add_arguments(parser):
@@ -276,7 +277,8 @@ def table(report):
         lines += [_row([name, f"{s:.2f}"]) for name, s in report["times"].items()]
     kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(made["kinds"].items()))
     labels = ", ".join(f"{label} {n}" for label, n in sorted(made["labels"].items()))
-    lines += ["", f"Of {made['made']} mutants tried in turn: {kinds}.", f"By label: {labels}.", ""]
+    lines += ["", f"{made['made']:,} mutants can be made; of those that were tried: {kinds}.", ""]
+    lines += [f"Wrong in value, by kind of edit: {labels}.", ""]
     return "\n".join([*lines, *_exceptions(report)])
 
 

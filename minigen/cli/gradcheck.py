@@ -71,8 +71,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         spec = load_spec(args.spec) if args.spec else None
         if args.list or args.init:
-            act = _list if args.list else _init
-            return max([act(path, settings, spec) for path in files])
+            return max(
+                [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
+            )
         check = Check(args, settings, spec)
         with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
             code = check.all(files)
@@ -254,7 +255,7 @@ def _list(path, settings, spec):
     return 0
 
 
-def _init(path, settings, spec):
+def _init(path, settings):
     """Write a spec with guessed inputs next to the file, unless there is one."""
     target = os.path.splitext(path)[0] + ".toml"
     guesses = {}

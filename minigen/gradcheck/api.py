@@ -39,7 +39,8 @@ def gradcheck(
     seeds       points to check at (default: 3 if inputs is callable, else 1)
     settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings
 
-    float32 inputs are given to the code as float32. Raises TypeError for what is no pair.
+    float32 inputs reach homework as float32, functions of minigen as float64. Raises TypeError for
+    what is no pair.
     """
     unknown = [key for key in settings if key not in CHOICES]
     if unknown:

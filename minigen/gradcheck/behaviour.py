@@ -34,7 +34,7 @@ def backward_keeps_what_it_is_given(case):
     for path, index, _ in changes(case.found.upstream, after["upstream"]):
         label = trees.label(("dout", *path))
         said = f"backward overwrites {entry(label, index)}{case.line(True)}: work on a copy, "
-        case.stop("mutates_input", "fail", f"{said}{label}.copy()", index=index)
+        case.stop("mutates_input", "fail", f"{said}{label}.copy()", label, index=index)
     given = [
         (case.label(path), index, array)
         for path, index, array in changes(before["inputs"], after["inputs"])

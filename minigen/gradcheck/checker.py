@@ -97,7 +97,7 @@ def opened(path, settings):
 
 
 def _not_loaded(file, error):
-    file.status, file.message = "error", f"{error.where}: {error.message}"
+    file.status, file.message = "error", error.sentence
     return file
 
 
@@ -140,8 +140,7 @@ def check_pair(session, description, settings, spec=None):
         if error.kind in ("memory", "crash") and session.shared:
             # an earlier pair may have left that behind: once more, in a new process
             return check_pair(session, description, settings, spec)
-        message = f"{error.where}: {error.message}" if error.where else error.message
-        report.structure.append(Finding(error.kind, "error", message))
+        report.structure.append(Finding(error.kind, "error", error.sentence))
     except SpecError as error:      # another student's forward may have the spec's arguments
         report.structure.append(Finding("error", "error", str(error)))
     conclude(report)
@@ -170,7 +169,7 @@ def _check_points(report, session, options, settings, spec):
                 if label == variants[0][0] or error.kind != "error":
                     raise
                 # backward may not be meant for it: in test mode many a norm keeps nothing
-                report.notes.append(f"not checked with {label}: {error.where}: {error.message}")
+                report.notes.append(f"not checked with {label}: {error.sentence}")
                 continue
             finally:
                 report.forward_calls += subject.calls
@@ -222,7 +221,7 @@ def _doubt(report, session, options, settings, plan):
 
 
 @dataclass
-class Point:
+class PointReport:
     """What was found at one point."""
 
     findings: list
@@ -232,7 +231,7 @@ class Point:
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
-    point = Point(examination.findings, [], examination.notes)
+    point = PointReport(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -276,7 +275,7 @@ def _source(report, session, options, spec):
 
 
 def add(report, point):
-    """Take a Point into the report: of every finding and argument the worst."""
+    """Take a PointReport into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)

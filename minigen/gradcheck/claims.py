@@ -17,19 +17,20 @@ from itertools import combinations
 
 import numpy as np
 
-from minigen.gradcheck.arguments import (
+from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.names import is_data, never
+from minigen.gradcheck.nesting import (
     Argument,
     arguments_of,
     as_array,
     kind,
     listed,
     named,
-    nesting,
+    nested_otherwise,
 )
-from minigen.gradcheck.child import trees
-from minigen.gradcheck.names import is_data, never
 from minigen.gradcheck.report import Finding
-from minigen.gradcheck.subject import Leaf, is_float, is_float_array
+from minigen.gradcheck.subject import Leaf
 
 
 @dataclass
@@ -79,13 +80,7 @@ def read(claims, gradients):
 
     Raises LookupError, TypeError or ValueError if they are nested differently, or no numbers.
     """
-    values = []
-    for claim in claims:
-        value = gradients
-        for step in claim.place:
-            value = value[step]
-        values.append(np.array(value))
-    return values
+    return [np.array(trees.at(gradients, claim.place)) for claim in claims]
 
 
 def left_out(subject, claims):
@@ -96,6 +91,18 @@ def left_out(subject, claims):
         for leaf in subject.floats()
         if leaf.path not in claimed
     ]
+
+
+def wrt_of(subject, claims):
+    """What WRT should be for these claims: ("x", "params"); parts of what is claimed in part."""
+    claimed = {claim.leaf.path for claim in claims}
+    left = {leaf.path[0] for leaf in subject.floats() if leaf.path not in claimed}
+    arguments = {a.path: a.name for a in arguments_of(subject)}
+    names = [
+        leaf.label if leaf.path[0] in left else arguments[leaf.path[:1]]
+        for leaf in (claim.leaf for claim in claims)
+    ]
+    return _quoted(dict.fromkeys(names))
 
 
 class _Reader:
@@ -120,7 +127,7 @@ class _Reader:
         if self.found.findings:
             return self.found
         if isinstance(self.gradients, dict) and self._by_name():
-            return self._rest()
+            return self._rest(named=True)
         for arguments in self._readings():
             pairs = list(zip(arguments, self.returned, strict=False))
             if all(argument.fits(gradient) for argument, gradient in pairs):
@@ -221,7 +228,7 @@ class _Reader:
             for (_, part), (i, inner) in zip(parts.items(), enumerate(gradient), strict=True):
                 self._claim(part, inner, (*place, i))
         else:
-            self.found.say("fail", nesting(argument, gradient))
+            self.found.say("fail", nested_otherwise(argument, gradient))
 
     def _claim_leaf(self, argument, gradient, place):
         leaf = Leaf(argument.path, argument.name, argument.value)
@@ -233,7 +240,7 @@ class _Reader:
             return              # an eps, say: a number counts only if a gradient is returned for it
         if unneeded and zero:
             what = "None" if gradient is None else "0"
-            said = f"not checked: {leaf.label}, whose gradient is {what}"
+            said = f"not checked: {leaf.label}, for which backward returns {what}"
             self.found.unclaimed.append((leaf, said))
         elif asked or not self.wanted:
             self.found.claims.append(Claim(leaf, gradient, place))
@@ -244,8 +251,11 @@ class _Reader:
 
     # What is missing, or too much --------------------------------------------------------------
 
-    def _rest(self):
-        """Account for the floating arrays that no gradient was returned for."""
+    def _rest(self, named=False):
+        """Account for the floating arrays that no gradient was returned for.
+
+        named: whether they came in a dict by name, where many a network leaves out its data.
+        """
         found = self.found
         claimed = [claim.leaf for claim in found.claims]
         explained = {leaf.path for leaf, _ in found.unclaimed}
@@ -259,18 +269,17 @@ class _Reader:
             name = str(leaf.path[-1]) if len(leaf.path) > 1 else leaf.label
             # a dict of which nothing is claimed holds state, or settings
             settings = len(leaf.path) > 1 and leaf.path[:1] not in begun
-            # a network and its loss, with a dict of its parameters' gradients
-            data = self.loss and isinstance(self.gradients, dict) and is_data(leaf.label)
-            if not (self.wanted or settings or data or never(name, self.loss)):
+            if not (self.wanted or settings or never(name, self.loss)):
                 missing += [leaf.label] if self.depends(leaf) else []
             found.unclaimed.append((leaf, said))
         for a in self.wanted:
             if all(leaf.path[: len(a.path)] != a.path for leaf in claimed):
                 found.say("fail", f"backward returns no gradient for {a.name}, which WRT names")
-        if missing and not found.findings:
+        data = named and claimed and len(missing) == 1 and is_data(missing[0])
+        if missing and not data and not found.findings:
             said = f"backward returns no gradient for {listed(missing)}: if there is none to "
-            said += f"return, say so with WRT = {_quoted(leaf.label for leaf in claimed)}"
-            found.say("undecided", said)
+            said += f"return, say so with WRT = {wrt_of(self.subject, found.claims)}"
+            found.say("undecided", said, missing=missing)
         return found
 
     def _miscounted(self):
@@ -293,7 +302,7 @@ class _Reader:
         pairs = zip(self.wanted or floating, self.returned, strict=False)
         wrong = [(a, g) for a, g in pairs if a.nested and not a.fits(g)]
         if wrong and len(self.returned) == len(self.wanted or floating):
-            return found.say("fail", nesting(*wrong[0]))
+            return found.say("fail", nested_otherwise(*wrong[0]))
         arguments = "argument" if len(floating) == 1 else "arguments"
         return found.say(
             "fail",
@@ -316,8 +325,11 @@ class _Reader:
         found.claims = found.others.pop(0) if chosen else []
         found.unclaimed = left_out(self.subject, found.claims)
         given = _quoted(a.name for a in floating[: len(self.returned)])
+        given = wrt_of(self.subject, found.claims) if found.claims else given
         said = f"backward returns {count} for the {len(floating)} floating arguments {names}: "
-        return found.say("undecided", f"{said}say which, such as WRT = {given}")
+        said += f"say which, such as WRT = {given}"
+        missing = [leaf.label for leaf, _ in found.unclaimed]
+        return found.say("undecided", said, missing=missing)
 
 
 def _quoted(names):

@@ -31,14 +31,17 @@ from types import MethodType
 import numpy as np
 
 from minigen import autograd
-from minigen.backend import to_device
+from minigen.backend import to_device, to_numpy
 from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.randomness import Randomness, variables_of
 from minigen.gradcheck.child.session import Session, StudentError
 from minigen.gradcheck.second_order import beyond
 from minigen.ops.creation import zeros_like
 from minigen.ops.random import default_generator
 from minigen.tensor import Tensor
+
+OURS = str(Path(autograd.__file__).parent)      # whose lines are not the user's
 
 
 def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=None):
@@ -54,9 +57,6 @@ def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=Non
     session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
     return beyond(report, pair, order, settings)
-
-
-OURS = str(Path(autograd.__file__).parent)
 
 
 def as_pair(function, inputs, *, wrt=None, name=None):
@@ -113,11 +113,13 @@ class EnginePair:
         devices = {x.device for _, x in trees.leaves(tensors) if isinstance(x, Tensor)}
         generators = map(default_generator, sorted({"cpu", *devices}))
         self.generators = [(g, g.state_dict()) for g in generators]
+        self.randomness = Randomness(variables_of(self.functions()))
 
     def explore(self, wrt):
         """Find out, by a call, what the outputs depend on, and whether the modes differ."""
         try:
-            call = self.call(trees.fresh(self.inputs(0)))
+            with self.pinned():
+                call = self.call(trees.fresh(self.inputs(0)))
         except StudentError:        # the checker will meet it again, and report it
             self.wrt = wrt
             return
@@ -169,16 +171,17 @@ class EnginePair:
         """The gradients of <upstream, outputs>: a tuple in the order of wrt, zeros where this call
         did not get to."""
         xs, (ys, vs) = self.leaves(call).values(), self.weighted(call, upstream)
-        with self.running("backward"):
+        with self.running("backward", later=True):
             found = autograd.grad(ys, xs, vs, retain_graph=True, allow_unused=True)
         pairs = zip(xs, found, strict=True)
-        return tuple(_numpy(zeros_like(x) if g is None else g) for x, g in pairs)
+        return tuple(to_numpy((zeros_like(x) if g is None else g).data) for x, g in pairs)
 
     def _modes_differ(self, call):
         """Whether the module gives something else in its other mode; False if that fails."""
         *inputs, training = self.inputs(0)
         try:
-            other = self.call(trees.fresh((*inputs, not training)))
+            with self.pinned():
+                other = self.call(trees.fresh((*inputs, not training)))
         except StudentError:        # one value a channel, say, has no variance to train with
             return False
         both = [[_output(y) for _, y in trees.leaves(c.result)] for c in (call, other)]
@@ -193,10 +196,17 @@ class EnginePair:
         return trees.label(("saved", *path))
 
     def cache(self, call):
-        """The arrays that recorded ops keep for their gradients: {op and its number: [array]}."""
+        """The arrays that recorded ops keep for their gradients: {op and its number: [array]}.
+
+        Of the CPU only: a GPU's cannot be compared here.
+        """
         nodes = [edge for edge in _history(call.result) if isinstance(edge, autograd.Node)]
-        saved = {f"{n.op.name} {i}": [*autograd._arrays(n.saved)] for i, n in enumerate(nodes)}
-        return {name: arrays for name, arrays in saved.items() if arrays}
+        return {
+            f"{node.op.name} {i}": [
+                a for a in autograd._arrays(node.saved) if isinstance(a, np.ndarray)
+            ]
+            for i, node in enumerate(nodes)
+        }
 
     # ---- the function on tensors
 
@@ -237,23 +247,33 @@ class EnginePair:
         return [*ys.values()], [_on(vs[path], y.device) for path, y in ys.items()]
 
     @contextmanager
-    def running(self, part):
+    def pinned(self):
+        """Inside, the function's own generators start anew, as a Session lets them do."""
+        with self.randomness.borrowed():
+            self.randomness.pin()
+            yield
+
+    @contextmanager
+    def running(self, part, later=False):
         """Inside, the user's code runs: the default generators stand where they stood when the
-        check began, and whatever is raised becomes a StudentError."""
+        check began, and whatever is raised becomes a StudentError.
+
+        later: they stand elsewhere, so that a gradient that draws its mask anew is found out.
+        """
         before = [g.state_dict() for g, _ in self.generators]
         try:
             for generator, state in self.generators:
-                generator.load_state_dict(state)
+                _put(generator, state)
+                if later:
+                    generator.normal(7)
             yield
         except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            message = f"{_kind(error)}: {error}"
-            raise StudentError(kind, message, f"{part}{_line_of(error)}") from error
+            raise StudentError.of(error, f"{part}{_line_of(error)}") from error
         finally:
             for (generator, _), state in zip(self.generators, before, strict=True):
-                generator.load_state_dict(state)
+                _put(generator, state)
 
     def _given(self, seed):
         """({name: argument} without the parameters, whether they were given by name)"""
@@ -355,10 +375,17 @@ def _line_of(error):
         told.add(id(error))         # minigen says some errors in other words: the cause is theirs
         for frame, number in traceback.walk_tb(error.__traceback__):
             file = frame.f_code.co_filename
-            if not file.startswith(OURS):
-                found = f", line {number}: {linecache.getline(file, number).strip()}"
+            line = linecache.getline(file, number).strip()
+            if line and not file.startswith(OURS):
+                found = f", line {number}: {line}"
         error = error.__cause__
     return found
+
+
+def _put(generator, state):
+    """Have it stand there; to look is faster than to move."""
+    if generator.state_dict() != state:
+        generator.load_state_dict(state)
 
 
 def _recorded(x):
@@ -374,13 +401,9 @@ def _as_double(array):
     return array.astype("float64" if array.dtype.kind in "fV" else array.dtype)
 
 
-def _numpy(tensor):
-    return tensor.detach().to("cpu").numpy()
-
-
 def _as_array(leaf):
     """A leaf of the user's arguments as the checker gets it: an array for a tensor, in float64."""
-    leaf = _numpy(leaf) if isinstance(leaf, Tensor) else leaf
+    leaf = to_numpy(leaf.data) if isinstance(leaf, Tensor) else leaf
     narrow = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fV" and leaf.dtype != np.float64
     return _as_double(leaf) if narrow else leaf
 
@@ -391,7 +414,7 @@ def _output(y):
     Integers count nothing, but can be compared from call to call.
     """
     counts = isinstance(y, Tensor) and (y.requires_grad or y.dtype.kind not in "fV")
-    return _numpy(y) if counts else None
+    return to_numpy(y.data) if counts else None
 
 
 def _on(array, device):

@@ -11,6 +11,7 @@ parameters say what sizes its other arguments have.
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
+Read next: worlds.py, the table; inputs.py, what a `Plan` is.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.inputs import Fixed, Plan, Random
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.worlds import PLAIN, WORLDS
 
 ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
@@ -141,7 +143,7 @@ def _fitting(gradients, inputs):
     one_each = not isinstance(gradients, dict) and len(found) == len(own)
     may_be = [[shape] for shape in own] if one_each else [shapes] * len(found)
     return [
-        (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in places
+        is_float(g) and np.shape(g) in places
         for g, places in zip(found, may_be, strict=True)
         if g is not None
     ]

@@ -15,13 +15,10 @@ PARTS = (
 LABELS = {"y", "t", "weights"}
 STATE = ("running", "moving", "state", "momentum", "step", "count", "num_batches", "buffer")
 SCRATCH = re.compile(r"out|buf|buffer|scratch|tmp|temp|work|workspace")
-# ... and those that have one in every course
-LEARNT = re.compile(
-    r"[bwx]_?\d*|inputs?|weight|bias|gamma|beta|kernel|logits|scores|query|key|value",
-    re.IGNORECASE,
-)
-# what a whole network is given: nothing learns from its gradient
-DATA = re.compile(r"x|inputs?|data|images?|features|(x|data)_?(batch|train)|batch", re.IGNORECASE)
+# ... those that have one in every course
+LEARNT = re.compile(r"[bw][a-z]?_?\d*|weight|bias|gamma|beta|kernel|query|key|value", re.IGNORECASE)
+# ... and those that have one in a layer, and none in a whole network
+DATA = re.compile(r"[xhaz]_?\d*|inputs?|data|logits|scores", re.IGNORECASE)
 # a place for a gradient: self.dW, cache['grad_x'], grads['b']
 GRADIENT = re.compile(
     r"(\b|_)(d[A-Z]\w*|d[a-z]?\d*|d(gamma|beta|weight|bias)|d_\w+|grad\w*)\W*$"
@@ -35,13 +32,13 @@ def never(name, labels=False):
     return known or SCRATCH.fullmatch(name) is not None or (labels and name in LABELS)
 
 
-def always(name):
-    """Whether an argument has a gradient: x, W1, gamma."""
-    return LEARNT.fullmatch(name) is not None
+def always(name, first=False):
+    """Whether an argument has a gradient: W1, gamma; x, if it is the first."""
+    return LEARNT.fullmatch(name) is not None or (first and is_data(name))
 
 
 def is_data(name):
-    """Whether an argument may be the data that a network with its loss learns from."""
+    """Whether an argument is what goes into a layer or a network: x, h, logits."""
     return DATA.fullmatch(name) is not None
 
 

@@ -100,7 +100,8 @@ class Point:
         """
         if self.with_grain is None:
             self.with_grain = point = copy.copy(self)
-            for step in (2.0**-27, 2.0**-20, 2.0**-14) if self.eps < 2.0**-40 else ():
+            steps = (2.0**-27, 2.0**-20, 2.0**-14) if self.value.size < 2**14 else (2.0**-20,)
+            for step in steps if self.eps < 2.0**-40 else ():
                 values = self._beside(step, 24)
                 sixth, eighth = (
                     np.median(np.nan_to_num(np.abs(np.diff(values, n, axis=0)), posinf=0.0), 0)

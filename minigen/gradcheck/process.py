@@ -7,7 +7,7 @@ killed. A child that died, or whose answer makes no sense, is a `StudentError` o
 the next request gets a new child.
 
 Invariant: nothing that arrives is believed beyond being arrays: verdicts are made on this side.
-Read next: spawn.py, child/main.py (the other side), child/limits.py; docs/isolation.md.
+Read next: spawn.py, child/main.py (the other side), child/limits.py; docs/gradcheck-isolation.md.
 """
 
 import contextlib

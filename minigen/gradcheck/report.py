@@ -50,7 +50,11 @@ class ArgumentReport:
 
 @dataclass
 class Finding:
-    """The result of one structure check. check: one of KINDS (structure.py)."""
+    """The result of one check other than of values.
+
+    check: one of KINDS (structure.py) or ENDS (child/session.py); of minigen's functions also
+    forward_mode and second_order (second_order.py).
+    """
 
     check: str
     verdict: str            # pass, fail, undecided, error, or remark: worth knowing, not wrong
@@ -137,14 +141,17 @@ def points_of(report):
     """The points that a report earns: all for a pass, else a part of max_points.
 
     30 % for a structure without fault, the rest in equal shares for the arguments that are right.
-    What was not looked at earns nothing: a fault in the structure that ends the check leaves 0.
+    What was not looked at earns nothing: a fault in the structure that ends the check leaves 0, and
+    an argument whose gradient is missing is one more that is not right.
     """
     if report.passed:
         return report.max_points
     share = 0.0
     if report.arguments:
+        missing = {name for finding in report.structure if finding.verdict == "undecided"
+                   for name in finding.evidence.get("missing", ())}
         right = sum(argument.verdict == "pass" for argument in report.arguments)
-        share = (1 - STRUCTURE_SHARE) * right / len(report.arguments)
+        share = (1 - STRUCTURE_SHARE) * right / (len(report.arguments) + len(missing))
         if all(finding.verdict not in ("fail", "error") for finding in report.structure):
             share += STRUCTURE_SHARE
     return round(share * report.max_points, 2)

@@ -4,6 +4,7 @@ Idea: each part of the text (sentence, arguments, worst entries, what was not ch
 homework printed) has its share of the lines, and what does not fit is counted, not shown.
 Invariant: nothing that comes from a homework reaches a terminal as a control character, so that
 no homework can paint a verdict of its own.
+Read next: report.py, the data; report_html.py, the same words in tables.
 """
 
 import itertools
@@ -11,6 +12,8 @@ import math
 import os
 import sys
 import textwrap
+
+from minigen.gradcheck import differences
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
@@ -22,17 +25,20 @@ WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "s
 COLOURS = {"pass": "32", "fail": "31", "undecided": "33", "error": "31"}    # green, red, yellow
 ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-", "–": "-", "→": "->"}
 
-# What the first line says of a fault in the structure; {} is the gradient it was found at.
+# What the first line says of a fault, by its check; {} is the gradient that it was found at, or the
+# array that is overwritten.
 FAULTS = {
     "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
     "wrong_shape": "{} has the wrong shape",
     "wrong_dtype": "{} has the wrong dtype",
-    "mutates_input": "an input is overwritten",
+    "mutates_input": "{} is overwritten",
     "mutates_cache": "the cache is overwritten",
     "stale_cache": "backward uses what another call left behind",
     "nondeterministic": "equal calls give different results",
     "nan_at_edge": "{} is not finite where it should be",
+    "forward_mode": "forward mode gives another derivative",
+    "second_order": "the gradient has no derivatives to compare",
     "timeout": "ran out of time",
     "memory": "ran out of memory",
     "crash": "crashed",
@@ -74,8 +80,10 @@ def said(report):
     if fault and report.verdict == "undecided":
         return WORDS["undecided"]
     if fault:
-        gradient = gradient_of(fault.argument) if fault.argument else "a gradient"
-        return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(gradient)
+        where = gradient_of(fault.argument) if fault.argument else "a gradient"
+        if fault.check == "mutates_input":
+            where = clean(fault.argument or "an input")
+        return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(where)
     names = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
     shown = ", ".join(names[:NAMES])
     if len(names) > NAMES:
@@ -123,8 +131,8 @@ def first_fault(report):
 
 
 def gradient_of(name):
-    """What a student calls the gradient of an argument: x -> dx."""
-    return f"d{name}" if name.isidentifier() else f"gradient of {clean(name)}"
+    """What a student calls the gradient of an argument: x -> dx, params['W'] -> dparams['W']."""
+    return f"d{clean(name)}"
 
 
 def entries_of(report):
@@ -173,10 +181,7 @@ def _kinks(argument):
 
 def element(name, index):
     """An entry as a student writes it: x[0, 3]; x for a 0-d one; words for a random direction."""
-    if isinstance(index, str):
-        return f"{clean(name)}: {clean(index)}"
-    inside = ", ".join(map(str, index))
-    return clean(name) + (f"[{inside}]" if inside else "")
+    return clean(f"{name}: {index}" if isinstance(index, str) else differences.entry(name, index))
 
 
 def looked_at(argument):
@@ -279,11 +284,21 @@ def _output(output):
 
 def _again(report):
     """Where it was checked, what it took, and how to see the same again."""
-    points = "; ".join(map(clean, report.points_checked))
     calls = f"{report.forward_calls:,} call{'s' * (report.forward_calls != 1)} of forward"
     work = f"{calls}, {report.seconds:.2f} s"
-    lines = [cut("  " + (f"Checked at {points}: " if points else "") + work, WIDTH)]
+    points = _points(report.points_checked, WIDTH - len(f"  Checked at : {work}"))
+    lines = ["  " + (f"Checked at {points}: " if points else "") + work]
     return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
+
+
+def _points(labels, width):
+    """The points of a check, "seed 0, train=True; seed 1, ...", or how many: "3 seeds, 2 modes"."""
+    points = "; ".join(map(clean, labels))
+    if len(points) > width and len(labels) > 1:
+        seeds, modes = ({label.partition(", ")[k] for label in labels} for k in (0, 2))
+        points = f"{len(seeds)} seed{'s' * (len(seeds) > 1)}"
+        points += f", {len(modes)} modes" if len(modes) > 1 else ""
+    return cut(points, width)
 
 
 # ---- characters, colours

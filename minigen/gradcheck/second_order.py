@@ -17,16 +17,18 @@ Read next: engine.py (minigen's functions as pairs), checker.py.
 import numpy as np
 
 from minigen import autograd
+from minigen.backend import to_numpy
 from minigen.derivatives import jvp
 from minigen.gradcheck import values
-from minigen.gradcheck.checker import Point, add, conclude
+from minigen.gradcheck.checker import PointReport, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.child.trees import is_float_array
 from minigen.gradcheck.claims import Claim
 from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import scales, stream
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like
 from minigen.ops.shape import cat, reshape
@@ -70,15 +72,20 @@ def beyond(report, pair, order, settings):
 
 
 def _matters(pair, path):
-    """Whether the outputs change with the argument at path."""
+    """Whether the outputs change with the argument at path, by a step that few jumps lie within."""
     inputs = pair.inputs(0)
-    moved = trees.rebuilt(inputs, lambda p, x: x + 2.0**-7 * scales(x) if p == path else x)
+    moved = trees.rebuilt(inputs, lambda p, x: x + 2.0**-20 * scales(x) if p == path else x)
     try:
         with np.errstate(all="ignore"):
-            both = [[*floats_of(pair.forward(trees.fresh(xs))[0])] for xs in (inputs, moved)]
+            both = [_floats(pair, inputs), _floats(pair, moved)]
     except StudentError:
         return False
     return not all(map(np.array_equal, *both))
+
+
+def _floats(pair, inputs):
+    with pair.pinned():
+        return floats_of(pair.forward(trees.fresh(inputs))[0])
 
 
 def _lost(pair, path):
@@ -102,19 +109,18 @@ class SecondOrder:
         self.arguments = [*pair.arguments, "dout"]
 
     def forward(self, inputs):
-        """(the gradients that a plain backward computes, inputs)"""
-        *first, dout = inputs
-        _, call = self.pair.forward(tuple(first))
-        return self.pair.backward(dout, call), inputs
-
-    def backward(self, weights, inputs):
-        """The gradients of <weights, gradients> in what has one, then in the outputs' dout."""
+        """(the gradients that a plain backward computes; the Call and dout)"""
         *first, dout = inputs
         call = self.pair.call(tuple(first))
+        return self.pair.backward(dout, call), (call, dout)
+
+    def backward(self, weights, context):
+        """The gradients of <weights, gradients> in what has one, then in the outputs' dout."""
+        call, dout = context
         xs = [*self.pair.leaves(call).values()]
         ys, vs = self.pair.weighted(call, dout)
         targets = xs + [v.requires_grad_() for v in vs]
-        with self.pair.running("second order"):
+        with self.pair.running("second order", later=True):
             gs = autograd.grad(ys, xs, vs, create_graph=True, allow_unused=True)
             terms = [
                 (g, Tensor(w).to(g.device))
@@ -124,12 +130,14 @@ class SecondOrder:
             found = [None] * len(targets)
             if terms:
                 outputs, weights = zip(*terms, strict=True)
-                found = autograd.grad(outputs, targets, weights, allow_unused=True)
+                how = dict(retain_graph=True, allow_unused=True)
+                found = autograd.grad(outputs, targets, weights, **how)
         return tuple(
-            _numpy(zeros_like(x) if g is None else g) for x, g in zip(targets, found, strict=True)
+            to_numpy((zeros_like(x) if g is None else g).data)
+            for x, g in zip(targets, found, strict=True)
         )
 
-    def cache(self, inputs):
+    def cache(self, context):
         """Nothing is kept."""
 
     def functions(self):
@@ -138,12 +146,12 @@ class SecondOrder:
 
 
 def _second_order(report, pair, inputs, settings):
-    """The verdicts on the gradient of the gradient: a Point."""
-    point = Point([], [])
+    """The verdicts on the gradient of the gradient: a PointReport."""
+    point = PointReport([], [])
     try:
         _compare(report, point, pair, inputs, settings)
     except StudentError as error:
-        point.findings.append(Finding(error.kind, "error", f"{error.where}: {error.message}"))
+        point.findings.append(Finding(error.kind, "error", error.sentence))
     for argument in point.arguments:
         argument.name += " (second order)"
     return point
@@ -187,7 +195,7 @@ def _forward_mode(report, pair, inputs, order, seed):
         with np.errstate(all="ignore"):
             gaps = [_gap(pair, inputs, seed), *_gaps_beside(pair, inputs, seed)]
     except StudentError as error:
-        message = f"minigen.jvp does not get through it: {error.where}: {error.message}"
+        message = f"minigen.jvp does not get through it: {error.sentence}"
         return Finding("forward_mode", "error" if order == 2 else "remark", message)
     if not np.isfinite(gaps[0]).all():
         return Finding("forward_mode", "remark", "minigen.jvp is not finite here")
@@ -217,26 +225,29 @@ def _gaps_beside(pair, inputs, seed):
 
 def _gap(pair, inputs, seed):
     """(<J·u, v> - <u, vᵀ·J>, the sum of their absolute terms) for random u and v."""
-    call, rng = pair.call(trees.fresh(inputs)), stream(seed, "forward mode")
+    rng = stream(seed, "forward mode")
+    with pair.pinned():
+        call = pair.call(trees.fresh(inputs))
     xs = pair.leaves(call)
-    us = [Tensor(rng.standard_normal(x.shape)).to(x.device) for x in xs.values()]
+    us = [_drawn(rng, x) for x in xs.values()]
 
     def outputs(*leaves):
         new = dict(zip(xs, leaves, strict=True))
-        result = pair.apply(pair.replaced(call.inputs, new)).result
+        with pair.pinned():
+            result = pair.apply(pair.replaced(call.inputs, new)).result
         ys = [y for _, y in trees.leaves(result) if isinstance(y, Tensor) and y.requires_grad]
         return cat([reshape(y.double(), (-1,)) for y in ys])
 
     y = outputs(*xs.values())
-    v = Tensor(rng.standard_normal(y.shape)).to(y.device)
+    v = _drawn(rng, y)
     with pair.running("forward mode"):
         pulled = autograd.grad(y, xs.values(), v, allow_unused=True)
         along = jvp(outputs, xs.values(), us)[1]
-    left = _numpy(along) * _numpy(v)
-    right = [_numpy(u) * _numpy(g) for u, g in zip(us, pulled, strict=True) if g is not None]
-    terms = np.concatenate([left, *map(np.ravel, (-r for r in right))])
+    right = [-u * g for u, g in zip(us, pulled, strict=True) if g is not None]
+    terms = np.concatenate([np.ravel(to_numpy(t.data)) for t in (along * v, *right)])
     return terms.sum(), np.abs(terms).sum()
 
 
-def _numpy(tensor):
-    return tensor.detach().to("cpu").numpy()
+def _drawn(rng, x):
+    """Random normal numbers for every one in x."""
+    return Tensor(np.asarray(rng.standard_normal(x.shape))).to(x.device)

@@ -15,7 +15,6 @@ experiments.py (what would be right).
 import numpy as np
 
 from minigen.gradcheck import claims as reading
-from minigen.gradcheck.arguments import as_array, kind
 from minigen.gradcheck.behaviour import (
     backward_keeps_what_it_is_given,
     backward_repeats,
@@ -31,6 +30,7 @@ from minigen.gradcheck.differences import changes, entry, largest_change, not_fi
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
 from minigen.gradcheck.names import always
+from minigen.gradcheck.nesting import as_array, kind
 from minigen.gradcheck.subject import floats_of, like, weights_of
 
 KINDS = (
@@ -104,7 +104,8 @@ def forward_keeps_its_arguments(case):
     updated = []
     for path, index, _ in changes(case.subject.inputs, case.before["inputs"]):
         label = case.label(path)
-        if case.is_state(path) or _in_dict(case.subject.inputs, path):
+        in_dict = isinstance(trees.at(case.subject.inputs, path[:-1]), dict)
+        if case.is_state(path) or in_dict:
             updated.append(label)
             continue
         said = f"forward overwrites its argument {entry(label, index)}{case.line(False)}: work on "
@@ -113,12 +114,6 @@ def forward_keeps_its_arguments(case):
         said = f"forward updates {label} in place, as running statistics are"
         case.say("mutates_input", "remark", said, label)
     case.say("mutates_input", "pass", "forward leaves its arguments as they are")
-
-
-def _in_dict(inputs, path):
-    for step in path[:-1]:
-        inputs = inputs[step]
-    return isinstance(inputs, dict)
 
 
 # Count, shape, dtype ----------------------------------------------------------------------------
@@ -136,10 +131,10 @@ def gradients_belong_to_arguments(case):
     found = case.found
     found.findings += match.findings
     found.unclaimed, found.notes = match.unclaimed, [*found.notes, *match.notes]
+    found.claims = [claim for claim in match.claims if claim.returned is not None]
     for claim in match.claims:
         if claim.returned is None:
-            _none_returned(case, claim)
-    found.claims = [claim for claim in match.claims if claim.returned is not None]
+            _none_returned(case, claim, found.claims)
     if any(f.verdict == "fail" for f in match.findings):
         raise Stop
     if not found.claims:
@@ -165,20 +160,22 @@ def _as_array(case, claim):
         case.say("wrong_dtype", "remark", said, claim.leaf.label)
 
 
-def _none_returned(case, claim):
-    """None in place of a gradient is right only if nothing depends on the argument."""
-    leaf = claim.leaf
-    named = leaf.label in case.wrt or case.label(leaf.path[:1]) in case.wrt
-    if named:
+def _none_returned(case, claim, others):
+    """None says that there is no gradient, and is taken at its word, except where WRT names the
+    argument; undecided if it has one in every course and the output depends on it."""
+    leaf, subject = claim.leaf, case.subject
+    if leaf.label in case.wrt or case.label(leaf.path[:1]) in case.wrt:
         said = f"{claim.label} is None, but WRT names {leaf.label}: return its gradient"
         case.stop("wrong_shape", "fail", said, leaf.label)
-    said = f"{claim.label} is None, and the output does not depend on {leaf.label}"
-    if _depends(case, leaf):
-        said = f"{claim.label} is None, but the output depends on {leaf.label}: "
-        if always(leaf.label):
-            said += "return its gradient, or name the arguments that have one with WRT = (...)"
-            case.stop("wrong_shape", "fail", said, leaf.label)
-        said += "right only if it is held fixed"
+    depends = _depends(case, leaf)
+    name = str(leaf.path[-1]) if len(leaf.path) > 1 else leaf.label
+    if depends and always(name, first=leaf.path == (0,)):
+        said = f"{claim.label} is None, but the output depends on {leaf.label}: return its gradient"
+        if others:
+            said += f", or say that it has none with WRT = {reading.wrt_of(subject, others)}"
+        case.say("wrong_shape", "undecided", said, leaf.label, missing=[leaf.label])
+    said = f"not checked: {leaf.label}, for which backward returns None"
+    said += "" if depends else "; the output does not depend on it"
     case.found.unclaimed.append((leaf, said))
 
 

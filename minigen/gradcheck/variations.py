@@ -5,15 +5,17 @@ from the given ones, so that shapes, and the range of integers, stay right.
 
     modes(arguments, inputs, defaults) -> [(label, inputs), ...], the given mode first
     others(inputs)                     -> inputs, again and again, the most different first
+
+Read next: checker.py, which asks for modes; behaviour.py, which asks for other inputs.
 """
 
 import numpy as np
 
 from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.classes import FLAGS
+from minigen.gradcheck.child.trees import is_float_array
 from minigen.gradcheck.names import is_state
-from minigen.gradcheck.subject import is_float_array
 
-FLAGS = {"training", "train", "is_training", "is_train", "train_mode", "train_flag", "mode"}
 OPPOSITE = {
     "train": "test", "test": "train", "eval": "train", "training": "inference",
     "inference": "training", "Train": "Test", "Test": "Train", "TRAIN": "TEST", "TEST": "TRAIN",

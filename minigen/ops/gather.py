@@ -12,7 +12,7 @@ from numbers import Integral
 
 import numpy
 
-from minigen.backend import array_module, follow, ndarray, watch_index, watch_key
+from minigen.backend import array_module, as_array, follow, ndarray, watch_index, watch_key
 from minigen.errors import check_dim, check_value
 from minigen.ops._define import composite, primitive
 from minigen.ops.elementwise import logical_not
@@ -218,6 +218,7 @@ def masked_fill(x, mask, value):
     check_value("masked_fill", x, value)
     shape = numpy.broadcast_shapes(x.shape, mask.shape)
     xp = array_module(x)
+    x = as_array(x)     # of 0 dimensions, a gradient may be a NumPy scalar
     y = x.copy(order="K") if shape == x.shape else xp.broadcast_to(x, shape).copy()
     xp.copyto(y, value, "unsafe", mask)
     return y

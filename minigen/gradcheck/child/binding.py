@@ -17,6 +17,7 @@ What forward returns follows from that:
                                 parameters of that kind as many last values, or one tuple of them.
                                 If forward returns no tuple, a parameter called cache, or x, is the
                                 inputs (or the only one).
+    an argument's name          `x = x.astype(...); return x * x, x` for (dout, x): what is returned
     backward takes none         out, or (h, c) for (dh, dc, ...). A last value that cannot be an
                                 output (a tuple, a mask, an input) is a cache that nobody reads.
     one dout                    all outputs; the first alone if backward uses dout as one array, and
@@ -33,10 +34,11 @@ import inspect
 import re
 import textwrap
 
-from numpy import floating, may_share_memory, ndarray, number, shape, size
+from numpy import array_equal, may_share_memory, ndarray, number, shape, size
 
 from . import trees
 from .session import StudentError
+from .trees import is_float
 
 OUTPUTS = ("out", "output", "outputs")
 CACHE = re.compile(r".*cache.*|ctx|context|saved.*|memory|mem", re.IGNORECASE)
@@ -115,11 +117,30 @@ class Fit:
         self.kept = None                # whatever is no output
         self.values = _values(returned)
         self.names = roles.returned if len(roles.returned) == len(self.values) else []
+        self.passed = self._passed_on()
         self.outputs, self.caches = self._separated()
+        if self.passed:
+            kept = [*([] if self.kept is None else [self.kept]), *self.passed.values()]
+            self.kept = kept[0] if len(kept) == 1 else kept
         if not self.upstream and not is_number(self.outputs):
             forward, backward = roles.titles
             raise StudentError("error", f"{backward} takes no upstream gradient, yet the output of "
                                f"{forward} is not one number: call its first parameter dout")
+
+    def _passed_on(self):
+        """Takes out what forward returns for backward under an argument's name, converted perhaps:
+        {"x": x} after `x = x.astype(...); return x * x, x` for backward(dout, x)."""
+        places = [
+            i for i, name in enumerate(self.names)
+            if i and name in self.roles.arguments and self._is_input(self.values[i], converted=True)
+        ]
+        if len(self.values) - len(places) < len(self.upstream):
+            return {}
+        passed = {self.names[i]: self.values[i] for i in places}
+        kept = [i for i in range(len(self.values)) if i not in places]
+        self.names = [name for i, name in enumerate(self.names) if i in kept]
+        self.values = tuple(self.values[i] for i in kept)
+        return passed
 
     def _separated(self):
         """(outputs, list of caches). Raises StudentError if nothing fits."""
@@ -255,10 +276,16 @@ class Fit:
             return True
         return all(is_float(value) and not self._is_input(value) for value in middle)
 
-    def _is_input(self, value):
-        inputs = [x for _, x in trees.leaves(self.inputs)]
-        arrays = [x for x in inputs if isinstance(x, ndarray) and isinstance(value, ndarray)]
-        return any(x is value for x in inputs) or any(may_share_memory(x, value) for x in arrays)
+    def _is_input(self, value, converted=False):
+        """Whether value is an argument or its memory, or such an array converted to its dtype."""
+        return any(
+            x is value
+            or (isinstance(x, ndarray) and isinstance(value, ndarray) and (
+                may_share_memory(x, value)
+                or (converted and array_equal(x.astype(value.dtype), value))
+            ))
+            for _, x in trees.leaves(self.inputs)
+        )
 
     def _undecided(self):
         forward, backward = self.roles.titles
@@ -277,6 +304,7 @@ class Fit:
         values = dict(zip(self.wants, self.caches, strict=False))
         values |= dict.fromkeys(self.roles.rates, 0.0)
         values |= {name: given[argument] for name, argument in self.roles.arguments.items()}
+        values |= self.passed
         values |= dict.fromkeys(self.named, outputs)
         if isinstance(outputs, dict):
             values |= {n: outputs[n] for n in receives if n in outputs}
@@ -388,13 +416,6 @@ def gradient_names(name):
 def belongs(gradient, name):
     """Whether a gradient is called after this name."""
     return gradient in gradient_names(name)
-
-
-def is_float(value):
-    """Whether value can be an output with a gradient."""
-    return isinstance(value, (float, floating)) or (
-        isinstance(value, ndarray) and value.dtype.kind == "f"
-    )
 
 
 def is_numeric(value):

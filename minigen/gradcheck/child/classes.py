@@ -11,9 +11,10 @@ training flag if it has one. Each run works on a copy of one layer, made by
 into which the parameters are written before forward. A parameter is a floating array `W` whose
 gradient backward returns (`return dx, dW, db`) or leaves in `dW`, `d_W`, `grad_W`, `W_grad`; or an
 entry of `params`, whose gradient is in `grads` under the same key, or place; or `weight.data` with
-`weight.grad`. Layers inside layers (`self.fc1.W`, `self.layers[0].W`) count. A forward that returns
-nothing leaves its output in `output`. Every backward starts from the layer as forward left it, so
-one that accumulates, or frees what it no longer needs, is right.
+`weight.grad`; or the only array of a layer, with an array `grad`. Layers inside layers
+(`self.fc1.W`, `self.layers[0].W`) count. A forward that returns nothing leaves its output in
+`output`. Every backward starts from the layer as forward left it, so one that accumulates, or frees
+what it no longer needs, is right.
 Read next: pairs.py (how backward's parameters are filled).
 """
 
@@ -29,8 +30,11 @@ from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
 from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required, scaled
 from .pairs import arguments as arguments_of
 from .session import StudentError
+from .trees import at, attributes
 
-MODES = ("training", "train", "is_training", "is_train", "train_mode", "mode")
+FLAGS = (       # what switches between training and evaluation
+    "training", "train", "is_training", "is_train", "train_mode", "train_flag", "train_flg", "mode",
+)
 PARAMETERS = ("params", "parameters", "weights")
 GRADIENTS = ("grads", "gradients", "dparams", "grad")
 DATA, BESIDE = ("data", "value"), ("grad", "gradient")      # of an object that is a parameter
@@ -69,7 +73,7 @@ class LayerPair(Pair):
         self.prototype = layer = self._constructed(seed)
         if not self.variadic:
             self.parameters, self.left_out = find_parameters(layer, self.own, self.returned_names)
-        self.flag = None if set(self.own) & set(MODES) else training_flag(layer)
+        self.flag = None if set(self.own) & set(FLAGS) else training_flag(layer)
         values = {p.label: at(layer, p.paths[0]) for p in self.parameters}
         if self.flag:
             values[self.flag] = getattr(layer, self.flag, True)
@@ -180,10 +184,14 @@ class LayerPair(Pair):
 
 @dataclass
 class Parameter:
-    """A parameter of a layer: every path to it, and what its gradient may be called."""
+    """A parameter of a layer: every path to it, and what its gradient may be called.
+
+    alone: whether it is the only one, so that a gradient without a name can be its own.
+    """
 
     label: str
     paths: list
+    alone: bool = False
 
     @property
     def names(self):
@@ -208,6 +216,9 @@ class Parameter:
             for container in [owner[name] for name in GRADIENTS if name in owner]:
                 if isinstance(container, (dict, list)):
                     places += [(container, name) for name in (key, *gradient_names(key))]
+            if self.alone:
+                shape = at(layer, path).shape
+                places += [(owner, n) for n in BESIDE if getattr(owner.get(n), "shape", 0) == shape]
             for container, name in places:
                 inside = range(len(container)) if isinstance(container, list) else container
                 if name in inside and container[name] is not None:
@@ -230,7 +241,7 @@ def find_parameters(layer, own, returned):
     own: names of forward's arguments; returned: names of what backward returns.
     """
     paths = {}
-    for path, value in reach(layer):
+    for path, value in trees.arrays_inside(layer, most=10**6):
         if value.dtype.kind == "f":
             paths.setdefault(id(value), []).append(path)
     found, left_out = [], []
@@ -243,7 +254,11 @@ def find_parameters(layer, own, returned):
             left_out.append(each[0][0])
     known = [name for p in found for path in p.paths for name in gradient_names(path[-1])]
     known += [name for argument in own for name in gradient_names(argument)]
-    return found, [n for n in left_out if n not in known and not STATE.fullmatch(n)]
+    left_out = [n for n in left_out if n not in known and not STATE.fullmatch(n)]
+    named = words(type(layer))[0] & set(BESIDE)
+    if not found and len(left_out) == 1 and named and not named & set(returned):
+        return [Parameter(left_out[0], [(left_out[0],)], alone=True)], []
+    return found, left_out
 
 
 def has_gradient(layer, path, returned):
@@ -282,7 +297,7 @@ def unbound(method):
 
 def training_flag(layer):
     """Name of the attribute that switches training and evaluation; None if there is none."""
-    held = [n for n in MODES if isinstance(attributes(layer).get(n), (bool, str))]
+    held = [n for n in FLAGS if isinstance(attributes(layer).get(n), (bool, str))]
     return held[0] if held else "training" if switches(layer) else None
 
 
@@ -315,41 +330,6 @@ def copied(layer, keep=()):
 
 
 # Paths through attributes, keys and indices: ("layers", 0, "params", "W") ---------------------
-
-
-def attributes(value):
-    """An object's attributes by name."""
-    return getattr(value, "__dict__", {})
-
-
-def reach(layer):
-    """[(path, array)] of all that a layer holds, aliases too; each container once."""
-    found, seen, stack = [], set(), [((), layer)]
-    while stack:
-        path, one = stack.pop()
-        if isinstance(one, ndarray):
-            found.append((path, one))
-            continue
-        if isinstance(one, dict):
-            parts = one
-        elif isinstance(one, (list, tuple)):
-            parts = dict(enumerate(one))
-        elif inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
-            continue
-        else:
-            parts = attributes(one)
-        if id(one) not in seen:
-            seen.add(id(one))
-            stack += [((*path, key), part) for key, part in reversed(parts.items())]
-    return found
-
-
-def at(layer, path):
-    """What stands at a path."""
-    for key in path:
-        inside = layer if isinstance(layer, (dict, list, tuple)) else attributes(layer)
-        layer = inside[key]
-    return layer
 
 
 def owner_of(layer, path):

@@ -16,10 +16,13 @@ import inspect
 import re
 from dataclasses import dataclass, replace
 
+from numpy import ones
+
+from .binding import looks_like_gradient, returned_names
 from .classes import LayerPair
 from .load import Source
 from .pairs import Pair, with_context
-from .session import Session, StudentError, said, where
+from .session import Session, StudentError, where
 from .torch_function import TorchPair, is_torch_function
 
 SPELLINGS = (       # linear_forward, conv_forward_naive, forward_relu; linearForward; forwardRelu
@@ -27,6 +30,12 @@ SPELLINGS = (       # linear_forward, conv_forward_naive, forward_relu; linearFo
     re.compile(r"(.*[a-z0-9])(Forward|Backward)([A-Z0-9].*)?"),
     re.compile(r"()(forward|backward)([A-Z0-9].*)"),
 )
+EMPTY = (
+    "{} is not checked: made without layers, it only hands on its input; write {}_init(seed) "
+    "that returns some, or one that holds them"
+)
+LOSS = re.compile(r"\w*_loss(_naive|_vectori[sz]ed)?")
+LOSS_NAMES = ("loss", "cost", "L", "J")
 
 
 @dataclass
@@ -54,8 +63,7 @@ def load(path):
     except KeyboardInterrupt:
         raise
     except BaseException as error:      # sys.exit() at the end of the file, too
-        kind = "memory" if isinstance(error, MemoryError) else "error"
-        raise StudentError(kind, said(error), where("import", error, source)) from error
+        raise StudentError.of(error, where("import", error, source)) from error
     pairs, remarks = find(vars(module), module.__name__, source.path.stem)
     return Session(pairs, source, vars(module).values(), remarks)
 
@@ -78,6 +86,10 @@ def find(names, module, stem):
     for name, value in (own or (classes if not pairs else {})).items():
         if not _is_unfinished_base(value, classes.values()):
             _add(pairs, name, value, None, names)
+    for name in [n for n in classes if n in pairs and pairs[n].forward_function is classes[n]]:
+        if _is_empty_container(pairs[name]):
+            remarks.append(EMPTY.format(name, snake_case(name)))
+            del pairs[name]
     for name, value in public.items():
         marks = vars(value).get("__gradcheck__") if hasattr(value, "__dict__") else None
         if marks is not None:
@@ -197,6 +209,22 @@ def _is_unfinished_base(value, classes):
     return inspect.isabstract(value) or (heirs and bool(missing))
 
 
+def _is_empty_container(pair):
+    """Whether a class is a container made without layers, which hands on what it is given."""
+    if not isinstance(pair, LayerPair) or pair.make_init is not None:
+        return False
+    codes = [getattr(method, "__code__", None) for method in pair.functions()]
+    if not all(code and "FOR_ITER" in _operations(code) for code in codes):
+        return False
+    x = ones((2, 2))
+    try:
+        layer = pair.layer_class()
+        room = any(isinstance(v, (list, tuple, dict)) and not v for v in vars(layer).values())
+        return room and getattr(layer, pair.method)(x) is x and layer.backward(x) is x
+    except Exception:       # it needs something: whoever runs it will tell
+        return False
+
+
 def _nothing():
     pass
 
@@ -223,12 +251,25 @@ def _near_misses(halves, found, public, module, pairs):
                 wanted = _counterpart(half.name, other)
                 remarks.append(_missing(half.name, wanted, set(public) - {half.name}))
     for name, value in public.items():
+        if inspect.isfunction(value) and value.__module__ == module and value not in used and (
+            LOSS.fullmatch(name) and _returns_both(value)
+        ):
+            remarks.append(f"{name} returns a loss and its gradient at once: to have it checked, "
+                           f"write {name}_forward and {name}_backward")
         # not of classes built on a library's: a torch.nn.Module needs no backward
         own = inspect.isclass(value) and {c.__module__ for c in value.__mro__} <= {
             module, "builtins", "abc"}
         if own and callable(getattr(value, "forward", None)) and not _is_layer(value):
             remarks.append(_missing(name, "backward", [n for n in dir(value) if n != "forward"]))
     return remarks
+
+
+def _returns_both(function):
+    """Whether a function ends with `return loss, dx`, or grads."""
+    names = returned_names(function)
+    return len(names) > 1 and names[0] in LOSS_NAMES and all(
+        not name or looks_like_gradient(name) for name in names[1:]
+    )
 
 
 def _missing(name, wanted, names):

@@ -3,6 +3,7 @@
 Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's
 process, not the machine. The kernel keeps these limits, and a process can lower but not raise them.
 They are Linux's; elsewhere only the checker's clock holds. Each is a sentence for the report.
+Read next: docs/gradcheck-isolation.md.
 """
 
 import ctypes

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from numpy import asarray
 
 from . import trees
-from .binding import Fit, Roles, is_float, returned_names, uses_of
+from .binding import Fit, Roles, returned_names, uses_of
 from .session import StudentError
+from .trees import is_float
 
 NOT_GIVEN = object()
 
@@ -61,9 +62,9 @@ class Pair:
         return Roles(self.receives, self.signature.parameters, names, self.titles, uses)
 
     def describe(self):
-        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs,
-        functions (as the student calls them), and options. Of a layer also parameters, constructor
-        (what it needs, if it could not be made) and notes."""
+        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs
+        and options. Of a layer also parameters, constructor (what it needs, if it could not be
+        made) and notes."""
         return {
             "name": self.name,
             "arguments": list(self.arguments),
@@ -73,7 +74,6 @@ class Pair:
                 for p in self.signature.parameters.values() if p.annotation is not p.empty
             },
             "makes_inputs": self.make_inputs is not None,
-            "functions": list(self.titles),
             **self.options,
             **({"wrt": self._wrt_of_this()} if self.common_wrt else {}),
         }

@@ -3,6 +3,7 @@
 Idea: before each call, NumPy's and Python's global generators are seeded, and the generators that
 the homework holds in variables get back the state that they had when it was loaded. Afterwards
 everything is as before, for the homework may live in somebody's notebook.
+Read next: session.py, which pins it before each call.
 """
 
 import collections

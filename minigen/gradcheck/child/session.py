@@ -32,15 +32,28 @@ INSTALLED = str(HERE), sysconfig.get_path("stdlib"), str(Path(numpy.__file__).pa
 LONGEST = 500               # characters of a message
 
 
+ENDS = "timeout", "memory", "crash", "error"        # of code; error: it raised
+
+
 class StudentError(Exception):
     """The homework's own code did not run to its end.
 
-    kind: error (it raised), memory, timeout or crash; where: "backward, line 14: dx = dout @ w".
+    kind: one of ENDS; where: "backward, line 14: dx = dout @ w".
     """
 
     def __init__(self, kind, message, where=""):
         super().__init__(message)
         self.kind, self.message, self.where = kind, message, where
+
+    @classmethod
+    def of(cls, error, where=""):
+        """What the homework raised, as a StudentError."""
+        return cls("memory" if isinstance(error, MemoryError) else "error", said(error), where)
+
+    @property
+    def sentence(self):
+        """Where, and what: "forward, line 3: while True: did not finish within 2 s"."""
+        return f"{self.where.removesuffix(':')}: {self.message}" if self.where else self.message
 
 
 class Session:
@@ -62,7 +75,6 @@ class Session:
     # A session in this process is held to nothing, and prints where everything prints; what a
     # Process (../process.py) can do about that, it must let itself be asked, too.
     limits = ()
-    shared = False
     shared = False
 
     def __enter__(self):
@@ -192,8 +204,7 @@ class Session:
         except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:      # SystemExit, too: homework does not end the checker
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            raise StudentError(kind, said(error), where(part, error, self.source)) from error
+            raise StudentError.of(error, where(part, error, self.source)) from error
 
 
 class Calls:
