@@ -281,7 +281,8 @@ def notebook(*cells):
 
 
 def test_a_notebook(homework):
-    cells = ("%matplotlib inline\n!ls\nimport numpy as np", "%%bash\necho 1\nls",
+    cells = ("%matplotlib inline\n!ls\n?np\nnp.sum?\nimport numpy as np\nx = (7\n% 2\n!= 3)",
+             "%%bash\necho 1\nls",
              "def f_forward(x):\n    y = x[5]\n    return y, x",
              "def f_backward(dout, cache):\n    %time\n    return 2 * dout")
     session = homework(notebook(*cells), "hw.ipynb")
@@ -296,3 +297,5 @@ def test_a_notebook_that_does_not_run(homework):
     assert caught.value.where == "import, cell 2, line 2: z ="
     with pytest.raises(StudentError, match="JSON"):
         homework("no notebook", "other.ipynb")
+    with pytest.raises(StudentError, match="nbformat 4"):
+        homework("[1]", "another.ipynb")

@@ -9,10 +9,10 @@ Student code that raises, hangs or dies ends the check of its pair, never that o
 Read next: structure.py, values.py; report.py for what comes out.
 """
 
-import math
 import time
 import traceback
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -21,12 +21,14 @@ from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
 from minigen.gradcheck.inputs import SpecError, uneven
+from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
@@ -126,14 +128,14 @@ def _unchecked(name, seed, points, message):
 
 
 def options_of(description, spec):
-    """A pair's description with what the spec, if there is one, says of it. Points are 1 unless
-    one of them says otherwise."""
+    """A pair's description with what the spec, if there is one, says of it.
+
+    points: 1 unless one of them says otherwise; fault: what is wrong with that, "" if nothing.
+    """
     options = {**description, **(spec.options(description["name"]) if spec else {})}
-    points = 1 if options.get("points") is None else options["points"]
-    if not (isinstance(points, (int, float)) and 0 <= points < math.inf):
-        said = f"points: {points!r} is not a number from 0 on, and 1 is taken"
-        options["notes"], points = [*options.get("notes", ()), said], 1
-    return {**options, "points": float(points)}
+    options["fault"] = fault_of(options)
+    usual = options["fault"] or options.get("points") is None
+    return {**options, "points": 1.0 if usual else float(options["points"])}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -146,6 +148,8 @@ def check_pair(session, description, settings, spec=None):
     options = options_of(description, spec)
     report = Report(name, seed=settings.seed, max_points=options["points"])
     try:
+        if options["fault"]:
+            raise StudentError("error", options["fault"])
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
@@ -158,6 +162,21 @@ def check_pair(session, description, settings, spec=None):
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
+
+
+def fault_of(options):
+    """What is wrong with what a file says of a pair, in a sentence; "" if nothing."""
+    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
+    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
+        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
+    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
+        return f"seeds is {kind(seeds)}: write a whole number from 1"
+    names = [wrt] if isinstance(wrt, str) else wrt
+    if wrt is not None and not (
+        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
+    ):
+        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
+    return ""
 
 
 def _check_points(report, session, options, settings, spec):
@@ -264,9 +283,11 @@ def _source(report, session, options, spec):
         options = plan.configured(session, options, report.seed)
     if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
         return lambda seed: (options, uneven(options, session.inputs(name, seed), seed)), None
-    guessed = guess(session, options)
+    failures = []
+    guessed = guess(session, options, failures)
     if guessed is None:
-        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+        said = "; ".join([NO_INPUTS.format(name), *(f"at a guess, {f}" for f in failures[:1])])
+        report.structure.append(Finding("error", "error", said))
         return None, None
     report.notes += [GUESSED, *([guessed.remark] if guessed.remark else [])]
     return lambda seed: guessed.prepared(session, options, seed), guessed

@@ -31,14 +31,15 @@ SEEDS = 3       # a label may be in range by accident, but not three times
 OTHERS = 5      # readings that a wrong gradient is checked with, too
 
 
-def guess(session, description):
-    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
+def guess(session, description, failures=None):
+    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it;
+    failures: a list that gets what the homework raised at inputs that did not fit, in sentences.
 
     StudentError if forward has a mistake that no inputs mend, or either of them crashes or runs
     out of time or memory.
     """
     ran = None
-    for trial in _trials(session, description):
+    for trial in _trials(session, description, failures):
         if trial.fits:
             if ran and ran.first and ran.plausible:
                 trial.plan.remark = _instead(description, ran.shapes, trial.shapes)
@@ -98,7 +99,7 @@ class _NotFinite(Exception):
     """Forward gives no floating numbers, or not only finite ones."""
 
 
-def _trials(session, description):
+def _trials(session, description, failures=None):
     """Every candidate with which forward runs at a few seeds, a Trial."""
     for plan, first in _candidates(description):
         try:
@@ -110,6 +111,8 @@ def _trials(session, description):
         except StudentError as error:
             if error.kind != "error" or error.message.startswith(MISTAKES):
                 raise
+            if failures is not None:
+                failures.append(error.sentence)
 
 
 def _tried(session, description, plan, seed, first):

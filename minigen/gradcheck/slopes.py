@@ -329,7 +329,7 @@ def power_of_two(x):
 
 def stream(seed, name):
     """A random stream of its own for every use of a seed."""
-    return np.random.default_rng([seed, *name.encode()])
+    return np.random.default_rng([seed, *name.encode(errors="surrogatepass")])
 
 
 def as_tuple(x):

@@ -174,7 +174,8 @@ class Child:
         self.socket.close()
         self.last_words.close()
         self.output.leave()
-        self.folder.cleanup()
+        with contextlib.suppress(RecursionError):       # a thousand folders deep
+            self.folder.cleanup()
 
 
 def _environment(folder):

@@ -61,9 +61,11 @@ class Spec:
         return name in self.plans and bool(self.plans[name].arguments)
 
     def options(self, name):
-        """points, seeds and wrt of a pair, those that the spec gives: a dict. A pair that the spec
-        does not name is worth nothing."""
-        return dict(self.plans[name].options) if name in self.plans else {"points": 0}
+        """points, seeds and wrt of a pair, None for what is as usual: a file's own WRT or POINTS do
+        not count. A pair that the spec does not name is worth nothing."""
+        if name not in self.plans:
+            return {"points": 0}
+        return {"points": 1, "seeds": None, "wrt": None, **self.plans[name].options}
 
 
 def load_spec(path):

@@ -214,12 +214,12 @@ def shapes_are_equal(case):
 
 def dtypes_are_kept(case):
     """Every gradient has the dtype of its argument, or of the upstream gradient."""
-    upstream = {str(v.dtype) for v in case.weights}
+    upstream = {str(v.dtype.newbyteorder("=")) for v in case.weights}
     for claim in case.found.claims:
         value, returned = claim.leaf.value, claim.returned
         if not all(isinstance(x, (np.ndarray, np.generic)) for x in (value, returned)):
             continue                        # a Python number has no dtype to keep
-        dtype, right = str(returned.dtype), str(value.dtype)
+        dtype, right = (str(x.dtype.newbyteorder("=")) for x in (returned, value))
         if dtype not in {right, *upstream}:
             said = f"{claim.label} is {dtype}, {claim.leaf.label} is {right}"
             said += _advice(returned.dtype)

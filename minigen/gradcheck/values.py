@@ -127,6 +127,8 @@ def _argument(claim, result, strict):
     if result.slight:
         notes.append(SLIGHTLY.format(claim.label))
         verdict = "fail" if strict else "pass"
+    if not math.prod(result.shape):
+        notes.append(f"{name} has no entries: nothing to compare")
     if result.skipped:
         notes.append(f"{result.skipped} entries of {name} among kinks were not looked at")
     if result.left:

@@ -97,6 +97,9 @@ class Pair:
         if self.make_inputs is None:
             return None
         made = called_as_it_takes(self.make_inputs, seed, self.name)
+        if made is None and not self.shared:
+            text = f"{title(self.make_inputs)} returns None, not the arguments of {self.titles[0]}"
+            raise StudentError("error", text, "inputs")
         return fitted(made, self.arguments, self)
 
     def forward(self, inputs):
@@ -182,6 +185,8 @@ def fitted(made, arguments, pair):
 
     None if it is the whole file's and does not fit; a StudentError if it is the pair's own.
     """
+    if made is None:
+        return None
     if pair.shared and isinstance(made, dict) and pair.name in made:
         made = made[pair.name]
     needed = len(required(arguments))
