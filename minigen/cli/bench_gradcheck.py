@@ -63,9 +63,13 @@ def run(args):
     report |= {"hardware": bench_report.hardware(), "date": date.today().isoformat()}
     context, workers = get_context("spawn"), min(2, os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
-        report["right"] = right(pool, seeds)
-        report["mutants"] = wrong(pool, limit)
-        report["behaviour"] = behaviour(pool)
+        for name, measure in (
+            ("right", lambda: right(pool, seeds)),
+            ("mutants", lambda: wrong(pool, limit)),
+            ("behaviour", lambda: behaviour(pool)),
+        ):
+            report[name] = measure()
+            print(f"{name}: done after {time.monotonic() - started:.0f} s", flush=True)
     if not args.short:
         report["times"] = times()
     report["seconds"] = time.monotonic() - started
