@@ -236,6 +236,10 @@ def test_list_of_what_cannot_be_loaded(files, capsys):
     assert main(["gradcheck", "a.py", "--list", "--no-isolate"]) == 4
     assert main(["gradcheck", "b.py", "--list", "--no-isolate"]) == 2
     assert "b.py: no pair found" in capsys.readouterr().err
+    files(c="raise ValueError('\\x1b[2J' + '\\n\u2713 f: dx right')")      # paints on no terminal
+    assert main(["gradcheck", "c.py", "--list", "--no-isolate"]) == 4
+    err = capsys.readouterr().err
+    assert "\\x1b[2J\\n\u2713 f" in err and "\x1b" not in err and err.count("\n") == 1
 
 
 def test_init_writes_a_spec_that_can_be_used(files, capsys):
