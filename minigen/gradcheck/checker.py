@@ -130,12 +130,13 @@ def _unchecked(name, seed, points, message):
 def options_of(description, spec):
     """A pair's description with what the spec, if there is one, says of it.
 
-    points: 1 unless one of them says otherwise; fault: what is wrong with that, "" if nothing.
+    points: a float, 1 unless one of them says otherwise; fault: what is wrong with what a file says
+    of a pair, in a sentence, "" if nothing.
     """
     options = {**description, **(spec.options(description["name"]) if spec else {})}
-    options["fault"] = fault_of(options)
-    usual = options["fault"] or options.get("points") is None
-    return {**options, "points": 1.0 if usual else float(options["points"])}
+    fault = _fault(options)
+    points = 1 if fault or options.get("points") is None else options["points"]
+    return {**options, "points": float(points), "fault": fault}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -164,8 +165,7 @@ def check_pair(session, description, settings, spec=None):
     return report
 
 
-def fault_of(options):
-    """What is wrong with what a file says of a pair, in a sentence; "" if nothing."""
+def _fault(options):
     points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
     if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
         return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"

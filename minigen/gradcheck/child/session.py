@@ -208,18 +208,19 @@ class Session:
 
 
 class Calls:
-    """Counts the calls of one function inside a `with`; another profiler pauses meanwhile."""
+    """Counts the calls of one function inside a `with`; nothing if a profiler is at work."""
 
     def __init__(self, function):
         self.code = getattr(inspect.unwrap(function), "__code__", None)
         self.count = 0
 
     def __enter__(self):
-        self.before = sys.getprofile()
-        sys.setprofile(self._watch)
+        if sys.getprofile() is None:
+            sys.setprofile(self._watch)
 
     def __exit__(self, *error):
-        sys.setprofile(self.before)
+        if sys.getprofile() == self._watch:
+            sys.setprofile(None)
 
     def _watch(self, frame, event, _):
         if event == "call" and frame.f_code is self.code:
