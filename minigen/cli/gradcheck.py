@@ -289,7 +289,8 @@ def _list(path, settings, spec):
             source = "the spec"
         chosen = options_of(one, spec)
         points = "?" if chosen["fault"] else f"{chosen['points']:g}"
-        rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
+        cells = name, ", ".join(one["arguments"]), source, points
+        rows.append([*map(report_text.clean, cells)])
     print(report_text.printable("\n".join(table(rows))))
     return 0
 
@@ -328,5 +329,6 @@ def _guessed(session, description):
 
 
 def _refuse(words, code=2):
-    print(report_text.printable(f"minigen gradcheck: {words}", sys.stderr), file=sys.stderr)
+    words = report_text.clean(f"minigen gradcheck: {words}")
+    print(report_text.printable(words, sys.stderr), file=sys.stderr)
     return code

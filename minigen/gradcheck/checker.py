@@ -25,7 +25,7 @@ from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
-from minigen.gradcheck.variations import modes
+from minigen.gradcheck.variations import completed, modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
 MOST_POINTS = 1_000_000
@@ -185,6 +185,7 @@ def _check_points(report, session, options, settings, spec):
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
         described, inputs = made(seed)
+        inputs = _completed(session, described, inputs, seed)
         report.notes += [n for n in described.get("notes", ()) if n not in report.notes]
         variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
@@ -212,6 +213,19 @@ def _check_points(report, session, options, settings, spec):
         if entries > MANY and len(seeds) > 1:
             report.notes.append(f"one seed only: {entries:,} entries say as much")
             return
+
+
+def _completed(session, described, inputs, seed):
+    """The inputs, with arrays that are defaults if backward returns gradients for them, too."""
+    more = completed(described["arguments"], inputs, described["defaults"])
+    if len(more) == len(inputs):
+        return inputs
+    subject = Subject(session, described["name"], described["arguments"], more)
+    run = subject.run()
+    gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    subject.forget(run)
+    several = isinstance(gradients, (tuple, list, dict)) and len(gradients) > len(inputs)
+    return more if several else inputs
 
 
 def _doubt(report, session, options, settings, plan):

@@ -64,14 +64,15 @@ class Match:
         return self
 
 
-def match(subject, gradients, wrt=None, loss=False):
+def match(subject, gradients, wrt=None, loss=False, depends=lambda leaf: True):
     """Find out what the returned gradients belong to.
 
     subject: a Subject; gradients: as returned, nested; wrt: names of the arguments that must have
-    one, if the homework or the teacher says so; loss: whether the only output is a number.
+    one, if the homework or the teacher says so; loss: whether the only output is a number;
+    depends(leaf): whether the output depends on it, asked where no gradient is returned.
     A failed finding means that nothing can be compared.
     """
-    return _Reader(subject, gradients, wrt, loss).match()
+    return _Reader(subject, gradients, wrt, loss, depends).match()
 
 
 def read(claims, gradients):
@@ -107,8 +108,9 @@ def wrt_of(subject, claims):
 class _Reader:
     """One attempt to read the gradients of one backward."""
 
-    def __init__(self, subject, gradients, wrt, loss):
+    def __init__(self, subject, gradients, wrt, loss, depends):
         self.subject, self.gradients, self.loss = subject, gradients, loss
+        self.depends = depends
         self.several = isinstance(gradients, (tuple, list))
         self.returned = tuple(gradients) if self.several else (gradients,)
         self.arguments = arguments_of(subject)
@@ -268,7 +270,7 @@ class _Reader:
             # a dict of which nothing is claimed holds state, or settings
             settings = len(leaf.path) > 1 and leaf.path[:1] not in begun
             if not (self.wanted or settings or never(name, self.loss)):
-                missing.append(leaf.label)
+                missing += [leaf.label] if self.depends(leaf) else []
             found.unclaimed.append((leaf, said))
         for a in self.wanted:
             if all(leaf.path[: len(a.path)] != a.path for leaf in claimed):

@@ -112,7 +112,7 @@ def _trials(session, description, failures=None):
             if error.kind != "error" or error.message.startswith(MISTAKES):
                 raise
             if failures is not None:
-                failures.append(f"{error.where}: {error.message}")
+                failures.append(error.sentence)
 
 
 def _tried(session, description, plan, seed, first):

@@ -14,6 +14,7 @@ import numpy as np
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.classes import FLAGS
 from minigen.gradcheck.child.trees import is_float_array
+from minigen.gradcheck.names import is_state
 
 OPPOSITE = {
     "train": "test", "test": "train", "eval": "train", "training": "inference",
@@ -53,6 +54,17 @@ def _up_to_a_flag(arguments, defaults):
         if name in FLAGS:
             return tuple(defaults[other] for other in arguments[: i + 1])
     return ()
+
+
+def completed(arguments, inputs, defaults=None):
+    """The inputs and what follows them by default, up to the last floating array: it has a
+    gradient, too. An array that is room for state or results stays forward's own affair."""
+    rest, defaults = list(arguments[len(inputs) :]), defaults or {}
+    while rest and (is_state(rest[-1]) or not is_float_array(defaults.get(rest[-1]))):
+        rest.pop()
+    if not all(name in defaults for name in rest):
+        return tuple(inputs)
+    return tuple(inputs) + tuple(trees.fresh(defaults[name]) for name in rest)
 
 
 def others(inputs):

@@ -27,7 +27,7 @@ from numpy import ndarray
 
 from . import trees
 from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
-from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
+from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required, scaled
 from .pairs import arguments as arguments_of
 from .session import StudentError
 from .trees import at, attributes
@@ -148,6 +148,7 @@ class LayerPair(Pair):
         layer = copied(layer, keep)
         returned = self.call_backward(layer.backward, fit, own, upstream)
         stored = [parameter.gradient(layer) for parameter in self.parameters]
+        stored = self._of_loss(stored, fit, upstream)
         if isinstance(returned, dict):
             left = {
                 p.label: g for p, g in zip(self.parameters, stored, strict=True)
@@ -155,9 +156,15 @@ class LayerPair(Pair):
             }
             return left | returned
         if returned is None:
-            found = [attributes(layer).get(g) for n in self.own for g in gradient_names(n)]
-            returned = tuple(g for g in found if g is not None)
+            returned = self._of_loss(left_in(layer, self.own), fit, upstream)
+            if not returned and self.parameters:        # of parameters alone, and known by name
+                return {p.label: g for p, g in zip(self.parameters, stored, strict=True)}
         return self._joined(returned, stored)
+
+    @staticmethod
+    def _of_loss(stored, fit, upstream):
+        """Gradients left in a layer, times the upstream one if backward does not take it."""
+        return stored if fit.upstream else scaled(stored, upstream)
 
     def _joined(self, returned, stored):
         """Gradients of forward's arguments, then of parameters, from either place."""
@@ -217,6 +224,15 @@ class Parameter:
                 if name in inside and container[name] is not None:
                     return container[name]
         return None
+
+
+def left_in(layer, own):
+    """The gradients of forward's arguments that backward left in the layer, and not returned."""
+    held = attributes(layer)
+    found = [held.get(name) for argument in own for name in gradient_names(argument)]
+    found = tuple(g for g in found if g is not None)
+    # `dinputs`, whatever forward calls its argument
+    return found or tuple(g for g in [held.get("dinputs")] if g is not None)
 
 
 def find_parameters(layer, own, returned):

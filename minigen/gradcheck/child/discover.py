@@ -21,7 +21,7 @@ from numpy import ones
 from .binding import looks_like_gradient, returned_names
 from .classes import LayerPair
 from .load import Source
-from .pairs import Pair
+from .pairs import Pair, with_context
 from .session import Session, StudentError, where
 from .torch_function import TorchPair, is_torch_function
 
@@ -136,7 +136,7 @@ def make_pair(name, forward, backward=None, make_inputs=None, options=None, **mo
     if backward is None and inspect.isclass(forward):
         static = inspect.getattr_static(forward, "forward", None)
         if isinstance(static, (staticmethod, classmethod)):
-            forward, backward = forward.forward, forward.backward
+            forward, backward = with_context(forward.forward), forward.backward
     kind = LayerPair if backward is None else Pair
     return kind(name, forward, backward, make_inputs, dict(options or {}), **more)
 

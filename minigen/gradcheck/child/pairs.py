@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from numpy import asarray
 
 from . import trees
-from .binding import Fit, Roles, returned_names
+from .binding import Fit, Roles, returned_names, uses_of
 from .session import StudentError
 from .trees import is_float
 
@@ -57,8 +57,9 @@ class Pair:
     @functools.cached_property
     def roles(self):
         """What backward's parameters are for. Raises StudentError."""
-        names = returned_names(self.functions()[0])
-        return Roles(self.receives, self.signature.parameters, names, self.titles)
+        forward, backward = self.functions()
+        names, uses = returned_names(forward), uses_of(backward)
+        return Roles(self.receives, self.signature.parameters, names, self.titles, uses)
 
     def describe(self):
         """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs
@@ -212,6 +213,36 @@ def by_name(made, arguments, pair):
         raise StudentError("error", f"{title(pair.make_inputs)} leaves out {missing[0]}, which "
                            f"{pair.titles[0]} needs")
     return None if missing else tuple(values)
+
+
+class Context:
+    """What forward(ctx, x) leaves for backward(ctx, dout): any attribute, or what it saves."""
+
+    saved_tensors = saved_values = saved = ()
+
+    def save_for_backward(self, *values):
+        """Keep values, under the usual names."""
+        self.saved_tensors = self.saved_values = self.saved = values
+
+
+def with_context(forward):
+    """forward(ctx, *inputs) as a function of inputs that returns (out, ctx); others as they are.
+
+    ctx: of the file's own class Context, if it has one.
+    """
+    every = signature(forward)
+    first, *others = [*every.parameters.values()] or [None]
+    if first is None or first.name not in ("ctx", "context"):
+        return forward
+    make = getattr(forward, "__globals__", {}).get("Context", Context)
+
+    @functools.wraps(forward)
+    def remembering(*inputs, **by_keyword):
+        ctx = make()
+        return forward(ctx, *inputs, **by_keyword), ctx
+
+    remembering.__signature__ = every.replace(parameters=others)
+    return remembering
 
 
 def title(function):
