@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from minigen.gradcheck.arguments import as_array, kind, named
+from minigen.gradcheck import gradcheck
 from minigen.gradcheck.claims import match, read
 from minigen.gradcheck.names import always, is_gradient, is_state, never
+from minigen.gradcheck.nesting import as_array, kind, named
 from minigen.gradcheck.subject import Subject
+from minigen.gradcheck.variations import completed
 
 X, W, B = np.ones((4, 3)), np.ones((3, 5)), np.ones(5)
 DX, DW, DB = X.copy(), W.copy(), B.copy()
@@ -83,10 +85,9 @@ def test_gradients_read_again_are_copies():
     found = matched(LINEAR, (DX, DW, DB))
     (value, *_) = read(found.claims, (2 * DX, DW, DB))
     assert (value == 2).all()
-    with pytest.raises(IndexError):
-        read(found.claims, (DX, DW))
-    with pytest.raises(TypeError):
-        read(found.claims, None)
+    for other in ((DX, DW), None):
+        with pytest.raises(LookupError):
+            read(found.claims, other)
 
 
 WRONG = [  # name, inputs, gradients, verdict, words of the sentence
@@ -126,6 +127,7 @@ def test_fewer_gradients_are_claimed_by_their_shapes():
     found = matched(LINEAR, (DX, DB))
     assert labels(found) == ["dx", "db"] and found.others == []
     assert [leaf.label for leaf, _ in found.unclaimed] == ["w"]
+    assert message(found).endswith('WRT = ("x", "b")')
     found = matched({"a": X, "b": X, "c": W}, (DX, DW))
     assert labels(found) == ["da", "dc"]
     assert [[claim.label for claim in other] for other in found.others] == [["db", "dc"]]
@@ -137,6 +139,14 @@ def test_labels_of_a_loss_need_no_gradient():
     assert verdicts(matched(pair, DX, loss=True)) == []
     assert verdicts(matched(pair, DX, loss=False)) == ["undecided"]
     assert verdicts(matched(pair, (DX, None), loss=False)) == []
+
+
+def test_what_the_output_does_not_depend_on_needs_no_gradient():
+    subject = Subject(None, "p", ["x", "params"], (X, {"W": W, "V": W}))
+    for depends, verdict in ((True, ["undecided"]), (False, [])):
+        found = match(subject, {"dx": DX, "dW": DW}, depends=lambda leaf, d=depends: d)
+        assert verdicts(found) == verdict
+        assert [leaf.label for leaf, _ in found.unclaimed] == ["params['V']"]
 
 
 def test_a_network_returns_the_gradients_of_its_parameters_alone():
@@ -226,3 +236,22 @@ def test_what_is_an_array_of_numbers():
     assert [kind(v) for v in (2, "s", None, [1], LABELS)] == [
         "an int", "a str", "None", "a list of 1", "an int64 array"
     ]
+
+
+def test_arrays_that_are_defaults_are_checked_if_they_have_a_gradient():
+    def forward(x, w=np.array([2.0, 3.0])):  # noqa: B008
+        return x * w, (x, w)
+
+    def right(dout, cache):
+        return dout * cache[1], dout * cache[0]
+
+    def wrong(dout, cache):
+        return dout * cache[1], dout
+
+    def fixed(dout, cache):
+        return dout * cache[1]
+
+    reports = [gradcheck(forward, b, inputs=(np.arange(2.0),)) for b in (right, wrong, fixed)]
+    assert [report.verdict for report in reports] == ["pass", "fail", "pass"]
+    assert [len(report.arguments) for report in reports] == [2, 2, 1]
+    assert len(completed(["x", "eps", "out"], (1,), {"eps": 1e-5, "out": np.zeros(2)})) == 1

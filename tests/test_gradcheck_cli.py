@@ -7,6 +7,7 @@ Read next: test_gradcheck_command.py, homework all the way.
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,9 @@ def test_options_reach_the_checker(command):
     (["--strict", "maybe"], "invalid choice: 'maybe'"),
     (["--fast", "--full"], "not allowed with argument"),
     (["--list", "--init"], "not allowed with argument"),
+    (["--list", "--json", "-"], "not allowed with argument"),
+    (["--timeout", "9" * 400], "is no time"),
+    (["loose.py"], "loose.py is no ordinary file, or leads to none"),
     (["--json", "b.py"], "b.py looks like homework, and would be overwritten"),
     (["--json", "nowhere/out.json"], "cannot write into nowhere"),
     (["--json", "."], ". is a folder"),
@@ -164,6 +168,8 @@ def test_options_reach_the_checker(command):
 ])  # fmt: skip
 def test_wrong_values_are_one_line_with_the_fix(command, capsys, options, fix):
     Path("notes.txt").write_text("")
+    if "loose.py" in options:
+        Path("loose.py").symlink_to("nowhere.py")
     with pytest.raises(SystemExit) as stopped:
         command({"linear.py": {"f": "pass"}}, "linear.py", *options)
     assert stopped.value.code == 2
@@ -239,13 +245,43 @@ def test_json_that_cannot_be_written_is_said_once(command, monkeypatch, capsys):
     assert err == "out.json cannot be written: No space left on device\n"
 
 
-def test_a_reader_that_had_enough_is_no_error_of_ours(command, monkeypatch, capfd):
-    def closed(*words, **options):
-        raise BrokenPipeError
+def unread():
+    """A stream whose reader is gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return open(writer, "w")
 
-    monkeypatch.setattr(gradcheck.Check, "_say", closed)
-    assert command({"a.py": {"f": "pass"}}) == 1
-    assert "minigen itself" not in capfd.readouterr().err
+
+def test_a_reader_that_had_enough_ends_a_run_unless_it_writes_a_file(
+    command, monkeypatch, capfd
+):
+    files = {"a.py": {"f": "fail"}, "b.py": {"g": "pass"}}
+    with unread() as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert command(files) == 141
+    with unread() as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert command(files, "a.py", "b.py", "--json", "out.json") == 1
+    document = strict(Path("out.json").read_text())
+    assert document["complete"] and [f["status"] for f in document["files"]] == ["fail", "pass"]
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("options", [["a.py"], ["a.py", "--json", "-"]])
+def test_a_full_disk_is_no_wrong_gradient(command, monkeypatch, capfd, options):
+    with open("/dev/full", "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert command({"a.py": {"f": "fail"}}, *options) == 2
+    assert "standard output: No space left on device" in capfd.readouterr().err
+
+
+def test_without_standard_streams(command, monkeypatch):
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert command({"a.py": {"f": "fail"}}) == 1
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
 
 
 def test_json_alone_on_standard_output(command, capfd):

@@ -113,22 +113,92 @@ def test_no_word_of_a_homework_gets_into_the_document(files, capfd):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a process group, not one process")
-def test_ctrl_c_leaves_what_was_done(files):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_stopped_leaves_what_was_done(files, tmp_path, number):
+    (tmp_path / "temporary").mkdir()
     files(a=homework("right"), b=homework("hangs", line="while True: pass"))
     command = [sys.executable, "-m", "minigen", "gradcheck", "a.py", "b.py", "--json", "out.json"]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**environment(), "TMPDIR": str(tmp_path / "temporary")},
+    )  # fmt: skip
     lines = iter(process.stdout.readline, "b.py\n")
     assert "✓ right: dx, dw right\n" in [*lines]
     time.sleep(0.5)     # into the child that hangs; what is tested holds before it, too
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "stopped: 1 of 2 files are done\n"
     document = strict(Path("out.json").read_text())
     assert [f["status"] for f in document["files"]] == ["pass", "error"]
     assert document["complete"] is False
+    assert [*(tmp_path / "temporary").iterdir()] == []
+
+
+@pytest.mark.parametrize(("line", "says"), [
+    ("POINTS = 'ten'", "POINTS is a str: write a number from 0"),
+    ("POINTS = float('nan')", "POINTS is a float: write a number from 0"),
+    ("POINTS = 10**400", "POINTS is an int: write a number from 0"),
+    ("WRT = {'right': 3}", "WRT is an int: write the arguments' names in a tuple"),
+    ("WRT = ('x', None)", "WRT is a tuple of 2: write the arguments' names in a tuple"),
+])  # fmt: skip
+def test_options_of_a_file_that_make_no_sense(files, capsys, line, says):
+    files(hw=homework("right") + line)
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 4
+    out = capsys.readouterr().out
+    assert says in out and "minigen itself" not in out
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[-1] == "?"
+
+
+def test_a_file_does_not_choose_what_a_spec_counts(files, capsys):
+    files(hw=homework("lazy", dw="None") + "WRT = 'x'\nPOINTS = 1000")
+    Path("s.toml").write_text("[lazy.inputs]\nx = {shape = [3, 2]}\nw = {shape = [2]}")
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 0
+    capsys.readouterr()
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--spec", "s.toml", "--list"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[-1] == "1"
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--spec", "s.toml"]) == 3
+    assert "dw is None, but the output depends on w" in capsys.readouterr().out
+
+
+def test_what_a_guess_raised_is_said(files, capsys):
+    files(hw="""
+class Layer:
+    def __init__(self):
+        raise ValueError("unfinished")
+    def forward(self, x):
+        return x
+    def backward(self, dout):
+        return dout
+""")
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 4
+    out = " ".join(capsys.readouterr().out.split())
+    assert "no inputs: write Layer_inputs(seed)" in out
+    assert 'line 4: raise ValueError("unfinished"): ValueError: unfinished' in out
+
+
+def test_inputs_without_return(files, capsys):
+    own = homework("right").replace("make_inputs", "right_inputs")
+    files(hw=own.replace("return rng", "rng"))
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 4
+    assert "right_inputs returns None, not the arguments of right_forward" in (
+        " ".join(capsys.readouterr().out.split()))
+
+
+def test_no_entries_are_said_to_be_none(files, capsys):
+    files(hw=homework("none").replace("(3, 2)", "(0, 2)"))
+    assert main(["gradcheck", "hw.py", "--no-isolate"]) == 0
+    assert "x has no entries: nothing to compare" in capsys.readouterr().out
+
+
+def test_a_name_that_is_no_text(files):
+    files(hw="""
+globals()["\\ud800_forward"] = lambda x: (2 * x, None)
+globals()["\\ud800_backward"] = lambda dout, cache: 2 * dout
+""")
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--json", "out.json"]) == 0
+    assert strict(Path("out.json").read_text())["files"][0]["found"] == ["\ud800"]
 
 
 def test_an_error_of_our_own_costs_one_pair(files, capsys, monkeypatch):
@@ -139,11 +209,12 @@ def test_an_error_of_our_own_costs_one_pair(files, capsys, monkeypatch):
 
     values = checker.values.compare
     monkeypatch.setattr(checker.values, "compare", compare)
-    files(hw=homework("a") + homework("b") + homework("c"))
+    files(hw=homework("a") + homework("b") + homework("c") + "POINTS = {'b': 7}\n")
     assert main(["gradcheck", "hw.py", "--no-isolate"]) == 5
     out, err = capsys.readouterr()
     assert re.findall(r"^([✓!] \w): ", out, re.MULTILINE) == ["✓ a", "! b", "✓ c"]
     assert "an error of minigen itself, not of the homework: this pair is not checked" in out
+    assert out.endswith("points: 2 of 9\n")
     assert "ZeroDivisionError: ours" in err
 
 
@@ -165,6 +236,10 @@ def test_list_of_what_cannot_be_loaded(files, capsys):
     assert main(["gradcheck", "a.py", "--list", "--no-isolate"]) == 4
     assert main(["gradcheck", "b.py", "--list", "--no-isolate"]) == 2
     assert "b.py: no pair found" in capsys.readouterr().err
+    files(c="raise ValueError('\\x1b[2J' + '\\n\u2713 f: dx right')")      # paints on no terminal
+    assert main(["gradcheck", "c.py", "--list", "--no-isolate"]) == 4
+    err = capsys.readouterr().err
+    assert "\\x1b[2J\\n\u2713 f" in err and "\x1b" not in err and err.count("\n") == 1
 
 
 def test_init_writes_a_spec_that_can_be_used(files, capsys):

@@ -37,7 +37,7 @@ def test_names(homework, forward, backward, name):
     session = homework(pair_of(forward, backward))
     (described,) = session.describe()
     assert described["name"] == name
-    assert described["functions"] == [forward, backward]
+    assert session.pairs[name].titles == (forward, backward)
     assert described["line"] == 1
     assert session.remarks() == []
 
@@ -124,7 +124,7 @@ twice.__gradcheck__ = {"backward": twice_grad, "inputs": lambda seed: (seed,), "
                        "wrt": None, "seeds": 2, "name": None}
 def relu_forward(x): return x, x
 def relu_slope(dout, cache): return dout
-relu_forward.__gradcheck__ = {"backward": relu_slope, "name": "rectifier"}
+relu_forward.__gradcheck__ = {"backward": relu_slope, "name": "rectifier", "points": 0}
 def f_forward(x): return x, x
 def f_backward(dout, cache): return dout
 f_forward.__gradcheck__ = {"points": 5}
@@ -132,10 +132,10 @@ POINTS = {"f": 4}
 """
     session = homework(text)
     twice, relu, f = session.describe()
-    assert (f["name"], f["functions"][1], f["points"]) == ("f", "f_backward", 5)
+    assert (f["name"], f["points"], session.pairs["f"].titles[1]) == ("f", 5, "f_backward")
     assert (twice["name"], twice["points"], twice["seeds"]) == ("twice", 3, 2)
     assert "wrt" not in twice
-    assert relu["name"] == "rectifier"
+    assert (relu["name"], relu["points"]) == ("rectifier", 0)
     assert session.inputs("twice", 5) == (5,)
     assert session.remarks() == []
     run = session.forward("twice", (4.0,), keep=True)
@@ -281,7 +281,8 @@ def notebook(*cells):
 
 
 def test_a_notebook(homework):
-    cells = ("%matplotlib inline\n!ls\nimport numpy as np", "%%bash\necho 1\nls",
+    cells = ("%matplotlib inline\n!ls\n?np\nnp.sum?\nimport numpy as np\nx = (7\n% 2\n!= 3)",
+             "%%bash\necho 1\nls",
              "def f_forward(x):\n    y = x[5]\n    return y, x",
              "def f_backward(dout, cache):\n    %time\n    return 2 * dout")
     session = homework(notebook(*cells), "hw.ipynb")
@@ -296,3 +297,5 @@ def test_a_notebook_that_does_not_run(homework):
     assert caught.value.where == "import, cell 2, line 2: z ="
     with pytest.raises(StudentError, match="JSON"):
         homework("no notebook", "other.ipynb")
+    with pytest.raises(StudentError, match="nbformat 4"):
+        homework("[1]", "another.ipynb")

@@ -197,7 +197,7 @@ WRONG = [       # function, inputs, the check that fails (None: values), the arg
     (wrong_under_broadcasting, (X, W), None, "w"),
     (sin_without_upstream, (X,), "ignores_upstream", "x"),
     (sin_that_writes_into_its_input, (X,), "mutates_input", "x"),
-    (sin_that_writes_into_its_upstream, (X,), "mutates_input", None),
+    (sin_that_writes_into_its_upstream, (X,), "mutates_input", "dout"),
 ]
 
 

@@ -203,16 +203,21 @@ def test_death_is_a_result(dying, case):
 
 
 @linux
-@pytest.mark.parametrize("ignored", ["", "signal.signal(signal.SIGABRT, signal.SIG_IGN)\n"])
-def test_endless_loop_is_stopped_where_it_is(tmp_path, ignored):
-    source = ignored + "def bad_backward(dout, cache):\n    while True: pass\n"
+@pytest.mark.parametrize(("before", "line"), [
+    ("", 14),
+    ("import faulthandler; faulthandler.enable()\n", 15),
+    ("signal.signal(signal.SIGABRT, signal.SIG_IGN)\n", None),
+])
+def test_endless_loop_is_stopped_where_it_is(tmp_path, before, line):
+    source = f"{before}def bad_backward(dout, cache):\n    while True: pass\n"
     with Process(homework(tmp_path, source)) as process:
         assert square_is_right(process)
         started = time.monotonic()
         error = result_of(process, "bad", seconds=0.5)
         assert time.monotonic() - started < 15
         assert (error.kind, error.message) == ("timeout", "did not finish within 0.5 s")
-        assert error.where == ("backward" if ignored else "backward, line 14: while True: pass")
+        assert error.where == (f"backward, line {line}: while True: pass" if line else "backward")
+        assert process.printed() == ""
         assert square_is_right(process)
 
 

@@ -217,8 +217,8 @@ def test_a_gradient_without_a_name_is_that_of_the_only_parameter(homework):
     session, ids = homework(text), np.array([0, 2, 0])
     (described,) = session.describe()
     assert described["arguments"] == ["ids", "table"] and "notes" not in described
-    (got,) = gradients(session, (ids, np.ones((3, 2))), np.ones((3, 2)), "Linear")
-    assert got.tolist() == [[2, 2], [0, 0], [1, 1]]
+    got = gradients(session, (ids, np.ones((3, 2))), np.ones((3, 2)), "Linear")
+    assert got["table"].tolist() == [[2, 2], [0, 0], [1, 1]]
 
 
 def test_a_gradient_that_is_returned_is_that_of_the_input(homework):
@@ -329,6 +329,23 @@ class Split:
 """)
     assert gradients(session, (np.array([3.0]), np.array([1.0])), 10.0, "Loss").tolist() == [40]
     assert gradients(session, (np.ones(1),), (np.ones(1), np.ones(1)), "Split").tolist() == [5]
+
+
+def test_a_loss_without_upstream_scales_what_it_leaves_behind(homework):
+    one = homework("""
+class F:
+    def __init__(self): self.w = np.array([2.0, 3.0])
+    def forward(self, x, y):
+        self.x, self.r = x, x @ self.w - y
+        return (self.r ** 2).sum()
+    def backward(self): self.dw = 2 * self.x.T @ self.r
+class G:
+    def forward(self, y_pred): self.r = y_pred; return (y_pred ** 2).sum()
+    def backward(self): self.dinputs = 2 * self.r""")
+    got = gradients(one, (np.eye(2), np.zeros(2), np.array([2.0, 3.0])), 10.0, "F")
+    assert list(got) == ["w"]
+    np.testing.assert_allclose(got["w"], [40, 60])
+    np.testing.assert_allclose(gradients(one, (np.ones(2),), 10.0, "G"), [[20, 20]])
 
 
 def test_a_network_that_takes_labels_is_no_pair_of_ours(homework):

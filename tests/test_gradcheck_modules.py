@@ -243,5 +243,5 @@ def test_a_module_that_cannot_be_copied_is_told():
 
 
 def test_several_seeds_share_the_parameters():
-    report = check_engine(nn.Linear(3, 2), lambda seed: drawn(2, 3, seed=seed), settings=Settings())
+    report = check_engine(nn.Linear(3, 2), lambda seed: drawn(2, 3, seed=seed), Settings())
     assert report.passed and len(report.points_checked) == 3

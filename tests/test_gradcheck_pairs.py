@@ -251,6 +251,88 @@ def test_names_of_what_is_returned(homework, text, outputs, upstream, expected):
     same(one.backward(run["run"], upstream)["gradients"], expected)
 
 
+BESIDE_THE_OUTPUT = {   # what forward returns beside its output, how backward uses dout: outputs
+    "an integer": ("x.argmax(), (x,)", "dout", X * X),
+    "a truth value, apart": ("x > 0, (x,)", "dout[0]", (X * X, X > 0)),
+    "an array that has no gradient": ("x + 1, (x,)", "dout * 1", X * X),
+    "a second output": ("x + 1, (x,)", "dout[0]", (X * X, X + 1)),
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "use", "outputs"), BESIDE_THE_OUTPUT.values(), ids=BESIDE_THE_OUTPUT
+)
+def test_what_is_returned_beside_the_output(homework, more, use, outputs):
+    one = homework(f"""
+def f_forward(x): return x * x, {more}
+def f_backward(dout, cache):
+    d = {use}
+    return 2 * d * cache[0]""")
+    run = one.forward("f", (X,), keep=True)
+    same(run["outputs"], outputs)
+    upstream = (V, 0 * V) if isinstance(outputs, tuple) else V
+    same(one.backward(run["run"], upstream)["gradients"], 2 * V * X)
+
+
+CONTEXTS = {    # what is there for ctx: how forward keeps, what backward reads
+    "ours": ("", "ctx.save_for_backward(x)", "ctx.saved_tensors[0]"),
+    "an attribute": ("", "ctx.x = x", "ctx.x"),
+    "the file's own": ("class Context:\n    box = ()", "ctx.box = (x,)", "ctx.box[0]"),
+}
+
+
+@pytest.mark.parametrize(("own", "keep", "read"), CONTEXTS.values(), ids=CONTEXTS)
+def test_static_methods_with_a_context(homework, own, keep, read):
+    one = homework(f"""
+{own}
+class F:
+    @staticmethod
+    def forward(ctx, x):
+        {keep}
+        return x * x, 3 * x
+    @staticmethod
+    def backward(ctx, g1, g2): return 2 * g1 * {read} + 3 * g2""")
+    (found,) = one.describe()
+    assert found["arguments"] == ["x"]
+    run = one.forward("F", (X,), keep=True)
+    one.forward("F", (W,), keep=True)
+    same(run["outputs"], (X * X, 3 * X))
+    same(one.backward(run["run"], (V, W))["gradients"], 2 * V * X + 3 * W)
+
+
+def test_numbered_upstream_gradients():
+    text = """
+def f_forward(x): return 2 * x, 3 * x
+def f_backward(d1, d2): return 2 * d1 + 3 * d2"""
+    same(gradients(text, (X,), (V, W))[0], 2 * V + 3 * W)
+
+
+LOSS_AND_GRADIENT = {
+    "as forward calls it": ("loss, dx", "dout, dx"),
+    "by no name in forward": ("loss, dx + 0", "dout, grad"),
+    "of an argument": ("loss, dx + 0", "dloss, dx"),
+}
+
+
+@pytest.mark.parametrize(("left", "taken"), LOSS_AND_GRADIENT.values(), ids=LOSS_AND_GRADIENT)
+def test_a_loss_that_keeps_its_gradient(left, taken):
+    upstream, kept = taken.split(", ")
+    got, loss = gradients(f"""
+def f_forward(x):
+    loss, dx = (x * x).sum(), 2 * x
+    return {left}
+def f_backward({taken}): return {upstream} * {kept}""", (X,), 10.0)
+    assert loss == (X * X).sum()
+    same(got, 20 * X)
+
+
+def test_a_number_that_is_kept():
+    text = """
+def f_forward(x): return x * x, x
+def f_backward(dout, x): return 2 * dout * x"""
+    assert gradients(text, (3.0,), 1.0) == (6.0, 9.0)
+
+
 def test_backward_gets_an_input_as_forward_returns_it(homework):
     one = homework("""
 import numpy as np
@@ -364,5 +446,5 @@ def test_description():
     assert session(text, points=10, wrt=("x",)).describe() == [{
         "name": "f", "arguments": ["x", "training", "eps"], "defaults": {"eps": 1e-5},
         "annotations": {}, "makes_inputs": False,
-        "functions": ["f_forward", "f_backward"], "points": 10, "wrt": ("x",),
+        "points": 10, "wrt": ("x",),
     }]

@@ -292,3 +292,21 @@ def test_of_much_output_the_beginning_and_the_end_are_kept():
     assert text.startswith("first \0") and text.endswith("\0 last")
     assert f"[... {200_011 - 2 * HALF} bytes left out ...]" in text
     assert len(text) < 2 * HALF + 100
+
+
+@linux
+def test_limits_beyond_what_the_kernel_counts(tmp_path):
+    path = tmp_path / "homework.py"
+    path.write_text(LINEAR, encoding="utf-8")
+    with Process(path, memory=1 << 80, timeout=1e30) as process:
+        assert [d["name"] for d in process.describe()] == ["linear", "say"]
+        assert process.forward("say", (np.ones(2),))["outputs"].tolist() == [1, 1]
+
+
+def test_a_folder_too_deep_to_be_cleared_away_is_no_error(tmp_path):
+    path = tmp_path / "homework.py"
+    deep = "for _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')\n"
+    path.write_text(LINEAR + deep, encoding="utf-8")
+    with Process(path) as process:
+        assert len(process.describe()) == 2
+    assert process.child is None

@@ -140,7 +140,7 @@ def test_defaults_hold_for_every_pair_that_does_not_say(spec):
         y = {shape = [1], dtype = "float64"}
     """)
     assert found.names == ("f", "g")
-    assert found.options("f") == {"points": 5}
+    assert found.options("f") == {"points": 5, "seeds": None, "wrt": None}
     assert found.options("g") == {"points": 2.5, "seeds": 7, "wrt": ["x"]}
     assert found.options("h") == {"points": 0} and not found.has_inputs("h")
     (x,) = inputs(found, described("f", "x"), 0)
@@ -343,7 +343,7 @@ def test_the_example_of_the_page_runs(example):
             first = gradients[0] if isinstance(gradients, tuple) else gradients
             assert first.shape == given[0].shape
     assert spec.options("linear") == {"points": 10, "seeds": 3, "wrt": ["x", "w", "b"]}
-    assert spec.options("max_pool") == {"points": 5, "seeds": 3}
+    assert spec.options("max_pool") == {"points": 5, "seeds": 3, "wrt": None}
 
 
 LINES = re.findall(r"\| `([a-z]\w* = \{.*?\})` \|", PAGE.read_text(encoding="utf-8"))

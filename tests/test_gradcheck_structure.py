@@ -435,3 +435,11 @@ def test_other_inputs_keep_the_sign_of_arrays_with_one(size):
         assert (positive > 0).all() and (positive < size).all() and (positive != size * p).any()
         assert (below < 0).all() and (below != size * negative).any()
         assert (other != 0).all()
+
+
+def test_the_order_of_bytes_is_no_other_dtype():
+    x = numbers(3).astype(">f8")
+    found = examined(lambda x: (2 * x, None), lambda dout, _: 2 * dout.astype(">f8"), (x,))
+    assert not found.stopped
+    native = examined(lambda x: (2 * x, None), lambda dout, _: 2 * dout, (x,))
+    assert not native.stopped

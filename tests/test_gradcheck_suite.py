@@ -15,8 +15,7 @@ from minigen.cli.bench_gradcheck_mutants import Mutant, mutants
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.edits import edits
 from minigen.gradcheck.child.edits_rules import LABELS
-
-ENDS = ("timeout", "memory", "crash", "error")      # kinds of homework that need their own process
+from minigen.gradcheck.child.session import ENDS
 
 
 def ids(path):
@@ -32,7 +31,7 @@ def test_right_homework_passes(path):
 
 @pytest.mark.parametrize("path", bench.files("behaviour"), ids=ids)
 def test_behaviour_is_reported_by_its_name(path):
-    ends = path.stem.startswith(ENDS)
+    ends = path.stem.startswith(ENDS)       # which it may do in a process of its own
     seconds = 1.5 if path.stem.startswith("timeout") else 60
     _, kind, found, _ = bench.named(path, isolate=ends, timeout=seconds)
     assert found == kind
@@ -47,19 +46,17 @@ def test_there_is_homework_of_every_kind():
 
 @pytest.fixture(scope="module")
 def all_mutants():
-    return mutants(bench.files("correct"), seed=1)
+    return mutants(bench.files("correct")[::2], seed=1)
 
 
 @pytest.mark.parametrize("label", LABELS)
 def test_mutants_are_caught(all_mutants, label):
-    verdicts = []
+    """The first one that is wrong in value; `minigen bench gradcheck --short` tries a hundred."""
     for mutant in reversed(all_mutants[label]):
         kind, verdict = bench.try_mutant(mutant)
-        verdicts += [(verdict, mutant.name)] if kind == "value" else []
-        if len(verdicts) == 2:
+        if kind == "value":
             break
-    assert len(verdicts) == 2
-    assert [name for verdict, name in verdicts if verdict != "fail"] == []
+    assert (kind, verdict) == ("value", "fail"), mutant.name
 
 
 @pytest.mark.parametrize(
@@ -104,7 +101,7 @@ def test_the_command_measures_and_writes_a_page(tmp_path, monkeypatch, capsys):
     assert "minigen bench gradcheck --mutants 5 --short" in text
     assert "| correct | 3 | 3 | 3 | 0 | 0 |" in text
     assert "| `error` | 1 | 1 |" in text
-    assert capsys.readouterr().out.splitlines()[0] in text
+    assert "| correct | 3 | 3 | 3 | 0 | 0 |" in capsys.readouterr().out
 
 
 def test_the_command_needs_a_clone(tmp_path, monkeypatch, capsys):
@@ -120,6 +117,7 @@ def test_what_the_command_demands():
     report["mutants"] = wrong | {"verdicts": Counter(fail=99, undecided=1)}
     assert bench.reached(report)
     assert not bench.reached(report | {"behaviour": [("a.py", "crash", "error", False)]})
+    assert not bench.reached(report | {"times": {f"a pass{bench.MISTAKEN}": 0.1}})
     missed = wrong | {"verdicts": Counter(fail=98, undecided=2)}
     assert not bench.reached(report | {"mutants": missed})
     for verdict, good in (("undecided", True), ("fail", False)):

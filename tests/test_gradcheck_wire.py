@@ -150,6 +150,7 @@ def test_what_cannot_travel_stays_and_comes_back():
     things = [object(), np.array([object()]), np.array("text"), {1, 2}, len]
     there = ours.unpack(Bytes(packed(things, theirs)).read)
     assert all(isinstance(thing, Opaque) for thing in there)
+    assert there[1].text == "numpy.ndarray of object"
     assert there[3].text == "builtins.set" and not theirs.kept
 
     there = ours.unpack(Bytes(b"".join(map(bytes, theirs.pack(things, keep=True)))).read)

@@ -40,6 +40,8 @@ FLOORS = [
 ]
 ENGINE = 6  # the floor of what `from minigen import name` gives if name is no module: Tensor, grad
 
+NUMERIC_CORE = ("numeric", "argument", "beside", "complex_step", "point", "slopes")
+
 FILE_LINES, FUNCTION_LINES, COLUMNS = 450, 40, 100
 
 PACKAGES = {"minigen": "minigen", "demos": "minigen.demos", "kernels": "minigen.kernels"}
@@ -157,6 +159,19 @@ def one_name_everywhere(root: Path) -> Iterator[str]:
         for line, target, _ in imports(root, path):
             if top_name(target) in ("kernels", "demos"):
                 yield at(root, path, line, f"imports {target}: its name is minigen.{target}")
+
+
+def the_checkers_rooms_are_apart(root: Path) -> Iterator[str]:
+    """The numeric core serves the engine's tests, the child has no minigen beside it."""
+    package = "minigen.gradcheck"
+    core = [f"{package}.{name}" for name in NUMERIC_CORE]
+    for path in python_files(root, "minigen/gradcheck"):
+        name = module_name(root, path)
+        in_child = name.startswith(f"{package}.child")
+        room = [f"{package}.child."] if in_child else core
+        for line, target, _ in imports(root, path) if in_child or name in core else ():
+            if top_name(target) == "minigen" and not target.startswith(tuple(room)):
+                yield at(root, path, line, f"imports {target}: its room stands alone")
 
 
 def demos_use_public_names(root: Path) -> Iterator[str]:
@@ -279,6 +294,7 @@ def versions_agree(root: Path) -> Iterator[str]:
 RULES = [
     no_arrow_points_up,
     one_name_everywhere,
+    the_checkers_rooms_are_apart,
     demos_use_public_names,
     frameworks_stay_outside,
     nothing_is_pickled,
@@ -318,6 +334,10 @@ PLANTED = [  # rule, file, its text, where the violation is (None: there is none
     (no_arrow_points_up, "minigen/nn/linear.py", "import_module('minigen.demos')", 1),
     (one_name_everywhere, "tests/test_x.py", "import kernels.manifest", 1),
     (one_name_everywhere, "tests/test_x.py", "from minigen.kernels import manifest", None),
+    (the_checkers_rooms_are_apart, "minigen/gradcheck/child/a.py", "from .. import slopes", 1),
+    (the_checkers_rooms_are_apart, "minigen/gradcheck/child/a.py", "from . import b", None),
+    (the_checkers_rooms_are_apart, "minigen/gradcheck/point.py", "import minigen.ops", 1),
+    (the_checkers_rooms_are_apart, "minigen/gradcheck/values.py", "import minigen.ops", None),
     (demos_use_public_names, "demos/gan/dcgan.py", "from minigen.train.run import _helper", 1),
     (demos_use_public_names, "demos/gan/dcgan.py", "from minigen.train._run import Run", 1),
     (demos_use_public_names, "demos/gan/dcgan.py", "from minigen.train import Run", None),

@@ -372,7 +372,7 @@ SINGLE = {
 @pytest.mark.parametrize("name", SINGLE)
 def test_claims_in_float32_against_differences_in_float64(name):
     function, backward, draw = SINGLE[name]
-    for seed in range(6):
+    for seed in range(4):
         inputs = [x.astype(np.float32) for x in draw(rng(seed))]
         upstream = upstream_like(function(*inputs), seed)
         assert upstream.dtype == np.float32

@@ -31,6 +31,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line argv (default: the process's own) and return its exit code."""
     argv = sys.argv[1:] if argv is None else [*argv]  # `list` is a module here
+    _open_closed_streams()
     # No option before the command takes a value, so the first word is the command.
     chosen = next((word for word in argv if not word.startswith("-")), None)
     parser, command, run = _parser(chosen)
@@ -44,12 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(args)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader had enough: minigen list | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        drop_output()
+        return 141  # as of a process that SIGPIPE ended
     except KeyboardInterrupt:  # Ctrl-C
         print("stopped", file=sys.stderr)
         return 130
     return code
+
+
+def drop_output() -> None:
+    """From here on nobody reads standard output, or it is full: what is written to it is lost."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams():
+    """A stream that was closed (`>&-`) leads nowhere, and no other file gets its number."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115 - stays open
+            setattr(sys, name, stream)
 
 
 def _parser(chosen):

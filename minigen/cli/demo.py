@@ -16,6 +16,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from minigen.cli.table import table
 from minigen.data import DataError
 from minigen.train import Demo, DivergenceError, Launch, UsageError
 from minigen.train.device import device_name
@@ -197,10 +198,3 @@ def explain(name, module):
     lines += table([[preset, about.bar(preset), recorded_words(results.get(preset))]
                      for preset in presets])
     return "\n".join(lines)
-
-
-def table(rows):
-    """Rows of texts as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
-            .rstrip() for row in rows]

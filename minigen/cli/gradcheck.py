@@ -13,14 +13,16 @@ import contextlib
 import difflib
 import os
 import shlex
+import signal
 import sys
 import traceback
 
 import minigen
+from minigen.cli import drop_output
 from minigen.cli import gradcheck_options as options
-from minigen.cli.demo import table
+from minigen.cli.table import table
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.checker import check_file, opened
+from minigen.gradcheck.checker import check_file, opened, options_of
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
 from minigen.gradcheck.report import FileReport
@@ -42,9 +44,10 @@ EXIT_CODES = """exit code, the first that holds:
   4  a homework raised, hung or was killed; no gradient that was checked is wrong
   3  a gradient is undecided, none is wrong
   2  usage, or nothing found: no pair, no such file, a name in --only that is not there;
-     or the JSON file cannot be written
+     or the JSON file, or standard output, cannot be written
   0  all passed
-  130  stopped by Ctrl-C; finished pairs are reported, and in the JSON "complete" is false
+  130  stopped by Ctrl-C or SIGTERM; finished pairs are reported, and in the JSON "complete" is
+       false; 141: nobody reads standard output any more (| head), and there is no --json FILE
 A file without a pair counts if it was named itself; in a folder it is only mentioned.
 
 docs/gradcheck-json.md describes the JSON document field by field."""
@@ -54,6 +57,7 @@ NO_PAIR = (
     "functions with @pair (from minigen.gradcheck import pair)"
 )
 STOPPED = "not checked to its end"
+UNREAD = 141        # as of a process that SIGPIPE ended
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,21 +69,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, list or write templates, as the options say; the exit code."""
     settings = options.settings(args)
-    files = options.homework(args.files)
-    if not files:
-        return _refuse(f"no .py or .ipynb file in {', '.join(args.files)}")
     try:
+        files = options.homework(args.files)
+        if not files:
+            return _refuse(f"no .py or .ipynb file in {', '.join(args.files)}")
         spec = load_spec(args.spec) if args.spec else None
         if args.list or args.init:
-            act = _list if args.list else _init
-            return max([act(path, settings, spec) for path in files])
+            return max(
+                [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
+            )
         check = Check(args, settings, spec)
-        with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
-            code = check.all(files)
+        with _stopped_by_sigterm():
+            with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
+                code = check.all(files)
+            if args.json == "-":
+                _print(report_json.dumps(check.document()), sys.stdout)
     except SpecError as error:
         return _refuse(str(error))
-    if args.json == "-":
-        print(report_json.dumps(check.document()))
+    except PermissionError as error:        # a folder that may not be looked into
+        return _refuse(f"{error.filename}: {error.strerror}")
+    except _Unwritten as error:
+        drop_output()
+        if isinstance(error.__cause__, BrokenPipeError):
+            return UNREAD
+        return _refuse(f"standard output: {error}")
     return code
 
 
@@ -114,7 +127,7 @@ class Check:
             self._say(report_text.clean(path))
         try:
             done = check_file(path, self.settings, self.spec, on_report=self._report)
-        except (SpecError, BrokenPipeError):    # the command line's, and `| head`
+        except (SpecError, _Unwritten):     # nothing of this file's
             raise
         except Exception:
             done = self.current
@@ -142,8 +155,13 @@ class Check:
     def _say(self, words, stream=None):
         """Print text, unless standard output is the document's."""
         stream = stream or (None if self.args.json == "-" else sys.stdout)
-        if stream and words:
-            print(report_text.printable(words, stream), file=stream, flush=True)
+        try:
+            if stream and words:
+                _print(report_text.printable(words, stream), stream)
+        except _Unwritten:
+            if not self.args.json:
+                raise
+            drop_output()       # the document goes on
 
     def _excuse(self, file):
         """What to report of our own errors, if there are any."""
@@ -180,7 +198,8 @@ class Check:
             said = [f"{n} {report_text.WORDS[v]}" for v, n in counts.items() if n]
             points = sum(r.points for r in pairs), sum(r.max_points for r in pairs)
             files = f"{len(self.files)} file{'s' * (len(self.files) != 1)}"
-            self._say(f"{files}, {len(pairs)} pairs: " + ", ".join(said or ["none checked"]))
+            count = f"{len(pairs)} pair{'s' * (len(pairs) != 1)}"
+            self._say(f"{files}, {count}: " + ", ".join(said or ["none checked"]))
             self._say("points: {:g} of {:g}".format(*points))
         for name in self._absent():
             self._say(self._not_there(name), sys.stderr)
@@ -212,6 +231,27 @@ class Check:
         return 0 if "pass" in verdicts and not lacking else 2
 
 
+class _Unwritten(Exception):
+    """Standard output or error takes nothing any more: `| head`, or a full disk."""
+
+
+def _print(words, stream):
+    try:
+        print(words, file=stream, flush=True)
+    except OSError as error:
+        raise _Unwritten(error.strerror) from error
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm():
+    """SIGTERM stops a run as Ctrl-C does: processes and folders are cleared away."""
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
 @contextlib.contextmanager
 def _for_json_alone():
     """Standard output belongs to the document: what is printed meanwhile goes to standard error,
@@ -238,23 +278,24 @@ def _list(path, settings, spec):
         with opened(path, settings) as session:
             described = session.describe()
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     rows = [["pair", "arguments", "inputs", "points"]]
     for one in described:
         name = one["name"]
-        chosen = {**one, **(spec.options(name) if spec else {})}
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
             source = "the spec"
-        points = "{:g}".format(1 if chosen.get("points") is None else chosen["points"])
-        rows.append([report_text.clean(name), ", ".join(one["arguments"]), source, points])
+        chosen = options_of(one, spec)
+        points = "?" if chosen["fault"] else f"{chosen['points']:g}"
+        cells = name, ", ".join(one["arguments"]), source, points
+        rows.append([*map(report_text.clean, cells)])
     print(report_text.printable("\n".join(table(rows))))
     return 0
 
 
-def _init(path, settings, spec):
+def _init(path, settings):
     """Write a spec with guessed inputs next to the file, unless there is one."""
     target = os.path.splitext(path)[0] + ".toml"
     guesses = {}
@@ -265,7 +306,7 @@ def _init(path, settings, spec):
                 with session.within(settings.timeout):
                     guesses[one["name"]] = _guessed(session, one)
     except StudentError as error:
-        return _refuse(f"{path}: {error.where}: {error.message}", 4)
+        return _refuse(f"{path}: {error.sentence}", 4)
     if not described:
         return _refuse(f"{path}: {NO_PAIR}")
     try:
@@ -288,5 +329,6 @@ def _guessed(session, description):
 
 
 def _refuse(words, code=2):
-    print(report_text.printable(f"minigen gradcheck: {words}", sys.stderr), file=sys.stderr)
+    words = report_text.clean(f"minigen gradcheck: {words}")
+    print(report_text.printable(words, sys.stderr), file=sys.stderr)
     return code

@@ -78,12 +78,12 @@ def _add_how(how):
 
 
 def _add_output(out):
-    out.add_argument(
+    instead = out.add_mutually_exclusive_group()
+    instead.add_argument(
         "--json", metavar="FILE|-", type=json_target,
         help="write the results as JSON too, anew after each pair; -: to standard output, and "
         "nothing else",
     )
-    instead = out.add_mutually_exclusive_group()
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
@@ -147,6 +147,8 @@ def existing(text):
     if not path.is_file():
         folder = path.parent
         beside = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        if path.name in beside:
+            raise argparse.ArgumentTypeError(f"{text} is no ordinary file, or leads to none")
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f"; did you mean {folder / near[0]}?" if near else ""
         raise argparse.ArgumentTypeError(f"no such file: {text}{hint}")
@@ -177,7 +179,7 @@ def whole(least):
 def duration(text):
     """Seconds: 20s, 2m, 500ms, 1h, or plain 20."""
     found = re.fullmatch(r"(\d+\.?\d*|\.\d+)\s*(ms|s|m|h|)", text)
-    if not found or not float(found[1]):
+    if not found or not 0 < float(found[1]) < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no time; write 20s, 2m or 500ms")
     return float(found[1]) * SECONDS[found[2]]
 

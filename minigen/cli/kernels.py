@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from minigen.backend import emulator, kernel_check, kernel_mutation, kernels, nvrtc
 from minigen.cli.bench import positive
-from minigen.cli.demo import table
+from minigen.cli.table import table
 
 HELP = """Look at minigen's CUDA kernels; no GPU is needed.
   list       every kernel: file, types, what it reads and writes

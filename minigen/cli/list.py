@@ -7,7 +7,8 @@ import argparse
 import importlib
 import json
 
-from minigen.cli.demo import duration, load, table
+from minigen.cli.demo import duration, load
+from minigen.cli.table import table
 
 HELP = """Show every demo: chapter, English and French name, presets, recorded result and time."""
 

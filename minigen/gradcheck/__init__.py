@@ -4,11 +4,24 @@
     pair(...)                                   marks a forward for the command
     check, assert_gradients, derivative ...     the numeric core, on plain arrays
 
+The files, by what they are about:
+
+    api, checker                the order of a check: inputs, structure, values; then a Report
+    engine, second_order        minigen's own functions and modules, as pairs
+    inputs, spec, guess, worlds             where arguments come from: a teacher's file, their names
+    structure, behaviour, examination       does backward behave like one?
+    claims, nesting, names                  which gradient belongs to which argument
+    experiments, differences, variations    what would be right, what has changed, other inputs
+    values, subject             a pair as the function of arrays that the numeric core asks for
+    numeric, argument, point, slopes, beside, complex_step      the numeric core, NumPy alone
+    report, report_text, report_html, report_json               what was found, in words, as data
+    process, spawn, output      a homework's own process, seen from here
+    child/                      what runs in it; nothing of minigen beside it
+
 Read next: numeric.py, the core; checker.py, what is asked of homework, in order.
 """
 
 from minigen.gradcheck.api import gradcheck, pair
-from minigen.gradcheck.argument import Entry, Result
 from minigen.gradcheck.numeric import (
     UndecidedGradient,
     assert_gradients,
@@ -16,14 +29,10 @@ from minigen.gradcheck.numeric import (
     derivative,
     upstream_like,
 )
-from minigen.gradcheck.slopes import Slope
 
 __all__ = [
     "gradcheck",
     "pair",
-    "Entry",
-    "Result",
-    "Slope",
     "UndecidedGradient",
     "assert_gradients",
     "check",

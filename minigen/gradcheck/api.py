@@ -49,7 +49,7 @@ def gradcheck(
     if backward is None and not callable(getattr(forward, "backward", None)):
         from minigen.gradcheck.engine import check_engine  # the rest needs no tensors
 
-        return check_engine(forward, inputs, wrt=wrt, order=order, name=name, settings=chosen)
+        return check_engine(forward, inputs, chosen, wrt=wrt, order=order, name=name)
     if order != 1:
         raise ValueError("gradcheck: order=2 is for functions and modules of minigen")
     make = inputs if callable(inputs) else lambda seed: inputs

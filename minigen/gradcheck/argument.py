@@ -25,7 +25,7 @@ LOOKS = 64              # entries, or blocks of them, that are looked at among k
 WORK = 2**22            # numbers of inputs and outputs that so many looks may touch
 WRONG = 3               # wrong entries that are enough to know
 LARGE = 2**14           # outputs: with more of them, an entry is measured on those that it moves
-WIDE = tuple(sign * FIRST / n for n in (1, 2, 4) for sign in (1, -1))
+WIDE_STEPS = tuple(sign * FIRST / n for n in (1, 2, 4) for sign in (1, -1))
 CLEAR = 1000            # times the error: no doubt
 SHOWN = 5               # entries in a report
 SLIGHT = 1e-6           # relative error that an eps or a rounded constant would explain
@@ -123,7 +123,7 @@ class Result:
         return "\n".join([text, head, *map(str, self.worst)])
 
 
-class Argument:
+class ArgumentCheck:
     """The check of x_k's claimed gradient.
 
     noise: rounding noise of each claimed entry; beside: Beside (beside.py), for composed kinks;
@@ -263,8 +263,8 @@ class Argument:
     def _wide(self, point, i):
         """Slope along entry i from three wide steps, its error, the difference of its two sides."""
         s, v = self.scales.flat[i], point.weights
-        h = s * np.array(WIDE)
-        rows = np.array(list(point.along_entry(self.k, i, s)(WIDE)))
+        h = s * np.array(WIDE_STEPS)
+        rows = np.array(list(point.along_entry(self.k, i, s)(WIDE_STEPS)))
         slopes = (rows[::2] - rows[1::2]) @ v / (2 * h[::2])
         once = (4 * slopes[1:] - slopes[:-1]) / 3
         value = (16 * once[1] - once[0]) / 15

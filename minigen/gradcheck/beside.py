@@ -15,7 +15,7 @@ Read next: argument.py, which asks.
 
 import numpy as np
 
-from minigen.gradcheck.argument import Argument
+from minigen.gradcheck.argument import ArgumentCheck
 from minigen.gradcheck.point import Point
 from minigen.gradcheck.slopes import as_tuple, measure, scales, stream
 
@@ -85,7 +85,7 @@ class Beside:
     def __init__(self, f, inputs, upstream, gradient, wrt, seed, precision):
         self.f, self.inputs, self.upstream, self.gradient = f, inputs, upstream, gradient
         self.wrt, self.seed, self.precision = wrt, seed, precision
-        self.arguments = None       # {k: Argument} beside, once they are needed
+        self.arguments = None       # {k: ArgumentCheck} beside, once they are needed
 
     def excuses(self, k, i):
         """Whether a claim for entry i of x_k, outside the slopes of a kink, is right beside it."""
@@ -139,6 +139,6 @@ class Beside:
             self.gradient, point, self.upstream, claims, self.seed, self.precision
         )
         return {
-            k: Argument(point, k, claim, noise, rng)
+            k: ArgumentCheck(point, k, claim, noise, rng)
             for k, claim, noise in zip(self.wrt, claims, noises, strict=True)
         }

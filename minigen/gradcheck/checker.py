@@ -12,6 +12,7 @@ Read next: structure.py, values.py; report.py for what comes out.
 import time
 import traceback
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -20,12 +21,14 @@ from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
 from minigen.gradcheck.inputs import SpecError, uneven
+from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
 from minigen.gradcheck.subject import Subject
-from minigen.gradcheck.variations import modes
+from minigen.gradcheck.variations import completed, modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
+MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
@@ -51,12 +54,11 @@ class Settings:
     timeout: float = 60.0       # seconds of a pair in that process
 
 
-def check_file(path, settings=None, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None):
     """Check every pair of a homework file: a FileReport.
 
     spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
     """
-    settings = settings or Settings()
     file = FileReport(file=str(path))
     try:
         session = opened(path, settings)
@@ -107,20 +109,34 @@ def _guarded(file, session, description, settings, spec):
         return check_pair(session, description, settings, spec)
     except Exception:
         file.internal.append(traceback.format_exc())
-        report = Report(description["name"], seed=settings.seed)
-        report.structure.append(Finding("error", "error", OURS))
-        conclude(report)
-        return report
+        points = options_of(description, spec)["points"]
+        return _unchecked(description["name"], settings.seed, points, OURS)
 
 
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
-    points = float(spec.options(name).get("points", 1))
-    report = Report(name=name, seed=settings.seed, max_points=points)
+    points = options_of({"name": name}, spec)["points"]
     message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    return _unchecked(name, settings.seed, points, message)
+
+
+def _unchecked(name, seed, points, message):
+    report = Report(name, seed=seed, max_points=points)
     report.structure.append(Finding("error", "error", message))
     conclude(report)
     return report
+
+
+def options_of(description, spec):
+    """A pair's description with what the spec, if there is one, says of it.
+
+    points: a float, 1 unless one of them says otherwise; fault: what is wrong with what a file says
+    of a pair, in a sentence, "" if nothing.
+    """
+    options = {**description, **(spec.options(description["name"]) if spec else {})}
+    fault = _fault(options)
+    points = 1 if fault or options.get("points") is None else options["points"]
+    return {**options, "points": float(points), "fault": fault}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -130,10 +146,11 @@ def check_pair(session, description, settings, spec=None):
     """
     started = time.monotonic()
     name = description["name"]
-    options = {**description, **(spec.options(name) if spec else {})}
-    points = 1 if options.get("points") is None else options["points"]
-    report = Report(name=name, seed=settings.seed, max_points=float(points))
+    options = options_of(description, spec)
+    report = Report(name, seed=settings.seed, max_points=options["points"])
     try:
+        if options["fault"]:
+            raise StudentError("error", options["fault"])
         with session.within(settings.timeout):
             _check_points(report, session, options, settings, spec)
     except StudentError as error:
@@ -148,12 +165,27 @@ def check_pair(session, description, settings, spec=None):
     return report
 
 
+def _fault(options):
+    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
+    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
+        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
+    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
+        return f"seeds is {kind(seeds)}: write a whole number from 1"
+    names = [wrt] if isinstance(wrt, str) else wrt
+    if wrt is not None and not (
+        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
+    ):
+        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
+    return ""
+
+
 def _check_points(report, session, options, settings, spec):
     """Fill the report from point after point, up to the first that is wrong."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
         described, inputs = made(seed)
+        inputs = _completed(session, described, inputs, seed)
         report.notes += [n for n in described.get("notes", ()) if n not in report.notes]
         variants = modes(described["arguments"], inputs, described["defaults"])
         for label, changed in variants if seed == seeds[0] else variants[:1]:
@@ -183,6 +215,19 @@ def _check_points(report, session, options, settings, spec):
             return
 
 
+def _completed(session, described, inputs, seed):
+    """The inputs, with arrays that are defaults if backward returns gradients for them, too."""
+    more = completed(described["arguments"], inputs, described["defaults"])
+    if len(more) == len(inputs):
+        return inputs
+    subject = Subject(session, described["name"], described["arguments"], more)
+    run = subject.run()
+    gradients, _ = subject.backward(run, subject.upstream(run.outputs, seed))
+    subject.forget(run)
+    several = isinstance(gradients, (tuple, list, dict)) and len(gradients) > len(inputs)
+    return more if several else inputs
+
+
 def _doubt(report, session, options, settings, plan):
     """A gradient that is wrong at guessed inputs is undecided where these may be the mistake."""
 
@@ -207,7 +252,7 @@ def _doubt(report, session, options, settings, plan):
 
 
 @dataclass
-class Point:
+class PointReport:
     """What was found at one point."""
 
     findings: list
@@ -217,7 +262,7 @@ class Point:
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
-    point = Point(examination.findings, [], examination.notes)
+    point = PointReport(examination.findings, [], examination.notes)
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -252,16 +297,18 @@ def _source(report, session, options, spec):
         options = plan.configured(session, options, report.seed)
     if options["makes_inputs"] and session.inputs(name, report.seed) is not None:
         return lambda seed: (options, uneven(options, session.inputs(name, seed), seed)), None
-    guessed = guess(session, options)
+    failures = []
+    guessed = guess(session, options, failures)
     if guessed is None:
-        report.structure.append(Finding("error", "error", NO_INPUTS.format(name)))
+        said = "; ".join([NO_INPUTS.format(name), *(f"at a guess, {f}" for f in failures[:1])])
+        report.structure.append(Finding("error", "error", said))
         return None, None
     report.notes += [GUESSED, *([guessed.remark] if guessed.remark else [])]
     return lambda seed: guessed.prepared(session, options, seed), guessed
 
 
 def add(report, point):
-    """Take a Point into the report: of every finding and argument the worst."""
+    """Take a PointReport into the report: of every finding and argument the worst."""
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)

@@ -17,19 +17,20 @@ from itertools import combinations
 
 import numpy as np
 
-from minigen.gradcheck.arguments import (
+from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.names import is_data, never
+from minigen.gradcheck.nesting import (
     Argument,
     arguments_of,
     as_array,
     kind,
     listed,
     named,
-    nesting,
+    nested_otherwise,
 )
-from minigen.gradcheck.child import trees
-from minigen.gradcheck.names import is_data, never
 from minigen.gradcheck.report import Finding
-from minigen.gradcheck.subject import Leaf, is_float, is_float_array
+from minigen.gradcheck.subject import Leaf
 
 
 @dataclass
@@ -63,14 +64,15 @@ class Match:
         return self
 
 
-def match(subject, gradients, wrt=None, loss=False):
+def match(subject, gradients, wrt=None, loss=False, depends=lambda leaf: True):
     """Find out what the returned gradients belong to.
 
     subject: a Subject; gradients: as returned, nested; wrt: names of the arguments that must have
-    one, if the homework or the teacher says so; loss: whether the only output is a number.
+    one, if the homework or the teacher says so; loss: whether the only output is a number;
+    depends(leaf): whether the output depends on it, asked where no gradient is returned.
     A failed finding means that nothing can be compared.
     """
-    return _Reader(subject, gradients, wrt, loss).match()
+    return _Reader(subject, gradients, wrt, loss, depends).match()
 
 
 def read(claims, gradients):
@@ -78,13 +80,7 @@ def read(claims, gradients):
 
     Raises LookupError, TypeError or ValueError if they are nested differently, or no numbers.
     """
-    values = []
-    for claim in claims:
-        value = gradients
-        for step in claim.place:
-            value = value[step]
-        values.append(np.array(value))
-    return values
+    return [np.array(trees.at(gradients, claim.place)) for claim in claims]
 
 
 def left_out(subject, claims):
@@ -112,8 +108,9 @@ def wrt_of(subject, claims):
 class _Reader:
     """One attempt to read the gradients of one backward."""
 
-    def __init__(self, subject, gradients, wrt, loss):
+    def __init__(self, subject, gradients, wrt, loss, depends):
         self.subject, self.gradients, self.loss = subject, gradients, loss
+        self.depends = depends
         self.several = isinstance(gradients, (tuple, list))
         self.returned = tuple(gradients) if self.several else (gradients,)
         self.arguments = arguments_of(subject)
@@ -231,7 +228,7 @@ class _Reader:
             for (_, part), (i, inner) in zip(parts.items(), enumerate(gradient), strict=True):
                 self._claim(part, inner, (*place, i))
         else:
-            self.found.say("fail", nesting(argument, gradient))
+            self.found.say("fail", nested_otherwise(argument, gradient))
 
     def _claim_leaf(self, argument, gradient, place):
         leaf = Leaf(argument.path, argument.name, argument.value)
@@ -273,7 +270,7 @@ class _Reader:
             # a dict of which nothing is claimed holds state, or settings
             settings = len(leaf.path) > 1 and leaf.path[:1] not in begun
             if not (self.wanted or settings or never(name, self.loss)):
-                missing.append(leaf.label)
+                missing += [leaf.label] if self.depends(leaf) else []
             found.unclaimed.append((leaf, said))
         for a in self.wanted:
             if all(leaf.path[: len(a.path)] != a.path for leaf in claimed):
@@ -305,7 +302,7 @@ class _Reader:
         pairs = zip(self.wanted or floating, self.returned, strict=False)
         wrong = [(a, g) for a, g in pairs if a.nested and not a.fits(g)]
         if wrong and len(self.returned) == len(self.wanted or floating):
-            return found.say("fail", nesting(*wrong[0]))
+            return found.say("fail", nested_otherwise(*wrong[0]))
         arguments = "argument" if len(floating) == 1 else "arguments"
         return found.say(
             "fail",
@@ -328,6 +325,7 @@ class _Reader:
         found.claims = found.others.pop(0) if chosen else []
         found.unclaimed = left_out(self.subject, found.claims)
         given = _quoted(a.name for a in floating[: len(self.returned)])
+        given = wrt_of(self.subject, found.claims) if found.claims else given
         said = f"backward returns {count} for the {len(floating)} floating arguments {names}: "
         said += f"say which, such as WRT = {given}"
         missing = [leaf.label for leaf, _ in found.unclaimed]

@@ -31,8 +31,8 @@ from types import MethodType
 import numpy as np
 
 from minigen import autograd
-from minigen.backend import to_device
-from minigen.gradcheck.checker import Settings, check_pair
+from minigen.backend import to_device, to_numpy
+from minigen.gradcheck.checker import check_pair
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.randomness import Randomness, variables_of
 from minigen.gradcheck.child.session import Session, StudentError
@@ -41,8 +41,10 @@ from minigen.ops.creation import zeros_like
 from minigen.ops.random import default_generator
 from minigen.tensor import Tensor
 
+OURS = str(Path(autograd.__file__).parent)      # whose lines are not the user's
 
-def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=None):
+
+def check_engine(function, inputs, settings, *, wrt=None, order=1, name=None):
     """Is the gradient of a minigen function or module right? A Report.
 
     order: 2 checks the gradient of the gradient, too, as `create_graph=True` computes it; settings:
@@ -51,13 +53,9 @@ def check_engine(function, inputs, *, wrt=None, order=1, name=None, settings=Non
     if order not in (1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order!r}")
     pair = as_pair(function, inputs, wrt=wrt, name=name)
-    settings = settings or Settings(seeds=3 if callable(inputs) else 1)
     session = Session({pair.name: pair})
     report = check_pair(session, pair.describe(), settings)
     return beyond(report, pair, order, settings)
-
-
-OURS = str(Path(autograd.__file__).parent)
 
 
 def as_pair(function, inputs, *, wrt=None, name=None):
@@ -175,7 +173,7 @@ class EnginePair:
         with self.running("backward", later=True):
             found = autograd.grad(ys, xs, vs, retain_graph=True, allow_unused=True)
         pairs = zip(xs, found, strict=True)
-        return tuple(_numpy(zeros_like(x) if g is None else g) for x, g in pairs)
+        return tuple(to_numpy((zeros_like(x) if g is None else g).data) for x, g in pairs)
 
     def _modes_differ(self, call):
         """Whether the module gives something else in its other mode; False if that fails."""
@@ -271,9 +269,7 @@ class EnginePair:
         except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            message = f"{_kind(error)}: {error}"
-            raise StudentError(kind, message, f"{part}{_line_of(error)}") from error
+            raise StudentError.of(error, f"{part}{_line_of(error)}") from error
         finally:
             for (generator, _), state in zip(self.generators, before, strict=True):
                 _put(generator, state)
@@ -404,13 +400,9 @@ def _as_double(array):
     return array.astype("float64" if array.dtype.kind in "fV" else array.dtype)
 
 
-def _numpy(tensor):
-    return tensor.detach().to("cpu").numpy()
-
-
 def _as_array(leaf):
     """A leaf of the user's arguments as the checker gets it: an array for a tensor, in float64."""
-    leaf = _numpy(leaf) if isinstance(leaf, Tensor) else leaf
+    leaf = to_numpy(leaf.data) if isinstance(leaf, Tensor) else leaf
     narrow = isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fV" and leaf.dtype != np.float64
     return _as_double(leaf) if narrow else leaf
 
@@ -421,7 +413,7 @@ def _output(y):
     Integers count nothing, but can be compared from call to call.
     """
     counts = isinstance(y, Tensor) and (y.requires_grad or y.dtype.kind not in "fV")
-    return _numpy(y) if counts else None
+    return to_numpy(y.data) if counts else None
 
 
 def _on(array, device):

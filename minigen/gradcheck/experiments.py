@@ -18,7 +18,8 @@ from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import scales, stream
 
 DIRECTIONS = 2      # two directions that agree by chance are very rare
-MOST = 5            # gradients whose orders are tried, axes whose sums are
+AXES = 5            # of a gradient: more are neither summed nor put in another order
+GRADIENTS = 10      # with more of them, nobody looks which belongs where
 SECONDS = 10.0      # for all experiments of one examination
 CALLS = 20          # of forward, for one slope, about
 
@@ -89,8 +90,8 @@ def _reshaped(name, gradient, shape):
     """Gradients of the right shape made from one of another shape, each with what was done."""
     if not gradient.size:
         return
-    axes = range(min(gradient.ndim, MOST))
-    for order in permutations(axes) if gradient.ndim <= MOST else ():
+    axes = range(min(gradient.ndim, AXES))
+    for order in permutations(axes) if gradient.ndim <= AXES else ():
         if [*order] != [*axes] and gradient.transpose(order).shape == shape:
             reversed_ = [*order] == [*axes][::-1]
             yield f"{name}{'.T' if reversed_ else f'.transpose{order}'} is right", (
@@ -134,7 +135,7 @@ def _axes(chosen):
 
 def explain_order(slopes, claims):
     """Whether the gradients are right but belong to other arguments: a Finding, or None."""
-    if not 2 <= len(claims) <= 10:
+    if not 2 <= len(claims) <= GRADIENTS:
         return None
     belongs = {}            # what was returned for argument i is the gradient of argument j
     for i, claim in enumerate(claims):

@@ -11,6 +11,7 @@ parameters say what sizes its other arguments have.
 Invariant: a guess is only inputs. Whether a gradient is right is never decided here, and a guess
 must not make a right gradient look wrong: targets of losses are one-hot rows, right for a squared
 error as well as for a cross-entropy, labels are in range, probabilities are positive.
+Read next: worlds.py, the table; inputs.py, what a `Plan` is.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.inputs import Fixed, Plan, Random
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.worlds import PLAIN, WORLDS
 
 ANNOTATED = {"int": Fixed(2), "float": Fixed(0.5), "bool": Fixed(True)}
@@ -29,14 +31,15 @@ SEEDS = 3       # a label may be in range by accident, but not three times
 OTHERS = 5      # readings that a wrong gradient is checked with, too
 
 
-def guess(session, description):
-    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it.
+def guess(session, description, failures=None):
+    """A Plan for a pair of a session, None if nothing fits. description: as the session gives it;
+    failures: a list that gets what the homework raised at inputs that did not fit, in sentences.
 
     StudentError if forward has a mistake that no inputs mend, or either of them crashes or runs
     out of time or memory.
     """
     ran = None
-    for trial in _trials(session, description):
+    for trial in _trials(session, description, failures):
         if trial.fits:
             if ran and ran.first and ran.plausible:
                 trial.plan.remark = _instead(description, ran.shapes, trial.shapes)
@@ -96,7 +99,7 @@ class _NotFinite(Exception):
     """Forward gives no floating numbers, or not only finite ones."""
 
 
-def _trials(session, description):
+def _trials(session, description, failures=None):
     """Every candidate with which forward runs at a few seeds, a Trial."""
     for plan, first in _candidates(description):
         try:
@@ -108,6 +111,8 @@ def _trials(session, description):
         except StudentError as error:
             if error.kind != "error" or error.message.startswith(MISTAKES):
                 raise
+            if failures is not None:
+                failures.append(error.sentence)
 
 
 def _tried(session, description, plan, seed, first):
@@ -141,7 +146,7 @@ def _fitting(gradients, inputs):
     one_each = not isinstance(gradients, dict) and len(found) == len(own)
     may_be = [[shape] for shape in own] if one_each else [shapes] * len(found)
     return [
-        (is_float_array(g) or isinstance(g, (float, np.floating))) and np.shape(g) in places
+        is_float(g) and np.shape(g) in places
         for g, places in zip(found, may_be, strict=True)
         if g is not None
     ]

@@ -7,7 +7,7 @@ errors of both explain,
 
 so no step and no tolerance is chosen by hand, and scale, offset and dtype do not matter. At a kink
 (relu at 0, a tie of max) every value between the two one-sided slopes is right. Where the numbers
-can not tell, the verdict is "undecided", never a guess.
+cannot tell, the verdict is "undecided", never a guess.
 
 Plain NumPy on arrays: nothing of the engine, whose tests stand on this file.
 Read next: slopes.py (how n and its error come about), tests/test_numeric.py (what is caught).
@@ -18,7 +18,7 @@ import time
 
 import numpy as np
 
-from minigen.gradcheck.argument import Argument, Result
+from minigen.gradcheck.argument import ArgumentCheck, Result
 from minigen.gradcheck.beside import Beside, noise_of_claims
 from minigen.gradcheck.point import Point
 from minigen.gradcheck.slopes import Slope, as_tuple, measure, power_of_two, scales, stream
@@ -43,7 +43,7 @@ def upstream_like(outputs, seed=0):
 def assert_gradients(f, inputs, gradients, upstream, **options):
     """`check`, raising AssertionError with the table of the worst entries if a gradient is wrong.
 
-    Raises UndecidedGradient (an AssertionError too) if none is wrong but one can not be judged.
+    Raises UndecidedGradient (an AssertionError too) if none is wrong but one cannot be judged.
     """
     results = check(f, inputs, gradients, upstream, **options)
     wrong = [str(r) for r in results if r.verdict == "fail"]
@@ -92,7 +92,7 @@ def check(
             now = time.monotonic()
             until = now + (deadline - now) / (len(wrt) - len(results))
             rng = stream(seed, f"argument {k}")
-            argument = Argument(point, k, claim, noise, rng, beside, jumps)
+            argument = ArgumentCheck(point, k, claim, noise, rng, beside, jumps)
             results.append(argument.check(entries, until))
     return results
 

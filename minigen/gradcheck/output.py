@@ -2,6 +2,7 @@
 
 Idea: a process whose output nobody reads stops in the middle of a print, so somebody always reads;
 and a homework that prints for ever must not fill the memory, so the middle is thrown away.
+Read next: process.py.
 """
 
 import os

@@ -50,7 +50,11 @@ class ArgumentReport:
 
 @dataclass
 class Finding:
-    """The result of one structure check. check: one of KINDS (structure.py)."""
+    """The result of one check other than of values.
+
+    check: one of KINDS (structure.py) or ENDS (child/session.py); of minigen's functions also
+    forward_mode and second_order (second_order.py).
+    """
 
     check: str
     verdict: str            # pass, fail, undecided, error, or remark: worth knowing, not wrong

@@ -2,6 +2,7 @@
 
 Invariant: every word goes through `_tag`, which escapes it; what a homework calls things, or
 raises, cannot become markup. No script, no style sheet: it looks the same wherever it is shown.
+Read next: report_text.py, whose words these are.
 """
 
 from html import escape

@@ -2,6 +2,7 @@
 
 Idea: every value goes through `plain`, so that neither a NumPy number nor a NaN can slip in: JSON
 has no NaN, and readers differ on what to make of one. It is the string "NaN" here.
+Read next: docs/gradcheck-json.md, every field; report.py.
 """
 
 import contextlib

@@ -4,6 +4,7 @@ Idea: each part of the text (sentence, arguments, worst entries, what was not ch
 homework printed) has its share of the lines, and what does not fit is counted, not shown.
 Invariant: nothing that comes from a homework reaches a terminal as a control character, so that
 no homework can paint a verdict of its own.
+Read next: report.py, the data; report_html.py, the same words in tables.
 """
 
 import itertools
@@ -11,6 +12,8 @@ import math
 import os
 import sys
 import textwrap
+
+from minigen.gradcheck import differences
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
@@ -22,8 +25,8 @@ WORDS = {"pass": "right", "fail": "wrong", "undecided": "undecided", "error": "s
 COLOURS = {"pass": "32", "fail": "31", "undecided": "33", "error": "31"}    # green, red, yellow
 ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-", "–": "-", "→": "->"}
 
-# What the first line says of a fault in the structure; {} is the gradient it was found at, or
-# the array that is overwritten.
+# What the first line says of a fault, by its check; {} is the gradient that it was found at, or the
+# array that is overwritten.
 FAULTS = {
     "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
@@ -34,6 +37,8 @@ FAULTS = {
     "stale_cache": "backward uses what another call left behind",
     "nondeterministic": "equal calls give different results",
     "nan_at_edge": "{} is not finite where it should be",
+    "forward_mode": "forward mode gives another derivative",
+    "second_order": "the gradient has no derivatives to compare",
     "timeout": "ran out of time",
     "memory": "ran out of memory",
     "crash": "crashed",
@@ -176,10 +181,7 @@ def _kinks(argument):
 
 def element(name, index):
     """An entry as a student writes it: x[0, 3]; x for a 0-d one; words for a random direction."""
-    if isinstance(index, str):
-        return f"{clean(name)}: {clean(index)}"
-    inside = ", ".join(map(str, index))
-    return clean(name) + (f"[{inside}]" if inside else "")
+    return clean(f"{name}: {index}" if isinstance(index, str) else differences.entry(name, index))
 
 
 def looked_at(argument):

@@ -17,16 +17,18 @@ Read next: engine.py (minigen's functions as pairs), checker.py.
 import numpy as np
 
 from minigen import autograd
+from minigen.backend import to_numpy
 from minigen.derivatives import jvp
 from minigen.gradcheck import values
-from minigen.gradcheck.checker import Point, add, conclude
+from minigen.gradcheck.checker import PointReport, add, conclude
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import Session, StudentError
+from minigen.gradcheck.child.trees import is_float_array
 from minigen.gradcheck.claims import Claim
 from minigen.gradcheck.examination import Examination
 from minigen.gradcheck.report import Finding
 from minigen.gradcheck.slopes import scales, stream
-from minigen.gradcheck.subject import Subject, floats_of, is_float_array
+from minigen.gradcheck.subject import Subject, floats_of
 from minigen.gradcheck.variations import modes
 from minigen.ops.creation import zeros_like
 from minigen.ops.shape import cat, reshape
@@ -131,7 +133,8 @@ class SecondOrder:
                 how = dict(retain_graph=True, allow_unused=True)
                 found = autograd.grad(outputs, targets, weights, **how)
         return tuple(
-            _numpy(zeros_like(x) if g is None else g) for x, g in zip(targets, found, strict=True)
+            to_numpy((zeros_like(x) if g is None else g).data)
+            for x, g in zip(targets, found, strict=True)
         )
 
     def cache(self, context):
@@ -143,8 +146,8 @@ class SecondOrder:
 
 
 def _second_order(report, pair, inputs, settings):
-    """The verdicts on the gradient of the gradient: a Point."""
-    point = Point([], [])
+    """The verdicts on the gradient of the gradient: a PointReport."""
+    point = PointReport([], [])
     try:
         _compare(report, point, pair, inputs, settings)
     except StudentError as error:
@@ -240,16 +243,11 @@ def _gap(pair, inputs, seed):
     with pair.running("forward mode"):
         pulled = autograd.grad(y, xs.values(), v, allow_unused=True)
         along = jvp(outputs, xs.values(), us)[1]
-    left = _numpy(along) * _numpy(v)
-    right = [_numpy(u) * _numpy(g) for u, g in zip(us, pulled, strict=True) if g is not None]
-    terms = np.concatenate([left, *map(np.ravel, (-r for r in right))])
+    right = [-u * g for u, g in zip(us, pulled, strict=True) if g is not None]
+    terms = np.concatenate([np.ravel(to_numpy(t.data)) for t in (along * v, *right)])
     return terms.sum(), np.abs(terms).sum()
 
 
 def _drawn(rng, x):
     """Random normal numbers for every one in x."""
     return Tensor(np.asarray(rng.standard_normal(x.shape))).to(x.device)
-
-
-def _numpy(tensor):
-    return tensor.detach().to("cpu").numpy()

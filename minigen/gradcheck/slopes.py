@@ -6,7 +6,7 @@ rounding noise is measured, by third differences of f over a few last bits. Whil
 dominates the next ladder is narrower, while noise does it is wider.
 
 Invariants: every output is differenced on its own before the upstream gradient weighs it, so an
-output of 1e6 can not drown one of 1e-9; steps are powers of two, so that x + h is exact; a slope
+output of 1e6 cannot drown one of 1e-9; steps are powers of two, so that x + h is exact; a slope
 from wider steps counts only where it agrees with the one from narrower steps.
 
 Sources: Ridders, Accurate computation of F'(x) and F'(x) F''(x), 1982 (the table and its error);
@@ -329,7 +329,7 @@ def power_of_two(x):
 
 def stream(seed, name):
     """A random stream of its own for every use of a seed."""
-    return np.random.default_rng([seed, *name.encode()])
+    return np.random.default_rng([seed, *name.encode(errors="surrogatepass")])
 
 
 def as_tuple(x):

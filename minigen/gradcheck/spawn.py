@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen.gradcheck.child.session import ENDS
 from minigen.gradcheck.child.wire import CHANNEL_CLOSED, Channel, Codec, Garbled
 
 # The folder `child` becomes a package without any change of sys.path. NumPy may live where only
@@ -36,7 +37,6 @@ serve(*sys.argv[3:])
 # what was printed before a crash is there.
 OPTIONS = ["-s", "-P", "-B", "-u", "-X", "utf8"]
 INHERITED = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "COMSPEC")
-KINDS = ("error", "memory", "timeout", "crash")
 POSIX = os.name == "posix"
 LOOK_UP = 0.1           # seconds of waiting, after which the child is looked at
 LAST_WORDS = 0.5        # seconds that a dying child may take
@@ -97,7 +97,7 @@ class Child:
             case [int(n), "value", _] as answer if n == number:
                 return answer
             case [int(n), "raised", str(kind), str(), str()] as answer if n == number:
-                if kind in KINDS:
+                if kind in ENDS:
                     return answer
         raise Garbled("no answer to what was asked")
 
@@ -174,7 +174,8 @@ class Child:
         self.socket.close()
         self.last_words.close()
         self.output.leave()
-        self.folder.cleanup()
+        with contextlib.suppress(RecursionError):       # a thousand folders deep
+            self.folder.cleanup()
 
 
 def _environment(folder):

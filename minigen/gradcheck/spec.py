@@ -53,17 +53,19 @@ class Spec:
     """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
     whose `prepared` makes inputs."""
 
-    def __init__(self, path, plans):
-        self.path, self.plans, self.names = path, plans, tuple(plans)
+    def __init__(self, plans):
+        self.plans, self.names = plans, tuple(plans)
 
     def has_inputs(self, name):
         """Whether the spec says what a pair's inputs are."""
         return name in self.plans and bool(self.plans[name].arguments)
 
     def options(self, name):
-        """points, seeds and wrt of a pair, those that the spec gives: a dict. A pair that the spec
-        does not name is worth nothing."""
-        return dict(self.plans[name].options) if name in self.plans else {"points": 0}
+        """points, seeds and wrt of a pair, None for what is as usual: a file's own WRT or POINTS do
+        not count. A pair that the spec does not name is worth nothing."""
+        if name not in self.plans:
+            return {"points": 0}
+        return {"points": 1, "seeds": None, "wrt": None, **self.plans[name].options}
 
 
 def load_spec(path):
@@ -86,7 +88,7 @@ def load_spec(path):
             )
     defaults = tables.pop("defaults", {})
     _known(defaults, DEFAULTS, f"{path}, [defaults]")
-    return Spec(path, {name: _plan(path, name, t, defaults) for name, t in tables.items()})
+    return Spec({name: _plan(path, name, t, defaults) for name, t in tables.items()})
 
 
 def _not_toml(path, text, said):

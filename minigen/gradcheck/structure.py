@@ -15,7 +15,6 @@ experiments.py (what would be right).
 import numpy as np
 
 from minigen.gradcheck import claims as reading
-from minigen.gradcheck.arguments import as_array, kind
 from minigen.gradcheck.behaviour import (
     backward_keeps_what_it_is_given,
     backward_repeats,
@@ -31,6 +30,7 @@ from minigen.gradcheck.differences import changes, entry, largest_change, not_fi
 from minigen.gradcheck.examination import Case, Stop, attempt
 from minigen.gradcheck.experiments import Slopes, explain_order, explain_shape
 from minigen.gradcheck.names import always
+from minigen.gradcheck.nesting import as_array, kind
 from minigen.gradcheck.subject import floats_of, like, weights_of
 
 KINDS = (
@@ -104,7 +104,8 @@ def forward_keeps_its_arguments(case):
     updated = []
     for path, index, _ in changes(case.subject.inputs, case.before["inputs"]):
         label = case.label(path)
-        if case.is_state(path) or _in_dict(case.subject.inputs, path):
+        in_dict = isinstance(trees.at(case.subject.inputs, path[:-1]), dict)
+        if case.is_state(path) or in_dict:
             updated.append(label)
             continue
         said = f"forward overwrites its argument {entry(label, index)}{case.line(False)}: work on "
@@ -113,12 +114,6 @@ def forward_keeps_its_arguments(case):
         said = f"forward updates {label} in place, as running statistics are"
         case.say("mutates_input", "remark", said, label)
     case.say("mutates_input", "pass", "forward leaves its arguments as they are")
-
-
-def _in_dict(inputs, path):
-    for step in path[:-1]:
-        inputs = inputs[step]
-    return isinstance(inputs, dict)
 
 
 # Count, shape, dtype ----------------------------------------------------------------------------
@@ -130,7 +125,9 @@ def gradients_belong_to_arguments(case):
     case.gradients = trees.fresh(gradients)
     outputs = trees.leaves(case.found.outputs)
     loss = len(outputs) == 1 and np.size(outputs[0][1]) == 1
-    match = reading.match(case.subject, case.gradients, case.wrt, loss)
+    match = reading.match(
+        case.subject, case.gradients, case.wrt, loss, lambda leaf: _depends(case, leaf) is not False
+    )
     found = case.found
     found.findings += match.findings
     found.unclaimed, found.notes = match.unclaimed, [*found.notes, *match.notes]
@@ -170,11 +167,7 @@ def _none_returned(case, claim, others):
     if leaf.label in case.wrt or case.label(leaf.path[:1]) in case.wrt:
         said = f"{claim.label} is None, but WRT names {leaf.label}: return its gradient"
         case.stop("wrong_shape", "fail", said, leaf.label)
-    x = np.asarray(leaf.value)
-    moved = np.asarray(x * (1 + 2.0**-10) + 2.0**-10 * (x == 0), dtype=x.dtype)
-    changed = subject.replaced([leaf], [like(leaf.value, moved)])
-    run, _ = attempt(lambda: case.run(changed))
-    depends = run is not None and largest_change(case.found.outputs, run.outputs).size > 0
+    depends = _depends(case, leaf)
     name = str(leaf.path[-1]) if len(leaf.path) > 1 else leaf.label
     if depends and always(name, first=leaf.path == (0,)):
         said = f"{claim.label} is None, but the output depends on {leaf.label}: return its gradient"
@@ -184,6 +177,16 @@ def _none_returned(case, claim, others):
     said = f"not checked: {leaf.label}, for which backward returns None"
     said += "" if depends else "; the output does not depend on it"
     case.found.unclaimed.append((leaf, said))
+
+
+def _depends(case, leaf):
+    """Whether the output changes with the leaf; None if forward takes no other value of it."""
+    x = np.asarray(leaf.value)
+    moved = np.asarray(x * (1 + 2.0**-10) + 2.0**-10 * (x == 0), dtype=x.dtype)
+    changed = case.subject.replaced([leaf], [like(leaf.value, moved)])
+    run, _ = attempt(lambda: case.run(changed))
+    case.run()          # what a homework keeps in a variable is of these inputs again
+    return run and largest_change(case.found.outputs, run.outputs).size > 0
 
 
 def _settle(case, others):
@@ -219,12 +222,12 @@ def shapes_are_equal(case):
 
 def dtypes_are_kept(case):
     """Every gradient has the dtype of its argument, or of the upstream gradient."""
-    upstream = {str(v.dtype) for v in case.weights}
+    upstream = {str(v.dtype.newbyteorder("=")) for v in case.weights}
     for claim in case.found.claims:
         value, returned = claim.leaf.value, claim.returned
         if not all(isinstance(x, (np.ndarray, np.generic)) for x in (value, returned)):
             continue                        # a Python number has no dtype to keep
-        dtype, right = str(returned.dtype), str(value.dtype)
+        dtype, right = (str(x.dtype.newbyteorder("=")) for x in (returned, value))
         if dtype not in {right, *upstream}:
             said = f"{claim.label} is {dtype}, {claim.leaf.label} is {right}"
             said += _advice(returned.dtype)

@@ -3,6 +3,7 @@
 Idea: the numeric core (numeric.py) knows arrays only. A `Subject` stands between it and a session
 (child/session.py: here or in another process), and turns nested arguments into a flat list of
 differentiable leaves and back.
+Read next: values.py (values compared), structure.py (behaviour looked at).
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from minigen.gradcheck.beside import nudged
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.slopes import stream
 
 
@@ -53,12 +55,12 @@ class Subject:
         )
         return Subject(self.session, self.name, self.arguments, inputs)
 
-    def floats(self, numbers=False):
-        """The leaves that can have a gradient: floating arrays; Python floats too, if asked for."""
+    def floats(self):
+        """The floating arrays among the arguments: a list of Leaf."""
         return [
             Leaf(path, trees.label(path, self.arguments), value)
             for path, value in trees.leaves(self.inputs)
-            if is_float_array(value) or (numbers and is_float(value))
+            if is_float_array(value)
         ]
 
     def run(self, inputs=None, readonly=False):
@@ -169,16 +171,6 @@ class Function:
         if self.place:
             self.subject.session.forget(self.place[1])
             self.place = None
-
-
-def is_float_array(value):
-    """Whether value is an array of floating numbers."""
-    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
-
-
-def is_float(value):
-    """Whether value is a floating array or number."""
-    return is_float_array(value) or isinstance(value, (float, np.floating))
 
 
 def like(original, array):

@@ -18,16 +18,17 @@ import numpy as np
 from minigen.gradcheck import numeric
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.claims import read
 from minigen.gradcheck.report import ArgumentReport, Entry
-from minigen.gradcheck.subject import Subject, is_float, is_float_array, like, weights_of
+from minigen.gradcheck.subject import Subject, like, weights_of
 
 ONE_BY_ONE = 5000       # a pair with more entries is checked along random directions
 SAMPLED = 64            # ... and at this many entries of each argument
 CALLS = 8               # of forward, for the slope at one entry, about
 SHARE = 4               # of the time, that part for going entry by entry
 SLIGHTLY = (
-    "d{} is off by less than a millionth: compare eps and constants in forward and backward; is "
+    "{} is off by less than a millionth: compare eps and constants in forward and backward; is "
     "something float32 inside?"
 )
 
@@ -43,9 +44,9 @@ def compare(
     """
     found = examination.claims
     deadline = math.inf if mode == "full" else time.monotonic() + seconds
-    wide, precision = _widened(subject, examination)
+    wide, precision = _widened(subject)
     f = wide.function([claim.leaf for claim in found])
-    arrays = [np.asarray(_at(wide.inputs, claim.leaf.path)) for claim in found]
+    arrays = [np.asarray(trees.at(wide.inputs, claim.leaf.path)) for claim in found]
     started = time.monotonic()
     f(*arrays)
     call = time.monotonic() - started
@@ -70,7 +71,7 @@ def compare(
     ]
 
 
-def _widened(subject, examination):
+def _widened(subject):
     """The subject with float64 arguments, and the precision of its claims; or itself and None."""
     dtypes = [leaf.value.dtype for leaf in subject.floats()]
     narrow = [dtype for dtype in dtypes if dtype.itemsize < 8]
@@ -89,12 +90,6 @@ def _widened(subject, examination):
     if all(y.dtype == np.float64 and np.isfinite(y).all() for y in outputs):
         return wide, min(narrow, key=lambda dtype: dtype.itemsize)
     return subject, None
-
-
-def _at(tree, path):
-    for step in path:
-        tree = tree[step]
-    return tree
 
 
 def _entries(arrays, mode, affordable):
@@ -130,8 +125,10 @@ def _argument(claim, result, strict):
     name, verdict = claim.leaf.label, result.verdict
     notes = []
     if result.slight:
-        notes.append(SLIGHTLY.format(name))
+        notes.append(SLIGHTLY.format(claim.label))
         verdict = "fail" if strict else "pass"
+    if not math.prod(result.shape):
+        notes.append(f"{name} has no entries: nothing to compare")
     if result.skipped:
         notes.append(f"{result.skipped} entries of {name} among kinks were not looked at")
     if result.left:

@@ -5,13 +5,16 @@ from the given ones, so that shapes, and the range of integers, stay right.
 
     modes(arguments, inputs, defaults) -> [(label, inputs), ...], the given mode first
     others(inputs)                     -> inputs, again and again, the most different first
+
+Read next: checker.py, which asks for modes; behaviour.py, which asks for other inputs.
 """
 
 import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.classes import FLAGS
-from minigen.gradcheck.subject import is_float_array
+from minigen.gradcheck.child.trees import is_float_array
+from minigen.gradcheck.names import is_state
 
 OPPOSITE = {
     "train": "test", "test": "train", "eval": "train", "training": "inference",
@@ -26,13 +29,7 @@ def modes(arguments, inputs, defaults=None):
     A mode is an argument, or an entry of a dict argument, with a name in FLAGS and a Boolean or
     a word such as "train" as value. Label: "training=False"; "" if there is but one mode.
     """
-    inputs = tuple(inputs)
-    for i in range(len(inputs), len(arguments)):        # a flag that was left at its default
-        if arguments[i] in FLAGS and all(name in (defaults or {}) for name in arguments[: i + 1][
-            len(inputs) :
-        ]):
-            inputs += tuple(defaults[name] for name in arguments[len(inputs) : i + 1])
-            break
+    inputs = tuple(inputs) + _up_to_a_flag(arguments[len(inputs) :], defaults or {})
     for path, value in trees.leaves(inputs):
         label = trees.label(path, arguments)
         name = str(path[-1]) if len(path) > 1 else label
@@ -47,6 +44,27 @@ def modes(arguments, inputs, defaults=None):
         changed = trees.rebuilt(inputs, lambda p, leaf, at=path, to=other: to if p == at else leaf)
         return [(f"{label}={value!r}", inputs), (f"{label}={other!r}", changed)]
     return [("", inputs)]
+
+
+def _up_to_a_flag(arguments, defaults):
+    """The defaults of arguments that were not given, up to the first flag; () if there is none."""
+    for i, name in enumerate(arguments):
+        if name not in defaults:
+            break
+        if name in FLAGS:
+            return tuple(defaults[other] for other in arguments[: i + 1])
+    return ()
+
+
+def completed(arguments, inputs, defaults=None):
+    """The inputs and what follows them by default, up to the last floating array: it has a
+    gradient, too. An array that is room for state or results stays forward's own affair."""
+    rest, defaults = list(arguments[len(inputs) :]), defaults or {}
+    while rest and (is_state(rest[-1]) or not is_float_array(defaults.get(rest[-1]))):
+        rest.pop()
+    if not all(name in defaults for name in rest):
+        return tuple(inputs)
+    return tuple(inputs) + tuple(trees.fresh(defaults[name]) for name in rest)
 
 
 def others(inputs):

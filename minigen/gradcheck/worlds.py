@@ -6,8 +6,9 @@ usual courses; guess.py tries those that know every argument of a pair, in this 
 forward and backward make sense of them.
 
 Invariant: sizes within a world differ wherever they can, so that a wrong world fails to run instead
-of running by accident, and a transposed gradient can not pass.
+of running by accident, and a transposed gradient cannot pass.
 Names are written in lower case, without digits and underscores at their ends: W1 is w.
+Read next: guess.py.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
+from minigen.gradcheck.child.classes import FLAGS
 from minigen.gradcheck.inputs import Fixed, Random, Several, Size
 
 
@@ -83,7 +85,7 @@ COMMON = {      # numbers that mean the same everywhere, for arguments without a
     "eps epsilon": Fixed(1e-5),
     "momentum": Fixed(0.9),
     "axis dim": Fixed(-1),
-    "training train is_training is_train train_mode train_flag train_flg": Fixed(True),
+    " ".join(name for name in FLAGS if name != "mode"): Fixed(True),
     "mode": Fixed("train"),
     "p p_drop drop drop_prob dropout dropout_rate drop_rate rate prob": Fixed(0.5),
     "keep_prob keep p_keep": Fixed(0.8),
@@ -376,7 +378,7 @@ EMBEDDINGS = [
 ]
 
 
-def _attention(query, key, value, mask, **sizes):
+def _attention(query, key, value, **sizes):
     triangle = np.tril(np.ones((sizes["T"], sizes["S"]), dtype=bool))
     return World("attention attn", sizes, {
         "q query queries": normal(query), "k key keys": normal(key),
@@ -384,12 +386,12 @@ def _attention(query, key, value, mask, **sizes):
 
 
 ATTENTION = [
-    _attention("N T D", "N S D", "N S E", "T S", N=2, T=4, S=3, D=5, E=6),
-    _attention("N T D", "N S D", "N S D", "T S", N=2, T=3, S=3, D=4),
-    _attention("N A T D", "N A S D", "N A S D", "T S", N=2, A=3, T=4, S=5, D=2),
-    _attention("N A T D", "N A S D", "N A S D", "T S", N=2, A=3, T=4, S=4, D=2),
-    _attention("T D", "S D", "S E", "T S", T=4, S=3, D=5, E=6),
-    _attention("T D", "S D", "S D", "T S", T=4, S=4, D=5),
+    _attention("N T D", "N S D", "N S E", N=2, T=4, S=3, D=5, E=6),
+    _attention("N T D", "N S D", "N S D", N=2, T=3, S=3, D=4),
+    _attention("N A T D", "N A S D", "N A S D", N=2, A=3, T=4, S=5, D=2),
+    _attention("N A T D", "N A S D", "N A S D", N=2, A=3, T=4, S=4, D=2),
+    _attention("T D", "S D", "S E", T=4, S=3, D=5, E=6),
+    _attention("T D", "S D", "S D", T=4, S=4, D=5),
     World("attention attn multihead mha self", {"N": 2, "T": 3, "D": 4}, {
         "x inputs input": normal("N T D"),
         "wq wk wv wo w_q w_k w_v w_o w_out": normal("D D"),

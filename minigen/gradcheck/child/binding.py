@@ -3,8 +3,10 @@
 Idea: each of backward's parameters is
     1. an argument of forward, if it has the name of one (in lower or upper case);
     2. an upstream gradient, if its name says so: dout, dh, grad_y, y_grad, upstream, g. If none
-       does, the first parameter is it. One: it gets the gradient of the output, or of all outputs,
-       nested like them. Several: one output each, in order; of a dict of outputs by name (dh: "h").
+       does, the first parameter but a cache is it, or (d1, d2) are. One: it gets the gradient of
+       the output, or of all outputs, nested like them. Several: one output each, in order; of a
+       dict of outputs by name (dh: "h"). A second one that forward returns, as in (loss, dx), or
+       that is called grad, is kept: 5.
     3. the output, if it is called out, output, outputs, or as forward's `return` calls it;
     4. a learning rate (lr, learning_rate), which is 0: nothing is learnt here;
     5. what forward keeps for it: any other name without a default, cache or ctx with one too;
@@ -18,6 +20,8 @@ What forward returns follows from that:
     an argument's name          `x = x.astype(...); return x * x, x` for (dout, x): what is returned
     backward takes none         out, or (h, c) for (dh, dc, ...). A last value that cannot be an
                                 output (a tuple, a mask, an input) is a cache that nobody reads.
+    one dout                    all outputs; the first alone if backward uses dout as one array, and
+                                whole numbers (an argmax) only if it takes dout apart.
 A backward without an upstream gradient, `mse_backward(prediction, target)`, is that of a loss: the
 output is one number, and its gradients are multiplied by the upstream one.
 
@@ -30,10 +34,11 @@ import inspect
 import re
 import textwrap
 
-from numpy import array_equal, floating, may_share_memory, ndarray, number, size
+from numpy import array_equal, may_share_memory, ndarray, number, shape, size
 
 from . import trees
 from .session import StudentError
+from .trees import is_float
 
 OUTPUTS = ("out", "output", "outputs")
 CACHE = re.compile(r".*cache.*|ctx|context|saved.*|memory|mem", re.IGNORECASE)
@@ -41,6 +46,7 @@ INPUTS = re.compile(r"x|xs|inp|inputs?|args|arguments", re.IGNORECASE)
 SEVERAL = ("douts", "grads", "grad_outputs", "upstreams")
 LABELS = re.compile(r"y_true|targets?|labels?|t|x|y|out|outputs?", re.IGNORECASE)
 GRADIENT = re.compile(r"g|g_.*|grad.*|upstream.*|.*_grad|.*_gradients?|.*_bar|d.+")
+KEPT = re.compile(r"g|grads?|gradients?")       # in the second place, after dout
 RATE = re.compile(r"lr|learning_rate", re.IGNORECASE)
 ENGLISH = re.compile(       # begins with d, but is no gradient
     r"(d|data|debug|dec|decay|default|deg|degree|den|denom|denominator|depth|det|device|dev|diag"
@@ -56,18 +62,20 @@ class Roles:
     arguments: {parameter: forward's argument}; upstream, outputs, caches: lists of parameters.
     """
 
-    def __init__(self, receives, given, returned, titles):
+    def __init__(self, receives, given, returned, titles, uses=()):
         self.receives, self.returned, self.titles = receives, returned, titles
+        self.given, self.uses = list(given), dict(uses)
         self.arguments = {name: _same(name, given) for name in receives if _same(name, given)}
         parameters = [p for p in receives.values() if p.kind != p.VAR_KEYWORD]
         free = [p for p in parameters if p.name not in self.arguments]
         names = [p.name for p in free if p.kind != p.VAR_POSITIONAL]
         self.upstream = [name for name in names if looks_like_gradient(name)]
-        first = next(iter(receives), None)
-        if not self.upstream and first in names and not (
-            LABELS.fullmatch(first) or CACHE.fullmatch(first)
-        ):
-            self.upstream = [first]
+        first = next((name for name in receives if not CACHE.fullmatch(name)), None)
+        if not self.upstream and first in names and not LABELS.fullmatch(first):
+            stem = first.rstrip("0123456789")
+            several = [n for n in names if n.rstrip("0123456789") == stem != n]     # d1, d2
+            self.upstream = several if first in several else [first]
+        self.upstream = self._outputs_alone(returned)
         self.rates = [name for name in names if RATE.fullmatch(name)]
         others = [p for p in free if p.name not in (*self.upstream, *self.rates)]
         self.outputs = [p.name for p in others if p.name in OUTPUTS]
@@ -77,6 +85,13 @@ class Roles:
         ]
         self.optional = [p.name for p in free if p.default is not p.empty]
         self._check()
+
+    def _outputs_alone(self, returned):
+        """Upstream gradients without what forward itself returns as a gradient, and keeps:
+        (dout, dx) after `return loss, dx`, (dout, grad)."""
+        first, *others = self.upstream or [None]
+        kept = [n for n in others if n not in returned and not KEPT.fullmatch(n)]
+        return self.upstream if first in (None, *returned) else [first, *kept]
 
     def _check(self):
         if self.upstream:
@@ -129,6 +144,8 @@ class Fit:
 
     def _separated(self):
         """(outputs, list of caches). Raises StudentError if nothing fits."""
+        if self._gradient_kept():
+            self.wants.insert(0, self.upstream.pop())
         upstream, wants = [*self.upstream], [*self.wants]
         found = self._by_name() or self._by_count()
         while found is None and len(self.upstream) > 1:     # one name only looked like a gradient
@@ -142,6 +159,16 @@ class Fit:
         if found is None:
             raise StudentError("error", self._undecided())
         return found
+
+    def _gradient_kept(self):
+        """Whether forward returns a loss and its gradient, and backward takes (dout, dscores)."""
+        if len(self.values) != 2 or len(self.upstream) != 2 or not is_number(self.values[0]):
+            return False
+        return any(
+            belongs(self.upstream[1], name) and isinstance(x, ndarray) and x.size > 1
+            and x.shape == shape(self.values[1])
+            for name, x in zip(self.roles.given, self.inputs, strict=False)
+        )
 
     def _by_name(self):
         """Outputs whose names the upstream gradients bear: dh and dc after `return h, c, cache`."""
@@ -214,11 +241,20 @@ class Fit:
         if caches is None or not heads:
             return None
         if count <= 1:
+            heads = self._used(heads)
             return (heads[0] if len(heads) == 1 else tuple(heads)), caches
         inner = heads[0] if len(heads) == 1 else tuple(heads)
         fits = isinstance(inner, (tuple, list, dict)) and len(inner) == count
         values = inner.values() if isinstance(inner, dict) else inner
         return (inner, caches) if fits and all(map(is_numeric, values)) else None
+
+    def _used(self, heads):
+        """heads without those that backward has no upstream gradient for: a label, an accuracy."""
+        use = self.roles.uses.get(self.upstream[0]) if self.upstream else None
+        if use == "apart":
+            return heads
+        more = [] if use == "array" else [h for h in heads[1:] if is_float(h) or not is_numeric(h)]
+        return [heads[0], *more]
 
     def _inputs_as_caches(self):
         """Forward keeps nothing: its inputs, for one parameter that can mean them."""
@@ -241,12 +277,13 @@ class Fit:
         return all(is_float(value) and not self._is_input(value) for value in middle)
 
     def _is_input(self, value, converted=False):
-        """Whether value is the memory of an argument, or such an array converted to its dtype."""
-        return isinstance(value, ndarray) and any(
-            isinstance(x, ndarray) and (
+        """Whether value is an argument or its memory, or such an array converted to its dtype."""
+        return any(
+            x is value
+            or (isinstance(x, ndarray) and isinstance(value, ndarray) and (
                 may_share_memory(x, value)
                 or (converted and array_equal(x.astype(value.dtype), value))
-            )
+            ))
             for _, x in trees.leaves(self.inputs)
         )
 
@@ -313,12 +350,9 @@ def returned_names(function):
 
     [] if its source is not there, or it has returns of different lengths.
     """
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
     rows = [
-        value.elts if isinstance(value, ast.Tuple) else [value] for value in _returns(tree.body[0])
+        value.elts if isinstance(value, ast.Tuple) else [value]
+        for value in _returns(_parsed(function).body[0])
     ]
     named = [[getattr(e, "id", getattr(e, "attr", "")) for e in row] for row in rows]
     if len({len(row) for row in named}) != 1:
@@ -333,6 +367,34 @@ def _returns(node):
             yield child.value
         elif not isinstance(child, (ast.FunctionDef, ast.Lambda, ast.ClassDef)):
             yield from _returns(child)
+
+
+def uses_of(function):
+    """How a function uses its names: {"dout": "array"} for dout * y, dout.sum(); "apart" for
+    dh, dc = dout and dout[0]. {} if its source is not there."""
+    uses = {}
+    for node in ast.walk(_parsed(function)):
+        parts, use = [], "array"
+        if isinstance(node, ast.BinOp):
+            parts = [node.left, node.right]
+        elif isinstance(node, ast.Attribute):
+            parts = [node.value]
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], (ast.Tuple, ast.List)):
+            parts, use = [node.value], "apart"
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            parts, use = [node.iter], "apart"
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            parts, use = [node.value], "apart"
+        for name in [part.id for part in parts if isinstance(part, ast.Name)]:
+            uses[name] = "apart" if "apart" in (use, uses.get(name)) else use
+    return uses
+
+
+def _parsed(function):
+    try:
+        return ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return ast.Module([ast.Pass()], [])
 
 
 def _same(name, names):
@@ -354,13 +416,6 @@ def gradient_names(name):
 def belongs(gradient, name):
     """Whether a gradient is called after this name."""
     return gradient in gradient_names(name)
-
-
-def is_float(value):
-    """Whether value can be an output with a gradient."""
-    return isinstance(value, (float, floating)) or (
-        isinstance(value, ndarray) and value.dtype.kind == "f"
-    )
 
 
 def is_numeric(value):

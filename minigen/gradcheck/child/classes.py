@@ -27,9 +27,10 @@ from numpy import ndarray
 
 from . import trees
 from .binding import OUTPUTS, Fit, belongs, gradient_names, returned_names
-from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required
+from .pairs import NOT_GIVEN, Pair, called, called_as_it_takes, required, scaled
 from .pairs import arguments as arguments_of
 from .session import StudentError
+from .trees import at, attributes
 
 FLAGS = (       # what switches between training and evaluation
     "training", "train", "is_training", "is_train", "train_mode", "train_flag", "train_flg", "mode",
@@ -147,6 +148,7 @@ class LayerPair(Pair):
         layer = copied(layer, keep)
         returned = self.call_backward(layer.backward, fit, own, upstream)
         stored = [parameter.gradient(layer) for parameter in self.parameters]
+        stored = self._of_loss(stored, fit, upstream)
         if isinstance(returned, dict):
             left = {
                 p.label: g for p, g in zip(self.parameters, stored, strict=True)
@@ -154,9 +156,15 @@ class LayerPair(Pair):
             }
             return left | returned
         if returned is None:
-            found = [attributes(layer).get(g) for n in self.own for g in gradient_names(n)]
-            returned = tuple(g for g in found if g is not None)
+            returned = self._of_loss(left_in(layer, self.own), fit, upstream)
+            if not returned and self.parameters:        # of parameters alone, and known by name
+                return {p.label: g for p, g in zip(self.parameters, stored, strict=True)}
         return self._joined(returned, stored)
+
+    @staticmethod
+    def _of_loss(stored, fit, upstream):
+        """Gradients left in a layer, times the upstream one if backward does not take it."""
+        return stored if fit.upstream else scaled(stored, upstream)
 
     def _joined(self, returned, stored):
         """Gradients of forward's arguments, then of parameters, from either place."""
@@ -218,13 +226,22 @@ class Parameter:
         return None
 
 
+def left_in(layer, own):
+    """The gradients of forward's arguments that backward left in the layer, and not returned."""
+    held = attributes(layer)
+    found = [held.get(name) for argument in own for name in gradient_names(argument)]
+    found = tuple(g for g in found if g is not None)
+    # `dinputs`, whatever forward calls its argument
+    return found or tuple(g for g in [held.get("dinputs")] if g is not None)
+
+
 def find_parameters(layer, own, returned):
     """(parameters of a layer, names of attributes that look like one without a gradient).
 
     own: names of forward's arguments; returned: names of what backward returns.
     """
     paths = {}
-    for path, value in reach(layer):
+    for path, value in trees.arrays_inside(layer, most=10**6):
         if value.dtype.kind == "f":
             paths.setdefault(id(value), []).append(path)
     found, left_out = [], []
@@ -313,41 +330,6 @@ def copied(layer, keep=()):
 
 
 # Paths through attributes, keys and indices: ("layers", 0, "params", "W") ---------------------
-
-
-def attributes(value):
-    """An object's attributes by name."""
-    return getattr(value, "__dict__", {})
-
-
-def reach(layer):
-    """[(path, array)] of all that a layer holds, aliases too; each container once."""
-    found, seen, stack = [], set(), [((), layer)]
-    while stack:
-        path, one = stack.pop()
-        if isinstance(one, ndarray):
-            found.append((path, one))
-            continue
-        if isinstance(one, dict):
-            parts = one
-        elif isinstance(one, (list, tuple)):
-            parts = dict(enumerate(one))
-        elif inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
-            continue
-        else:
-            parts = attributes(one)
-        if id(one) not in seen:
-            seen.add(id(one))
-            stack += [((*path, key), part) for key, part in reversed(parts.items())]
-    return found
-
-
-def at(layer, path):
-    """What stands at a path."""
-    for key in path:
-        inside = layer if isinstance(layer, (dict, list, tuple)) else attributes(layer)
-        layer = inside[key]
-    return layer
 
 
 def owner_of(layer, path):

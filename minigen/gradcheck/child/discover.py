@@ -21,8 +21,8 @@ from numpy import ones
 from .binding import looks_like_gradient, returned_names
 from .classes import LayerPair
 from .load import Source
-from .pairs import Pair
-from .session import Session, StudentError, said, where
+from .pairs import Pair, with_context
+from .session import Session, StudentError, where
 from .torch_function import TorchPair, is_torch_function
 
 SPELLINGS = (       # linear_forward, conv_forward_naive, forward_relu; linearForward; forwardRelu
@@ -63,8 +63,7 @@ def load(path):
     except KeyboardInterrupt:
         raise
     except BaseException as error:      # sys.exit() at the end of the file, too
-        kind = "memory" if isinstance(error, MemoryError) else "error"
-        raise StudentError(kind, said(error), where("import", error, source)) from error
+        raise StudentError.of(error, where("import", error, source)) from error
     pairs, remarks = find(vars(module), module.__name__, source.path.stem)
     return Session(pairs, source, vars(module).values(), remarks)
 
@@ -137,7 +136,7 @@ def make_pair(name, forward, backward=None, make_inputs=None, options=None, **mo
     if backward is None and inspect.isclass(forward):
         static = inspect.getattr_static(forward, "forward", None)
         if isinstance(static, (staticmethod, classmethod)):
-            forward, backward = forward.forward, forward.backward
+            forward, backward = with_context(forward.forward), forward.backward
     kind = LayerPair if backward is None else Pair
     return kind(name, forward, backward, make_inputs, dict(options or {}), **more)
 
@@ -161,7 +160,8 @@ def _add(pairs, name, forward, backward, names, marked=None, base=None):
             options |= {key: value[name]} if name in value else {}
         elif value is not None:
             common[key] = value
-    options |= {key: marked[key] for key in ("points", "wrt", "seeds") if marked.get(key)}
+    marks = {key: marked.get(key) for key in ("points", "wrt", "seeds")}
+    options |= {key: mark for key, mark in marks.items() if mark is not None}
     code = getattr(inspect.unwrap(forward), "__code__", None)
     options["line"] = code.co_firstlineno if code else _line_of_class(forward)
     init = next((names[f"{s}_init"] for s in spellings if callable(names.get(f"{s}_init"))), None)

@@ -3,6 +3,7 @@
 Idea: an accident (an endless list, a fork in a loop, a file that grows) ends the homework's
 process, not the machine. The kernel keeps these limits, and a process can lower but not raise them.
 They are Linux's; elsewhere only the checker's clock holds. Each is a sentence for the report.
+Read next: docs/gradcheck-isolation.md.
 """
 
 import ctypes
@@ -15,6 +16,8 @@ import numpy as np
 
 LARGEST_FILE = 16 << 20         # bytes
 OPEN_FILES = 256
+MOST = 1 << 62                  # bytes: the kernel's numbers have 64 bits
+LONGEST = 1 << 31               # seconds: it counts them in nanoseconds
 MORE_TASKS = 64                 # processes and threads, beyond those that the user already has
 SET_DEATH_SIGNAL, SET_NO_NEW_PRIVILEGES = 1, 38         # prctl's options
 
@@ -40,7 +43,8 @@ def apply(memory, seconds):
 
     ctypes.CDLL(None).prctl(SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     lower(resource.RLIMIT_AS, _address_space() + memory)
-    lower(resource.RLIMIT_CPU, int(seconds), int(seconds) + 5)     # a word first, then the end
+    whole = int(min(seconds, LONGEST))
+    lower(resource.RLIMIT_CPU, whole, whole + 5)    # a word first, then the end
     lower(resource.RLIMIT_FSIZE, LARGEST_FILE)
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_NOFILE, OPEN_FILES)
@@ -57,7 +61,7 @@ def lower(kind, soft, hard=None):
     import resource
 
     present = resource.getrlimit(kind)[1]
-    values = [soft, soft if hard is None else hard]
+    values = [min(value, MOST) for value in (soft, soft if hard is None else hard)]
     if present != resource.RLIM_INFINITY:
         values = [min(value, present) for value in values]
     resource.setrlimit(kind, tuple(values))

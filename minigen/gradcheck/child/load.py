@@ -16,6 +16,8 @@ import types
 from pathlib import Path
 
 FOLDERS = []                # of homework loaded before in this process
+# Lines for IPython: %time f(), !ls, ?np.sum, np.sum?; but not the rest of an expression: % 2, != x
+MAGIC = re.compile(r"\s*(%%?[a-zA-Z]|!(?!=)|\?|[\w.]+\?\??\s*$)")
 
 
 class Source:
@@ -26,17 +28,21 @@ class Source:
         self.data = self.path.read_bytes()
         self.cells = None               # of a notebook: (cell, line) of each line, from 1
         if self.path.suffix == ".ipynb":
-            self._join_cells(json.loads(self.data))
+            self._join_cells()
         self.lines = self.data.decode("utf-8", "replace").splitlines()
 
-    def _join_cells(self, notebook):
+    def _join_cells(self):
         self.cells, lines = [], []
-        code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        try:
+            cells = json.loads(self.data)["cells"]
+            code = [cell for cell in cells if cell["cell_type"] == "code"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError("no notebook (JSON with cells, nbformat 4)") from error
         for number, cell in enumerate(code, 1):
-            text = "".join(cell["source"]).splitlines()
+            text = "".join(cell.get("source", "")).splitlines()
             dropped = bool(text) and text[0].startswith("%%")       # a cell in another language
             for place, line in enumerate(text, 1):
-                magic = dropped or line.lstrip().startswith(("%", "!"))
+                magic = dropped or MAGIC.match(line)
                 lines.append(re.sub(r"\S.*", "pass", line) if magic else line)
                 self.cells.append((number, place))
         self.data = "\n".join(lines).encode()

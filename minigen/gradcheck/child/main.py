@@ -17,7 +17,7 @@ import sys
 
 from . import limits
 from .discover import load
-from .session import StudentError, said
+from .session import StudentError
 from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
@@ -36,13 +36,15 @@ def serve(path, checker, *descriptors):
         connection = socket.socket(fileno=channel)
         os.set_inheritable(channel, False)
         os.set_inheritable(last_words, False)
-        faulthandler.enable(last_words)     # a crash writes the line it happened on
     else:
         connection = socket.fromshare(sys.stdin.buffer.read())
     channel, responder, us = Channel(connection), _Responder(path), os.getpid()
     try:
         while True:
-            parts = responder.answer(*responder.codec.unpack(channel.read))
+            request = responder.codec.unpack(channel.read)
+            if descriptors:     # a crash writes the line it happened on, and not where it prints
+                faulthandler.enable(last_words)
+            parts = responder.answer(*request)
             if os.getpid() != us:       # a process that the homework forked came back to here
                 os._exit(0)
             channel.send(parts)
@@ -74,9 +76,9 @@ class _Responder:
             value = getattr(self if ours else self.session, method)(*arguments, **options)
             keep = method in ("load", "configure", "inputs")    # what they give may come back
             return self.codec.pack([number, "value", value], keep=keep)
-        except StudentError as error:
-            message, where = str(error.message)[:LONGEST], str(error.where)[:LONGEST]
-            return self.codec.pack([number, "raised", error.kind, message, where])
-        except BaseException as error:      # of an object that the homework made, most likely
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            return self.codec.pack([number, "raised", kind, said(error)[:LONGEST], method])
+        except StudentError as student_error:
+            error = student_error
+        except BaseException as raised:     # of an object that the homework made, most likely
+            error = StudentError.of(raised, method)
+        message, where = str(error.message)[:LONGEST], str(error.where)[:LONGEST]
+        return self.codec.pack([number, "raised", error.kind, message, where])

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from numpy import asarray
 
 from . import trees
-from .binding import Fit, Roles, is_float, returned_names
+from .binding import Fit, Roles, returned_names, uses_of
 from .session import StudentError
+from .trees import is_float
 
 NOT_GIVEN = object()
 
@@ -56,13 +57,14 @@ class Pair:
     @functools.cached_property
     def roles(self):
         """What backward's parameters are for. Raises StudentError."""
-        names = returned_names(self.functions()[0])
-        return Roles(self.receives, self.signature.parameters, names, self.titles)
+        forward, backward = self.functions()
+        names, uses = returned_names(forward), uses_of(backward)
+        return Roles(self.receives, self.signature.parameters, names, self.titles, uses)
 
     def describe(self):
-        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs,
-        functions (as the student calls them), and options. Of a layer also parameters, constructor
-        (what it needs, if it could not be made) and notes."""
+        """What the checker needs to know: name, arguments, defaults, annotations, makes_inputs
+        and options. Of a layer also parameters, constructor (what it needs, if it could not be
+        made) and notes."""
         return {
             "name": self.name,
             "arguments": list(self.arguments),
@@ -72,7 +74,6 @@ class Pair:
                 for p in self.signature.parameters.values() if p.annotation is not p.empty
             },
             "makes_inputs": self.make_inputs is not None,
-            "functions": list(self.titles),
             **self.options,
             **({"wrt": self._wrt_of_this()} if self.common_wrt else {}),
         }
@@ -97,6 +98,9 @@ class Pair:
         if self.make_inputs is None:
             return None
         made = called_as_it_takes(self.make_inputs, seed, self.name)
+        if made is None and not self.shared:
+            text = f"{title(self.make_inputs)} returns None, not the arguments of {self.titles[0]}"
+            raise StudentError("error", text, "inputs")
         return fitted(made, self.arguments, self)
 
     def forward(self, inputs):
@@ -182,6 +186,8 @@ def fitted(made, arguments, pair):
 
     None if it is the whole file's and does not fit; a StudentError if it is the pair's own.
     """
+    if made is None:
+        return None
     if pair.shared and isinstance(made, dict) and pair.name in made:
         made = made[pair.name]
     needed = len(required(arguments))
@@ -207,6 +213,36 @@ def by_name(made, arguments, pair):
         raise StudentError("error", f"{title(pair.make_inputs)} leaves out {missing[0]}, which "
                            f"{pair.titles[0]} needs")
     return None if missing else tuple(values)
+
+
+class Context:
+    """What forward(ctx, x) leaves for backward(ctx, dout): any attribute, or what it saves."""
+
+    saved_tensors = saved_values = saved = ()
+
+    def save_for_backward(self, *values):
+        """Keep values, under the usual names."""
+        self.saved_tensors = self.saved_values = self.saved = values
+
+
+def with_context(forward):
+    """forward(ctx, *inputs) as a function of inputs that returns (out, ctx); others as they are.
+
+    ctx: of the file's own class Context, if it has one.
+    """
+    every = signature(forward)
+    first, *others = [*every.parameters.values()] or [None]
+    if first is None or first.name not in ("ctx", "context"):
+        return forward
+    make = getattr(forward, "__globals__", {}).get("Context", Context)
+
+    @functools.wraps(forward)
+    def remembering(*inputs, **by_keyword):
+        ctx = make()
+        return forward(ctx, *inputs, **by_keyword), ctx
+
+    remembering.__signature__ = every.replace(parameters=others)
+    return remembering
 
 
 def title(function):

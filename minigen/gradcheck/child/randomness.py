@@ -3,6 +3,7 @@
 Idea: before each call, NumPy's and Python's global generators are seeded, and the generators that
 the homework holds in variables get back the state that they had when it was loaded. Afterwards
 everything is as before, for the homework may live in somebody's notebook.
+Read next: session.py, which pins it before each call.
 """
 
 import collections
@@ -18,16 +19,17 @@ import numpy as np
 SEED, GET, SET = np.random.seed, np.random.get_state, np.random.set_state
 PYTHON_SEED, PYTHON_GET, PYTHON_SET = random.seed, random.getstate, random.setstate
 GENERATORS = np.random.Generator, np.random.RandomState, random.Random
+MOST = 3000             # objects that are looked at for a generator
 
 
-def generators_in(values, limit=3000):
+def generators_in(values):
     """The random generators that values hold: themselves, or in containers, attributes, functions.
 
-    values: an iterable; of functions, what they enclose and their defaults. At most `limit` objects
+    values: an iterable; of functions, what they enclose and their defaults. At most MOST objects
     are looked at, the nearest first.
     """
     found, seen, queue = [], set(), collections.deque(values)
-    while queue and len(seen) < limit:
+    while queue and len(seen) < MOST:
         one = queue.popleft()
         if id(one) in seen:
             continue
@@ -35,7 +37,7 @@ def generators_in(values, limit=3000):
         if isinstance(one, GENERATORS):
             found += [one] * (not isinstance(one, random.SystemRandom))
         else:
-            queue += itertools.islice(_inside(one), limit)
+            queue += itertools.islice(_inside(one), MOST)
     return found
 
 

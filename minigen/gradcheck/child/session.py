@@ -33,15 +33,23 @@ INSTALLED = str(HERE), sysconfig.get_path("stdlib"), str(Path(numpy.__file__).pa
 LONGEST = 500               # characters of a message
 
 
+ENDS = "timeout", "memory", "crash", "error"        # of code; error: it raised
+
+
 class StudentError(Exception):
     """The homework's own code did not run to its end.
 
-    kind: error (it raised), memory, timeout or crash; where: "backward, line 14: dx = dout @ w".
+    kind: one of ENDS; where: "backward, line 14: dx = dout @ w".
     """
 
     def __init__(self, kind, message, where=""):
         super().__init__(message)
         self.kind, self.message, self.where = kind, message, where
+
+    @classmethod
+    def of(cls, error, where=""):
+        """What the homework raised, as a StudentError."""
+        return cls("memory" if isinstance(error, MemoryError) else "error", said(error), where)
 
     @property
     def sentence(self):
@@ -59,7 +67,7 @@ class Session:
 
     def __init__(self, pairs, source=None, variables=(), remarks=()):
         self.pairs, self.source = pairs, source
-        self.said = list(remarks)
+        self.near_misses = list(remarks)
         self.runs, self.places, self.count, self.backwards = {}, {}, 0, 0
         self.watched = set()        # pairs whose backward was watched for calls of forward
         functions = [f for pair in pairs.values() for f in pair.functions()]
@@ -92,7 +100,7 @@ class Session:
 
     def remarks(self):
         """Sentences on near misses: a forward without its backward, a name misspelt."""
-        return self.said
+        return self.near_misses
 
     def configure(self, name, options):
         """Set options of a pair (init: a layer's constructor arguments): its new description."""
@@ -197,23 +205,23 @@ class Session:
         except (KeyboardInterrupt, StudentError):
             raise
         except BaseException as error:      # SystemExit, too: homework does not end the checker
-            kind = "memory" if isinstance(error, MemoryError) else "error"
-            raise StudentError(kind, said(error), where(part, error, self.source)) from error
+            raise StudentError.of(error, where(part, error, self.source)) from error
 
 
 class Calls:
-    """Counts the calls of one function inside a `with`; another profiler pauses meanwhile."""
+    """Counts the calls of one function inside a `with`; nothing if a profiler is at work."""
 
     def __init__(self, function):
         self.code = getattr(inspect.unwrap(function), "__code__", None)
         self.count = 0
 
     def __enter__(self):
-        self.before = sys.getprofile()
-        sys.setprofile(self._watch)
+        if sys.getprofile() is None:
+            sys.setprofile(self._watch)
 
     def __exit__(self, *error):
-        sys.setprofile(self.before)
+        if sys.getprofile() == self._watch:
+            sys.setprofile(None)
 
     def _watch(self, frame, event, _):
         if event == "call" and frame.f_code is self.code:

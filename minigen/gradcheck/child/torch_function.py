@@ -13,9 +13,9 @@ import sys
 from numpy import asarray, generic, ndarray
 
 from . import trees
-from .binding import is_float
 from .pairs import Pair, title
 from .pairs import arguments as arguments_of
+from .trees import is_float
 
 
 def is_torch_function(value):

@@ -3,11 +3,13 @@
 Idea: a homework may pass a dict of parameters or return a tuple of gradients. Everything that walks
 such values does so here, in one order: depth first, dicts in their own order. A path is a tuple of
 indices and keys; its label is what a student would write: x, params['W'], states[1].
+Read next: session.py, whose answers are such values.
 """
 
 import copy
+import inspect
 
-from numpy import ndarray
+from numpy import floating, ndarray
 
 
 def leaves(tree, path=()):
@@ -31,12 +33,34 @@ def rebuilt(tree, change, path=()):
     return change(path, tree)
 
 
+def at(tree, path):
+    """What stands at a path, which may lead through attributes. LookupError if there is nothing."""
+    for key in path:
+        tree = (tree if isinstance(tree, (dict, list, tuple)) else attributes(tree))[key]
+    return tree
+
+
+def attributes(value):
+    """An object's attributes by name."""
+    return getattr(value, "__dict__", {})
+
+
 def label(path, names=()):
     """How a student would write the leaf at path; names: of the first level, the arguments."""
     first, *rest = path or ("",)
     if isinstance(first, int):
         first = names[first] if first < len(names) else f"argument {first}"
     return str(first) + "".join(f"[{key!r}]" for key in rest)
+
+
+def is_float_array(value):
+    """Whether value is an array of floating numbers."""
+    return isinstance(value, ndarray) and value.dtype.kind == "f"
+
+
+def is_float(value):
+    """Whether value is a floating array or number: what can have a gradient."""
+    return is_float_array(value) or isinstance(value, (float, floating))
 
 
 def fresh(tree):
@@ -63,24 +87,30 @@ def _copy(leaf):
         return leaf
 
 
-def arrays_inside(value, limit=10_000):
-    """Every array inside a value of any type, with its path: containers and objects' attributes.
+def arrays_inside(value, most=10_000):
+    """Every array inside a value of any type: in containers, and in attributes of objects.
 
-    For a look into a cache, whatever it is made of. [(path, array)], each array once, at most
-    `limit` objects looked at.
+    For a look into a cache or a layer, whatever it is made of. [(path, array)], an array in two
+    places twice; each container once, and no more than `most` of them. Classes, functions and
+    modules are not looked into.
     """
     found, seen, stack = [], set(), [((), value)]
-    while stack and len(seen) < limit:
+    while stack and len(seen) < most:
         path, one = stack.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
         if isinstance(one, ndarray):
             found.append((path, one))
-        elif isinstance(one, dict):
-            stack += [((*path, key), part) for key, part in reversed(one.items())]
-        elif isinstance(one, (tuple, list)):
-            stack += [((*path, i), part) for i, part in reversed([*enumerate(one)])]
-        elif hasattr(one, "__dict__") and not isinstance(one, type) and not callable(one):
-            stack += [((*path, key), part) for key, part in reversed(vars(one).items())]
+        elif id(one) not in seen:
+            seen.add(id(one))
+            stack += [((*path, key), part) for key, part in reversed(_parts(one).items())]
     return found
+
+
+def _parts(one):
+    """What a container or an object holds, by key, index or attribute."""
+    if isinstance(one, dict):
+        return one
+    if isinstance(one, (tuple, list)):
+        return dict(enumerate(one))
+    if inspect.isclass(one) or inspect.isroutine(one) or inspect.ismodule(one):
+        return {}
+    return attributes(one)

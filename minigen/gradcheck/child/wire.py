@@ -104,7 +104,10 @@ class Codec:
             return {"o": [value.key, value.text]}
         if keep:
             self.kept[id(value)] = value
-        return {"o": [id(value), f"{kind.__module__}.{kind.__name__}"]}
+        name = f"{kind.__module__}.{kind.__name__}"
+        if issubclass(kind, ndarray):
+            name += f" of {array.dtype}"
+        return {"o": [id(value), name]}
 
     def unpack(self, read):
         """The next message; read(n) must return exactly n bytes (a bytearray), or raise EOFError.

@@ -9,8 +9,8 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.binding import belongs
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.names import never
-from minigen.gradcheck.subject import is_float, is_float_array
 
 
 @dataclass
@@ -103,7 +103,7 @@ def listed(names):
     return ", ".join(map(str, names))
 
 
-def nesting(argument, gradient):
+def nested_otherwise(argument, gradient):
     """The sentence for a gradient that is nested otherwise than its argument."""
     said = f"d{argument.name} is {kind(gradient)}, {argument.name} is {kind(argument.value)}: "
     if isinstance(argument.value, dict):
