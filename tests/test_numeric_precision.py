@@ -55,7 +55,7 @@ def test_layer_norm_in_float32_inside():
 
     for seed in range(6):
         inputs = [rng(seed).normal(size=(4, 8)), rng(seed + 50).normal(size=8)]
-        assert "fail" not in verdicts(f, inputs, backward, seed, gradient=backward)
+        assert verdicts(f, inputs, backward, seed, gradient=backward) == ["pass", "pass"]
         wrong = lambda *a: [1.05 * g for g in backward(*a)]     # noqa: E731
         assert verdicts(f, inputs, wrong, seed, gradient=wrong) == ["fail", "fail"]
 

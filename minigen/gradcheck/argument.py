@@ -214,10 +214,12 @@ class ArgumentCheck:
         if point.value.size > LARGE:
             point = point.narrowed(point.along_entry(self.k, i, s), [FIRST, -FIRST, far, -far])
         slope = self._slope(point, i, far, s)
-        if slope.distance(a) <= slope.tolerance and slope.kind != "jump":
+        outside = slope.distance(a) > slope.tolerance
+        blurred = slope.tolerance > max(abs(slope.value) / 2, slope.resolution)
+        if not outside and not blurred and slope.kind != "jump":
             return slope
         ties = self.beside and self.proved < WRONG and slope.kind == "smooth"
-        if ties and self.beside.parts_ties(self.k, i, a, slope.value):
+        if outside and ties and self.beside.parts_ties(self.k, i, a, slope.value):
             low, high = min(slope.value, a), max(slope.value, a)
             return replace(slope, kind="kink", low=low, high=high)
         careful = point.careful(self.k)
