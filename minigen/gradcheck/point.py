@@ -129,8 +129,10 @@ class Point:
         x = self.inputs[k]
         unit = scales(x, least=0.0) * stream(self.seed, f"inside {k}").uniform(0.5, 1.0, x.shape)
         far, half, *near = self.along(k, unit)([FAR, FAR / 2, *INSIDE])
-        moves = (far != half) & (half != self.value)        # twice: it is no jump
-        for row, eps in zip(near, INSIDE.values(), strict=True):
+        change = np.where(far != half, np.abs(half - self.value), 0.0)      # once: it is a jump
+        for row, (step, eps) in zip(near, INSIDE.items(), strict=True):
+            # that a flat output does not move is its own rounding
+            moves = change * (2 * step / FAR) > 8 * self.eps * np.abs(self.value)
             still = row[moves] == self.value[moves]
             if self.eps < eps and 2 * np.count_nonzero(still) > still.size:
                 return eps
