@@ -23,8 +23,8 @@ from minigen.gradcheck.slopes import TINY, as_tuple, scales, stream
 
 BATCH = 2**27           # bytes of inputs and outputs in one request to f.moves
 COARSE = 4              # times the noise over last bits: f has a coarser grain inside
-FAR = 2.0**-7           # a relative step that moves what depends on x
-INSIDE = {2.0**-14: 2.0**-10, 2.0**-27: 2.0**-23}       # steps lost on float16, float32: its eps
+FAR = 2.0**-3           # a relative step that moves what depends on x
+INSIDE = {2.0**-16: 2.0**-10, 2.0**-27: 2.0**-23}       # steps lost on float16, float32: its eps
 GRAINS = (2.0**-20, 2.0**-14, 2.0**-10)     # steps over which a grain of float32, float16 shows
 
 
