@@ -16,7 +16,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from minigen.gradcheck import structure, values
+from minigen.gradcheck import diagnosis, structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
@@ -258,6 +258,7 @@ class PointReport:
     findings: list
     arguments: list
     notes: list = field(default_factory=list)
+    diagnosis: list = field(default_factory=list)       # Diagnosis of the values
 
 
 def _check_point(subject, options, settings, seed, seconds):
@@ -282,6 +283,7 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
+            point.diagnosis = diagnosis.diagnose(subject, examination, point.arguments)
     return point
 
 
@@ -312,6 +314,7 @@ def add(report, point):
     report.notes += [note for note in point.notes if note not in report.notes]
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)
+    report.diagnosis += point.diagnosis
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
 
 
@@ -329,11 +332,14 @@ def conclude(report):
     """Verdict, points and diagnosis from what was found."""
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
     report.points = points_of(report)
+    of_values = report.diagnosis if report.verdict == "fail" else []
     report.diagnosis = [
         Diagnosis(f.check, f.argument, "confirmed", f.message, f.evidence)
         for f in report.structure
         if f.verdict in ("fail", "error")
     ]
+    report.diagnosis += filter(None, map(diagnosis.of_shape, report.structure))
+    report.diagnosis += of_values
 
 
 def worst(verdicts, otherwise="pass"):

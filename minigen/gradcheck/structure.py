@@ -215,7 +215,8 @@ def shapes_are_equal(case):
         said = f"{claim.label} has shape {shape}, {claim.leaf.label} has {right}"
         better = explain_shape(slopes, claim)
         evidence = {"shape": list(shape), "expected": list(right)}
-        said += f": {better}" if better else ""
+        if better:
+            said, evidence["repair"] = f"{said}: {better}", better
         case.say("wrong_shape", "fail", said, claim.leaf.label, **evidence)
     raise Stop
 

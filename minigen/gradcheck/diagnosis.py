@@ -1,0 +1,90 @@
+"""What is probably wrong with a gradient: experiments in order, the first that holds is said.
+
+Idea: a diagnosis is a result, not a guess. Every experiment states a relation ("4 times too small",
+"right when transposed", "all wrong entries are in the last row") and looks whether it holds between
+the claimed gradient and the numeric one, at every entry and to the numeric error. Where none holds,
+nothing is said: a wrong hint costs a student more than none.
+
+The order is from the strictest relation to the loosest, for a gradient that is everywhere 0.5 of
+the right one is also "right where it is 0".
+Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py.
+"""
+
+import time
+
+import numpy as np
+
+from minigen.gradcheck import patterns, patterns_terms, patterns_where
+from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.evidence import gather
+from minigen.gradcheck.report import Diagnosis
+
+SECONDS = 0.6           # for the differences of a pair
+MEAN = (np.linalg.LinAlgError, MemoryError)     # an experiment that cannot be made says nothing
+EXPERIMENTS = (
+    patterns.rounded,
+    patterns.multiple,
+    patterns_terms.matrix_product,
+    patterns.transposed,
+    patterns.flipped,
+    patterns.constant,
+    patterns_terms.elementwise,
+    patterns_terms.summed,
+    patterns_where.overwritten,
+    patterns_where.repeated,
+    patterns_where.masked,
+    patterns_where.twice,
+    patterns_terms.lines_of_terms,
+    patterns.shifted,
+    patterns_where.border,
+    patterns_where.wrong_side,
+    patterns.noisy,
+    patterns.slightly,
+)
+
+
+def diagnose(subject, examination, reports):
+    """[Diagnosis] of the arguments whose ArgumentReport failed, the surest first.
+
+    subject, examination: of the point that failed; runs forward, for SECONDS at most. What the
+    homework raises meanwhile ends the diagnosis, not the check.
+    """
+    failed = [
+        (claim, report) for claim, report in zip(examination.claims, reports, strict=True)
+        if report.verdict == "fail"
+    ]  # fmt: skip
+    found = []
+    until = time.monotonic() + SECONDS
+    for done, (claim, report) in enumerate(failed):
+        seconds = (until - time.monotonic()) / (len(failed) - done)
+        try:
+            with np.errstate(all="ignore"):
+                found += examine(gather(subject, examination, claim, report, seconds))
+        except StudentError:
+            break
+    return sorted(found, key=lambda one: one.confidence != "confirmed")
+
+
+def examine(evidence):
+    """[Diagnosis]: what the first experiment that holds says of one gradient; [] if none does."""
+    if not evidence.bad.any():
+        found = patterns.kinks(evidence)
+        return [found] if found else []
+    if evidence.usable.mean() < 0.5:
+        return []
+    for experiment in EXPERIMENTS:
+        try:
+            found = experiment(evidence)
+        except MEAN:
+            continue
+        if found:
+            return [found]
+    return []
+
+
+def of_shape(finding):
+    """The Diagnosis of a gradient of the wrong shape that is right once summed; None for others."""
+    if ".sum(" not in finding.evidence.get("repair", ""):
+        return None
+    message, evidence = finding.message, dict(finding.evidence)
+    return Diagnosis("missing_broadcast_sum", finding.argument, "confirmed", message, evidence)

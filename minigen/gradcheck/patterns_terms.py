@@ -1,0 +1,241 @@
+"""Experiments on the formula: which terms is the numeric gradient made of, and which the claim?
+
+Idea: along the axis of a softmax or a norm the right gradient is a sum of a few known arrays,
+
+    softmax     c1 y v + c2 y               batch norm      c1 v + c2 + c3 (x - mean)
+    log-softmax c1 v + c2 exp(y)            length 1        c1 v + c2 x
+
+with numbers c that are the same along the axis. If one such line is the numeric gradient exactly,
+the claim is written in the same terms: where one coefficient is 0, minus, or c times the right one,
+that term is missing, has the wrong sign or a wrong factor. Elementwise functions are found by their
+derivative, a / v; products of matrices by their factors.
+
+Invariant: as in patterns.py; a line of terms counts only with more entries along the axis than
+terms.
+Read next: diagnosis.py.
+"""
+
+from itertools import combinations, product
+
+import numpy as np
+
+from minigen.gradcheck.evidence import floats_among
+from minigen.gradcheck.patterns import diagnosis
+
+SPARE = 1               # entries along the axis beyond the number of terms, at least
+DERIVATIVES = {
+    "1 - {0}**2": lambda z: 1 - z * z,
+    "{0} * (1 - {0})": lambda z: z * (1 - z),
+    "exp({0})": np.exp,
+    "{0}": lambda z: z,
+    "2 * {0}": lambda z: 2 * z,
+    "1 / {0}": lambda z: 1 / z,
+    "cos({0})": np.cos,
+    "1 / (1 + {0}**2)": lambda z: 1 / (1 + z * z),
+    "1 / (2 * sqrt({0}))": lambda z: 0.5 / np.sqrt(z),
+    "1 / (2 * {0})": lambda z: 0.5 / z,
+    "1 / (1 + exp(-{0}))": lambda z: 1 / (1 + np.exp(-z)),
+    "1 - exp(-{0})": lambda z: 1 - np.exp(-z),
+}
+LINES = {
+    "softmax": ("y * dout", "the -y * sum(y * dout) term of the softmax"),
+    "log-softmax": ("dout", "the -exp(y) * sum(dout) term of the log-softmax"),
+    "mean and variance": ("dout", "the term through the mean", "the term through the variance"),
+    "mean": ("dout", "the term through the mean"),
+    "length": ("dout", "the term through the norm (it is no constant)"),
+}
+
+
+def elementwise(evidence):
+    """1 - x**2 where 1 - y**2 is needed, and the like."""
+    if not evidence.alike():
+        return None
+    (y, v), x = evidence.alike(), evidence.x
+    for form, derivative in DERIVATIVES.items():
+        of_x, of_y = derivative(x) * v, derivative(y) * v
+        for right, wrong, needs, has in ((of_y, of_x, "y", "x"), (of_x, of_y, "x", "y")):
+            if evidence.x.size < 3 or not np.isfinite(wrong[evidence.usable]).all():
+                continue
+            if evidence.fits(right) and evidence.explains(wrong):
+                message = (
+                    f"{evidence.gradient} has {form.format(has)} where {form.format(needs)} is "
+                    f"needed, with x = {evidence.name} and y the output"
+                )
+                return diagnosis(evidence, "input_vs_output", message, needed=form.format(needs))
+    return None
+
+
+def lines_of_terms(evidence):
+    """A term of a softmax or norm is missing, has a wrong sign or factor, or another axis."""
+    if not evidence.alike() or not evidence.whole or not evidence.x.ndim:
+        return None
+    for name, axes, weight, terms in _lines(evidence, evidence.x):
+        right = _coefficients(evidence, terms, axes, evidence.numeric)
+        if right is None:
+            continue
+        found = _compared(evidence, name, axes, terms, right)
+        if found or _coefficients(evidence, terms, axes, evidence.claimed) is not None:
+            return found
+        return _unsummed(evidence, name, axes, terms, weight) or _other_axis(evidence, name, axes)
+    return None
+
+
+def _lines(evidence, x, names=tuple(LINES)):
+    """(name, axes, weight, terms): every line of terms, along every axis and over several."""
+    y, v = evidence.alike()
+    weights = [v, *(v * g for g in floats_among(evidence).values()
+                    if g.ndim and _broadcasts(g.shape, v.shape))]    # fmt: skip
+    many = [(axis,) for axis in reversed(range(x.ndim))]
+    many += [axes for k in range(2, x.ndim + 1) for axes in combinations(range(x.ndim), k)]
+    one = np.ones(x.shape)
+    for axes, w in product(many, weights):
+        centred = x - x.mean(axes, keepdims=True)
+        made = {
+            "softmax": [y * w, y],
+            "log-softmax": [w, np.exp(y)],
+            "mean": [w, one],
+            "length": [w, x],
+            "mean and variance": [w, one, centred],
+        }
+        for name in names:
+            yield name, axes, w, made[name]
+
+
+def _broadcasts(shape, to):
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False
+
+
+def _coefficients(evidence, terms, axes, gradient):
+    """The coefficients (lines, terms) that give the gradient to the tolerance, or None."""
+    length = int(np.prod([evidence.x.shape[k] for k in axes]))
+    if length < len(terms) + SPARE:
+        return None
+    end = tuple(range(-len(axes), 0))
+
+    def lined(z):
+        return np.moveaxis(z, axes, end).reshape(-1, length)
+
+    matrix = np.stack([lined(t) for t in terms], -1)
+    sizes = np.linalg.norm(matrix, axis=1, keepdims=True)
+    if not np.isfinite(sizes).all() or not sizes.all():
+        return None
+    inverse = np.linalg.pinv(matrix / sizes, rcond=1e-6)
+    found = inverse @ lined(gradient)[..., None]
+    if np.linalg.matrix_rank(matrix / sizes, tol=1e-6).min() < len(terms):
+        return None
+    left = (matrix / sizes @ found)[..., 0] - lined(gradient)
+    if not (np.abs(left) <= lined(evidence.tolerance)).all():
+        return None
+    return found[..., 0] / sizes[:, 0]
+
+
+def _compared(evidence, name, axes, terms, right):
+    """What the claim's coefficients say, the numeric gradient's being `right`."""
+    mine = _coefficients(evidence, terms, axes, evidence.claimed)
+    if mine is None:
+        return None
+    weight = np.abs(right).max(0)
+    needed = weight > 1e-6 * weight.max()       # terms that the right gradient has
+    if not needed.all():
+        return None
+    ratios = np.sum(mine * right, 0) / np.sum(right * right, 0)
+    even = np.abs(mine - ratios * right).max(0) < 1e-6 * weight
+    wrong = np.flatnonzero(np.abs(ratios - 1) > 1e-6)
+    if not even.all() or len(wrong) != 1:
+        return None
+    ratio, term = float(ratios[wrong[0]]), LINES[name][wrong[0]]
+    where = f"along axis {', '.join(map(str, axes))}"
+    term = term if wrong[0] else f"the part that comes directly from {term}"
+    evidence_of = {"line": name, "axes": list(axes), "ratio": ratio}
+    if abs(ratio) < 1e-6:
+        return diagnosis(evidence, "missing_term", f"{evidence.gradient} lacks {term}, {where}",
+                         **evidence_of)
+    if abs(ratio + 1) < 1e-6:
+        return diagnosis(evidence, "sign", f"{evidence.gradient} has {term}, {where}, with the "
+                         "wrong sign", **evidence_of)
+    message = f"{evidence.gradient} has {term}, {where}, {ratio:.6g} times as large as it must be"
+    kind = "small_error" if abs(ratio - 1) < 0.02 else "factor"
+    return diagnosis(evidence, kind, message, **evidence_of)
+
+
+def _unsummed(evidence, name, axes, terms, weight):
+    """The claim has y * (y * dout) where y * sum(y * dout) is needed."""
+    for k in range(1, len(terms)):
+        local = [*terms[:k], terms[k] * terms[k] * weight, *terms[k + 1 :]]
+        if _coefficients(evidence, local, axes, evidence.claimed) is not None:
+            message = (
+                f"{evidence.gradient} has {LINES[name][k]} without its sum or mean over axis "
+                f"{', '.join(map(str, axes))}"
+            )
+            return diagnosis(evidence, "missing_broadcast_sum", message, axes=list(axes))
+    return None
+
+
+def _other_axis(evidence, name, axes):
+    """The claim is the same line of terms, but along another axis."""
+    for _, others, _, terms in _lines(evidence, evidence.x, (name,)):
+        if others == axes or set(others) > set(axes):
+            continue
+        if _coefficients(evidence, terms, others, evidence.claimed) is not None:
+            message = (
+                f"{evidence.gradient} is summed over axis {', '.join(map(str, others))} where it "
+                f"must be axis {', '.join(map(str, axes))}"
+            )
+            return diagnosis(evidence, "wrong_axis", message, has=list(others), needed=list(axes))
+    return None
+
+
+def summed(evidence):
+    """The gradient of a bias, or the like: dout summed over other axes, or one slice of it."""
+    shape = evidence.x.shape
+    for v in evidence.upstream:
+        if not evidence.x.ndim or evidence.x.size < 2 or v.ndim <= evidence.x.ndim:
+            continue
+        many = v.ndim - evidence.x.ndim
+        ways = {axes: v.sum(axes) for axes in combinations(range(v.ndim), many)}
+        ways = {axes: s for axes, s in ways.items() if s.shape == shape}
+        for axes in (axes for axes, s in ways.items() if evidence.fits(s)):
+            for others, s in ways.items():
+                if evidence.explains(s):
+                    message = (
+                        f"{evidence.gradient} is dout summed over axis {others} where it must be "
+                        f"axis {axes}"
+                    )
+                    return diagnosis(evidence, "wrong_axis", message, has=list(others))
+            for i, slab in enumerate(np.moveaxis(v, axes, range(many)).reshape(-1, *shape)):
+                if evidence.explains(slab):
+                    message = (
+                        f"{evidence.gradient} is one slice of dout where it must be its sum over "
+                        f"axis {', '.join(map(str, axes))}"
+                    )
+                    return diagnosis(evidence, "missing_broadcast_sum", message, slice=i)
+    return None
+
+
+def matrix_product(evidence):
+    """n = p @ q, and the claim has one of them transposed, or q @ p."""
+    if evidence.x.ndim != 2 or evidence.x.size < 4:
+        return None
+    named = {"dout": evidence.upstream, "the output": evidence.outputs}
+    matrices = {k: z[0] for k, z in named.items() if len(z) == 1}
+    matrices |= floats_among(evidence) | {evidence.name: evidence.x}
+    matrices = {name: z for name, z in matrices.items() if z.ndim == 2}
+    both = {(name, t): z.T if t else z for name, z in matrices.items() for t in (False, True)}
+    made = {
+        (p, q): both[p] @ both[q] for p, q in product(both, both)
+        if both[p].shape[1] == both[q].shape[0] and p[0] != q[0]
+    }  # fmt: skip
+    for (p, q), right in made.items():
+        if not evidence.fits(right):
+            continue
+        for (r, s), wrong in made.items():
+            if {p[0], q[0]} == {r[0], s[0]} and evidence.explains(wrong):
+                shown = [f"{z[0]}.T" if z[1] else z[0] for z in (r, s, p, q)]
+                message = "{} is {} @ {} where it must be {} @ {}".format(
+                    evidence.gradient, *shown
+                )
+                return diagnosis(evidence, "transpose", message)
+    return None
