@@ -53,7 +53,7 @@ def all_mutants():
 def test_mutants_are_caught(all_mutants, label):
     """The first one that is wrong in value; `minigen bench gradcheck --short` tries a hundred."""
     for mutant in reversed(all_mutants[label]):
-        kind, verdict = bench.try_mutant(mutant)
+        kind, verdict, _ = bench.try_mutant(mutant)
         if kind == "value":
             break
     assert (kind, verdict) == ("value", "fail"), mutant.name

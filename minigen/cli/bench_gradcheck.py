@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import minigen
-from minigen.cli import bench_report
+from minigen.cli import bench_gradcheck_diagnosis, bench_report
 from minigen.cli.bench_gradcheck_mutants import LARGEST, Oracle, mutants
 from minigen.gradcheck import structure
 from minigen.gradcheck.api import gradcheck
@@ -148,31 +148,36 @@ def wrong(pool, limit, seed=0):
     queues = mutants(files("correct"), seed)
     found = {"made": sum(map(len, queues.values())), "kinds": Counter(), "labels": Counter()}
     found |= {"verdicts": Counter(), "missed": []}
+    said = []       # of the diagnosis
     while any(queues.values()) and (limit is None or found["kinds"]["value"] < limit):
         batch, expected = [], Counter(found["labels"])
         while len(batch) < BATCH and any(queues.values()):
             label = min((x for x in queues if queues[x]), key=lambda x: expected[x])
             expected[label] += 1
             batch.append(queues[label].pop())
-        for mutant, (kind, verdict) in zip(batch, pool.map(try_mutant, batch), strict=True):
+        tried = pool.map(try_mutant, batch)
+        for mutant, (kind, verdict, outcome) in zip(batch, tried, strict=True):
             found["kinds"][kind] += 1
             if kind == "value":
                 found["labels"][mutant.edit.label] += 1
                 found["verdicts"][verdict] += 1
+                said.append((mutant.edit.label, *outcome))
                 if verdict != "fail":
                     found["missed"].append((mutant.name, verdict))
-    return found
+    return found | {"diagnosis": bench_gradcheck_diagnosis.tally(said)}
 
 
 def try_mutant(mutant):
-    """(kind, verdict of the checker or None): see bench_gradcheck_mutants."""
+    """(kind, verdict of the checker or None, outcome of its diagnosis or None): see
+    bench_gradcheck_mutants and bench_gradcheck_diagnosis."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(mutant.path).name
         path.write_text(mutant.edit.source, encoding="utf-8")
         kind, name = ORACLE.judge(mutant, path)
         if kind != "value":
-            return kind, None
-        return kind, check_file(path, Settings(isolate=False, only=(name,))).status
+            return kind, None, None
+        file = check_file(path, Settings(isolate=False, only=(name,)))
+        return kind, file.status, bench_gradcheck_diagnosis.outcome(mutant.edit.label, file)
 
 
 def behaviour(pool):
@@ -279,6 +284,7 @@ def table(report):
     for kind in kinds:
         good = [g for _, k, _, g in report["behaviour"] if k == kind]
         lines.append(_row([f"`{kind}`", len(good), sum(good)]))
+    lines += ["", *bench_gradcheck_diagnosis.table(made["diagnosis"])]
     if "times" in report:
         lines += ["", "| time | seconds |", "| --- | --- |"]
         lines += [_row([name, f"{s:.2f}"]) for name, s in report["times"].items()]
@@ -324,7 +330,8 @@ single edits of the correct backwards, taken in turn over kinds of edit and file
 are those whose gradients have the right shapes and are off by more than {LARGEST:.0e} of the
 largest entry, compared with the right backward; the others are counted below. *Behaviour*:
 homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
-about two pairs, each checked at three points.
+about two pairs, each checked at three points. *Diagnosis*: the first name in the report on each
+mutant that is wrong in value, compared with the label of its edit; another name may be as true.
 
 {text}
 """

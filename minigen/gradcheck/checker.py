@@ -259,6 +259,7 @@ class PointReport:
     arguments: list
     notes: list = field(default_factory=list)
     diagnosis: list = field(default_factory=list)       # Diagnosis of the values
+    diagnosis_seconds: float = 0.0
 
 
 def _check_point(subject, options, settings, seed, seconds):
@@ -283,7 +284,9 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
+            started = time.monotonic()
             point.diagnosis = diagnosis.diagnose(subject, examination, point.arguments)
+            point.diagnosis_seconds = time.monotonic() - started
     return point
 
 
@@ -315,6 +318,7 @@ def add(report, point):
     report.structure = _worst_of(report.structure, point.findings, lambda f: (f.check, f.message))
     report.arguments = _worst_of(report.arguments, point.arguments, lambda a: a.name)
     report.diagnosis += point.diagnosis
+    report.diagnosis_seconds += point.diagnosis_seconds
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
 
 

@@ -7,14 +7,14 @@ nothing is said: a wrong hint costs a student more than none.
 
 The order is from the strictest relation to the loosest, for a gradient that is everywhere 0.5 of
 the right one is also "right where it is 0".
-Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py.
+Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py, patterns_sums.py.
 """
 
 import time
 
 import numpy as np
 
-from minigen.gradcheck import patterns, patterns_terms, patterns_where
+from minigen.gradcheck import patterns, patterns_sums, patterns_terms, patterns_where
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.evidence import gather
 from minigen.gradcheck.report import Diagnosis
@@ -32,14 +32,17 @@ EXPERIMENTS = (
     patterns_terms.summed,
     patterns_where.overwritten,
     patterns_where.repeated,
+    patterns_where.one_of_several,
     patterns_where.masked,
+    patterns.multiple_by_array,
     patterns_where.twice,
     patterns_terms.lines_of_terms,
+    patterns_sums.sums,
     patterns.shifted,
-    patterns_where.border,
-    patterns_where.wrong_side,
     patterns.noisy,
     patterns.slightly,
+    patterns_where.border,
+    patterns_where.wrong_side,
 )
 
 

@@ -14,6 +14,7 @@ from numbers import Real
 
 import numpy as np
 
+from minigen.gradcheck.evidence import floats_among
 from minigen.gradcheck.report import Diagnosis
 
 FEW = 3                 # entries that a relation with one free number needs at least
@@ -113,6 +114,41 @@ def _numbers(evidence):
         for m, n in combinations(sorted(lengths), 2) if m > 1
     ]  # fmt: skip
     return [*numbers, *named, *products]
+
+
+def multiple_by_array(evidence):
+    """a / n is a power of an array among the arguments, such as gamma, entry by entry."""
+    large = evidence.usable & (np.abs(evidence.numeric) > 1e-3 * evidence.scale)
+    if np.count_nonzero(large) < 2 * FEW:
+        return None
+    for name, z in _known(evidence):
+        for power in (1, -1, 2, -2):
+            guess = z**power
+            uneven = np.isfinite(guess).all() and np.ptp(guess) > 1e-3 * np.abs(guess).max()
+            if uneven and evidence.explains(evidence.numeric * guess):
+                form = name if abs(power) == 1 else f"{name}**2"
+                way = "multiplied by" if power > 0 else "divided by"
+                message = f"{evidence.gradient} is the right one {way} {form}: once too often, " + (
+                    "or it must be the other way round" if abs(power) == 2 else
+                    f"or a factor {'1 / ' if power > 0 else ''}{name} is missing"
+                )
+                return diagnosis(evidence, "factor", message, array=name, power=power)
+    return None
+
+
+def _known(evidence):
+    """(name, array like the argument) of what a factor may be."""
+    arrays = floats_among(evidence) | {evidence.name: evidence.x}
+    for name, z in arrays.items():
+        try:
+            z = np.broadcast_to(z, evidence.x.shape)
+        except ValueError:
+            continue
+        for form, made in (
+            ("{}", z), ("exp({})", np.exp(z)), ("exp({} / 2)", np.exp(z / 2)),
+            ("sqrt({})", np.sqrt(z)), ("sigmoid({})", 1 / (1 + np.exp(-z))),
+        ):  # fmt: skip
+            yield form.format(name), made
 
 
 def rounded(evidence):

@@ -15,6 +15,7 @@ import numpy as np
 from minigen.gradcheck.patterns import diagnosis
 
 ENOUGH = 4              # entries on each side of a mask
+FEWEST = 3              # wrong entries that all have the same thing wrong
 
 
 def overwritten(evidence):
@@ -47,6 +48,36 @@ def _overwritten(evidence, name):
         "np.add.at(a, index, b)"
     )
     return diagnosis(evidence, "overwrites", message, kept=name)
+
+
+def one_of_several(evidence):
+    """Where the claim is wrong, one of the outputs' contributions is there twice, lost, or minus.
+
+    That needs entries that several outputs depend on, and says nothing of which one it is.
+    """
+    bad = evidence.bad.ravel()
+    if evidence.parts is None or bad.sum() < FEWEST or not evidence.whole:
+        return None
+    parts, tolerance = evidence.parts[bad], evidence.tolerance.ravel()[bad, None]
+    there = np.abs(parts) > 1e3 * tolerance
+    if there.sum(1).min() < 2 or there.sum(1).max() > 8:
+        return None                     # with many contributions one of them fits by chance
+    off = (evidence.claimed - evidence.numeric).ravel()[bad, None]
+
+    def holds(share):
+        return (there & (np.abs(off - share * parts) <= tolerance)).any(1).all()
+
+    where = f"{evidence.gradient} is wrong at {int(bad.sum())} entries that several outputs depend"
+    if holds(1):
+        message = f"{where} on, and one of the contributions is counted twice there"
+        return diagnosis(evidence, "double_count", message, entries=int(bad.sum()))
+    if holds(-2):
+        message = f"{where} on, and one of the contributions has the wrong sign there"
+        return diagnosis(evidence, "sign", message, entries=int(bad.sum()))
+    if holds(-1):
+        message = f"{where} on, and one of the contributions is lost there: = in place of +=?"
+        return diagnosis(evidence, "overwrites", message, "likely", entries=int(bad.sum()))
+    return None
 
 
 def repeated(evidence):
@@ -98,7 +129,10 @@ def border(evidence):
                         f"{evidence.gradient} is right everywhere but in the {some} along axis "
                         f"{axis}: does a loop or a slice stop too early, or begin too late?"
                     )
-                    return diagnosis(evidence, "boundary", message, axis=axis, width=width)
+                    sure = "confirmed" if evidence.x.ndim > 2 else "likely"     # chance is at work
+                    return diagnosis(
+                        evidence, "boundary", message, sure, axis=axis, width=width
+                    )
     return None
 
 
@@ -107,7 +141,8 @@ def masked(evidence):
     a, n = (np.abs(g) > evidence.tolerance for g in (evidence.claimed, evidence.numeric))
     usable = evidence.usable
     zeros, others = usable & ~n, usable & n
-    if min(zeros.sum(), others.sum()) >= ENOUGH - 1 and (a == ~n)[usable].all():
+    enough = min(zeros.sum(), others.sum()) >= 2 and usable.sum() >= 2 * ENOUGH
+    if enough and (a == ~n)[usable].all():
         message = f"{evidence.gradient} is 0 exactly where it should not be: the mask is inverted"
         return diagnosis(evidence, "wrong_mask", message)
     # what is let through is right, what is not is 0
@@ -130,13 +165,13 @@ def wrong_side(evidence):
     """Right where an array has one sign, wrong at all entries where it has the other."""
     for name, condition in _conditions(evidence):
         at, rest = condition & evidence.usable, ~condition & evidence.usable
-        if min(at.sum(), rest.sum()) < 2 * ENOUGH or not (evidence.bad == at)[evidence.usable].all():
+        if min(at.sum(), rest.sum()) < ENOUGH or (evidence.bad != at)[evidence.usable].any():
             continue
         if evidence.fits(-evidence.claimed, at):
             message = f"{evidence.gradient} has the wrong sign exactly where {name}"
             return diagnosis(evidence, "sign", message, where=name)
         message = f"{evidence.gradient} is right except where {name}: look at that branch"
-        return diagnosis(evidence, "wrong_mask", message, where=name)
+        return diagnosis(evidence, "wrong_mask", message, "likely", where=name)
     return None
 
 

@@ -93,6 +93,7 @@ class Report:
     points_checked: list = field(default_factory=list)      # labels: seed 0, seed 0, eval ...
     forward_calls: int = 0
     seconds: float = 0.0
+    diagnosis_seconds: float = 0.0      # of these, experiments on what is wrong
     seed: int = 0
     reproduce: str = ""     # the command or call that gives this report again
     output: str = ""        # what the homework printed
