@@ -34,6 +34,7 @@ EXPERIMENTS = (
     patterns_where.repeated,
     patterns_where.one_of_several,
     patterns_where.masked,
+    patterns_where.swapped,
     patterns.multiple_by_array,
     patterns_where.twice,
     patterns_terms.lines_of_terms,
@@ -73,7 +74,7 @@ def examine(evidence):
     if not evidence.bad.any():
         found = patterns.kinks(evidence)
         return [found] if found else []
-    if evidence.usable.mean() < 0.5:
+    if np.count_nonzero(evidence.usable) < evidence.looked / 2:
         return []
     for experiment in EXPERIMENTS:
         try:

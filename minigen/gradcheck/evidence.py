@@ -38,6 +38,7 @@ class Evidence:
     tolerance: np.ndarray   # of a comparison with the numeric gradient
     usable: np.ndarray      # bool: where both can be compared
     report: object          # the ArgumentReport
+    looked: int             # entries at which differences were taken
     inputs: dict = field(default_factory=dict)      # name -> value, of all arguments
     outputs: list = field(default_factory=list)     # floating arrays
     upstream: list = field(default_factory=list)    # like outputs
@@ -101,6 +102,7 @@ def gather(subject, examination, claim, report, seconds):
     names = subject.arguments
     return Evidence(
         claim.leaf.label, x.astype(np.float64), claimed, taken.value, tolerance, usable, report,
+        taken.looked,
         {trees.label(path, names): value for path, value in trees.leaves(subject.inputs)},
         [np.asarray(y, np.float64) for y in floats_of(examination.outputs)],
         weights, taken.parts,
@@ -113,6 +115,7 @@ class _Differences:
     def __init__(self, f, x, base, weights, seconds):
         self.f, self.x, self.base, self.weights = f, x, base, weights
         self.unit = scales(x).ravel()
+        self.looked = 0
         self.value = np.full(x.size, np.nan)
         self.error = np.full(x.size, np.inf)
         self.noise = 8 * np.finfo(x.dtype).eps * np.abs(weights * base).sum()
@@ -137,6 +140,7 @@ class _Differences:
             values = np.array([_flat(y) for y in self.f.moves(arrays, 0, moves)])
             for i, rows in zip(some, values.reshape(len(some), 3, 2, -1), strict=True):
                 self._entry(i, top * RUNGS * self.unit[i], rows)
+            self.looked = max(self.looked, start + len(some))
             if time.monotonic() > until:
                 return
 

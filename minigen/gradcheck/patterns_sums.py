@@ -43,7 +43,6 @@ def _dictionary(evidence):
         made |= {name: z, f"{name}**2": z * z, f"exp({name})": np.exp(z)}
         made[f"sigmoid({name})"] = s = 1 / (1 + np.exp(-z))
         made |= {f"{name} * sigmoid({name})": z * s, f"{name} * sigmoid({name})**2": z * s * s}
-        made[f"sign({name})"] = np.sign(z)
         if z.ndim:
             p = np.exp(z - z.max(-1, keepdims=True))
             made[f"softmax({name})"] = p / p.sum(-1, keepdims=True)

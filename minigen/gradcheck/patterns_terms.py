@@ -37,12 +37,12 @@ DERIVATIVES = {
     "1 / (1 + exp(-{0}))": lambda z: 1 / (1 + np.exp(-z)),
     "1 - exp(-{0})": lambda z: 1 - np.exp(-z),
 }
-LINES = {
+LINES = {      # the short ones first: a long one would explain what they do
     "softmax": ("y * dout", "the -y * sum(y * dout) term of the softmax"),
     "log-softmax": ("dout", "the -exp(y) * sum(dout) term of the log-softmax"),
-    "mean and variance": ("dout", "the term through the mean", "the term through the variance"),
     "mean": ("dout", "the term through the mean"),
     "length": ("dout", "the term through the norm (it is no constant)"),
+    "mean and variance": ("dout", "the term through the mean", "the term through the variance"),
 }
 
 
@@ -73,10 +73,13 @@ def lines_of_terms(evidence):
         right = _coefficients(evidence, terms, axes, evidence.numeric)
         if right is None:
             continue
-        found = _compared(evidence, name, axes, terms, right)
-        if found or _coefficients(evidence, terms, axes, evidence.claimed) is not None:
+        found = (
+            _compared(evidence, name, axes, terms, right)
+            or _unsummed(evidence, name, axes, terms, weight)
+            or _other_axis(evidence, name, axes)
+        )
+        if found:
             return found
-        return _unsummed(evidence, name, axes, terms, weight) or _other_axis(evidence, name, axes)
     return None
 
 
@@ -165,7 +168,9 @@ def _unsummed(evidence, name, axes, terms, weight):
     """The claim has y * (y * dout) where y * sum(y * dout) is needed."""
     for k in range(1, len(terms)):
         local = [*terms[:k], terms[k] * terms[k] * weight, *terms[k + 1 :]]
-        if _coefficients(evidence, local, axes, evidence.claimed) is not None:
+        mine = _coefficients(evidence, local, axes, evidence.claimed)
+        # a claim that lacks the term altogether is written so, too: with 0 of it
+        if mine is not None and (np.abs(mine[:, k]) > 1e-6 * np.abs(mine).max()).all():
             message = (
                 f"{evidence.gradient} has {LINES[name][k]} without its sum or mean over axis "
                 f"{', '.join(map(str, axes))}"
@@ -179,7 +184,8 @@ def _other_axis(evidence, name, axes):
     for _, others, _, terms in _lines(evidence, evidence.x, (name,)):
         if others == axes or set(others) > set(axes):
             continue
-        if _coefficients(evidence, terms, others, evidence.claimed) is not None:
+        mine = _coefficients(evidence, terms, others, evidence.claimed)
+        if mine is not None and (np.abs(mine).max(0) > 1e-6 * np.abs(mine).max()).all():
             message = (
                 f"{evidence.gradient} is summed over axis {', '.join(map(str, others))} where it "
                 f"must be axis {', '.join(map(str, axes))}"

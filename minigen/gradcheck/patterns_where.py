@@ -60,7 +60,7 @@ def one_of_several(evidence):
         return None
     parts, tolerance = evidence.parts[bad], evidence.tolerance.ravel()[bad, None]
     there = np.abs(parts) > 1e3 * tolerance
-    if there.sum(1).min() < 2 or there.sum(1).max() > 8:
+    if not there.any(1).all() or not 2 <= there.sum(1).max() <= 8:
         return None                     # with many contributions one of them fits by chance
     off = (evidence.claimed - evidence.numeric).ravel()[bad, None]
 
@@ -141,7 +141,7 @@ def masked(evidence):
     a, n = (np.abs(g) > evidence.tolerance for g in (evidence.claimed, evidence.numeric))
     usable = evidence.usable
     zeros, others = usable & ~n, usable & n
-    enough = min(zeros.sum(), others.sum()) >= 2 and usable.sum() >= 2 * ENOUGH
+    enough = min(zeros.sum(), others.sum()) >= 2 and usable.sum() > ENOUGH
     if enough and (a == ~n)[usable].all():
         message = f"{evidence.gradient} is 0 exactly where it should not be: the mask is inverted"
         return diagnosis(evidence, "wrong_mask", message)
@@ -172,6 +172,27 @@ def wrong_side(evidence):
             return diagnosis(evidence, "sign", message, where=name)
         message = f"{evidence.gradient} is right except where {name}: look at that branch"
         return diagnosis(evidence, "wrong_mask", message, "likely", where=name)
+    return None
+
+
+def swapped(evidence):
+    """dout times one number where x > 0 and another elsewhere, with the two the other way round."""
+    if not evidence.alike():
+        return None
+    _, v = evidence.alike()
+    mine, right = evidence.claimed / v, evidence.numeric / v
+    for name, condition in _conditions(evidence):
+        at, rest = condition & evidence.usable, ~condition & evidence.usable
+        if min(at.sum(), rest.sum()) < 2:
+            continue
+        here, there = np.median(right[at]), np.median(right[rest])
+        even = evidence.fits(np.where(condition, here, there) * v)
+        if even and evidence.explains(np.where(condition, there, here) * v) and here != there:
+            message = (
+                f"{evidence.gradient} is {np.median(mine[at]):.4g} * dout where {name} and "
+                f"{np.median(mine[rest]):.4g} * dout elsewhere; it must be the other way round"
+            )
+            return diagnosis(evidence, "wrong_mask", message, mask=name)
     return None
 
 
