@@ -1,4 +1,4 @@
-"""What the gradient checker says is wrong: every kind where it must be named, and where it must not.
+"""What the gradient checker says is wrong: every kind where it must be, and where it must not be.
 
 Idea: a table of wrong backwards, each with the kind that its report has to begin with. A second
 table has backwards that look similar and have something else wrong; there the kind must not appear.

@@ -23,9 +23,9 @@ HEAD = (
 
 def outcome(label, file):
     """(one of OUTCOMES, what was named, seconds of the experiments) of a mutant's FileReport."""
-    report = next((r for r in file.pairs if r.verdict != "pass"), None)
-    first = report.diagnosis[0] if report and report.diagnosis else None
-    seconds = report.diagnosis_seconds if report else 0.0
+    reports = [report for report in file.pairs if report.verdict != "pass"]
+    first = next((d for report in reports for d in report.diagnosis), None)
+    seconds = sum(report.diagnosis_seconds for report in reports)
     if first is None:
         return "silent", "", seconds
     if first.kind == label:

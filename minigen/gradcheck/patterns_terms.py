@@ -73,11 +73,12 @@ def lines_of_terms(evidence):
         right = _coefficients(evidence, terms, axes, evidence.numeric)
         if right is None:
             continue
-        found = (
-            _compared(evidence, name, axes, terms, right)
-            or _unsummed(evidence, name, axes, terms, weight)
-            or _other_axis(evidence, name, axes)
-        )
+        mine = _coefficients(evidence, terms, axes, evidence.claimed)
+        if mine is not None:
+            found = _compared(evidence, name, axes, right, mine)
+        else:
+            found = _unsummed(evidence, name, axes, terms, weight)
+            found = found or _other_axis(evidence, name, axes)
         if found:
             return found
     return None
@@ -88,8 +89,8 @@ def _lines(evidence, x, names=tuple(LINES)):
     y, v = evidence.alike()
     weights = [v, *(v * g for g in floats_among(evidence).values()
                     if g.ndim and _broadcasts(g.shape, v.shape))]    # fmt: skip
-    many = [(axis,) for axis in reversed(range(x.ndim))]
-    many += [axes for k in range(2, x.ndim + 1) for axes in combinations(range(x.ndim), k)]
+    # many axes first: numbers that are the same along all of them are so along fewer
+    many = [axes for k in range(x.ndim, 0, -1) for axes in combinations(range(x.ndim), k)]
     one = np.ones(x.shape)
     for axes, w in product(many, weights):
         centred = x - x.mean(axes, keepdims=True)
@@ -135,11 +136,8 @@ def _coefficients(evidence, terms, axes, gradient):
     return found[..., 0] / sizes[:, 0]
 
 
-def _compared(evidence, name, axes, terms, right):
+def _compared(evidence, name, axes, right, mine):
     """What the claim's coefficients say, the numeric gradient's being `right`."""
-    mine = _coefficients(evidence, terms, axes, evidence.claimed)
-    if mine is None:
-        return None
     weight = np.abs(right).max(0)
     needed = weight > 1e-6 * weight.max()       # terms that the right gradient has
     if not needed.all():
