@@ -20,7 +20,8 @@ from minigen.gradcheck.evidence import gather
 from minigen.gradcheck.report import Diagnosis
 
 SECONDS = 0.6           # for the differences of a pair
-MEAN = (np.linalg.LinAlgError, MemoryError)     # an experiment that cannot be made says nothing
+FEWEST = 4              # entries of a larger argument that have to be known
+CANNOT = (np.linalg.LinAlgError, MemoryError)   # an experiment that cannot be made says nothing
 EXPERIMENTS = (
     patterns.rounded,
     patterns.multiple,
@@ -30,8 +31,8 @@ EXPERIMENTS = (
     patterns.constant,
     patterns_terms.elementwise,
     patterns_terms.summed,
-    patterns_where.overwritten,
     patterns_where.repeated,
+    patterns_where.overwritten,
     patterns_where.one_of_several,
     patterns_where.masked,
     patterns_where.swapped,
@@ -74,12 +75,12 @@ def examine(evidence):
     if not evidence.bad.any():
         found = patterns.kinks(evidence)
         return [found] if found else []
-    if np.count_nonzero(evidence.usable) < evidence.looked / 2:
+    if np.count_nonzero(evidence.usable) < max(evidence.looked / 2, min(evidence.x.size, FEWEST)):
         return []
     for experiment in EXPERIMENTS:
         try:
             found = experiment(evidence)
-        except MEAN:
+        except CANNOT:
             continue
         if found:
             return [found]

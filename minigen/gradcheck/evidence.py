@@ -130,9 +130,9 @@ class _Differences:
         self.value, self.error = self.value.reshape(x.shape), self.error.reshape(x.shape)
 
     def _pass(self, top, order, until):
-        arrays = [self.x]
-        for start in range(0, len(order), TOGETHER):
-            some = order[start : start + TOGETHER]
+        arrays, start, many, began = [self.x], 0, 1, time.monotonic()
+        while start < len(order):
+            some = order[start : start + many]      # few at first: forward may be slow
             moves = [
                 (int(i), float(self.x.flat[i]) + side * h * self.unit[i])
                 for i in some for h in top * RUNGS for side in (1, -1)
@@ -140,9 +140,13 @@ class _Differences:
             values = np.array([_flat(y) for y in self.f.moves(arrays, 0, moves)])
             for i, rows in zip(some, values.reshape(len(some), 3, 2, -1), strict=True):
                 self._entry(i, top * RUNGS * self.unit[i], rows)
-            self.looked = max(self.looked, start + len(some))
-            if time.monotonic() > until:
+            start += len(some)
+            self.looked = max(self.looked, start)
+            now = time.monotonic()
+            if now > until:
                 return
+            affordable = int((until - now) / (now - began) * start)
+            many = max(1, min(2 * many, TOGETHER, affordable))
 
     def _entry(self, i, steps, rows):
         """Take the derivative by entry i from f at both sides of it, rows (3, 2, outputs)."""

@@ -55,7 +55,7 @@ def multiple(evidence):
     if abs(c + 1) < exact:
         return diagnosis(evidence, "sign", f"{evidence.gradient} has the wrong sign, everywhere",
                          factor=-1.0)
-    if np.count_nonzero(large) < FEW and n.size > 1:
+    if np.count_nonzero(large) < min(FEW, evidence.x.size):
         return None
     if abs(c - 1) < SMALL:
         message = (
@@ -159,9 +159,8 @@ def rounded(evidence):
     relative = np.abs(evidence.claimed - evidence.numeric)[evidence.usable].max() / evidence.scale
     for dtype in (np.float16, np.float32):
         eps = float(np.finfo(dtype).eps)
-        # a constant such as 0.5 is a float16 number, too: most entries must have used their bits
-        used = (a.astype(np.float32) if dtype is np.float16 else a) != 0
-        if relative < eps and (a == a.astype(dtype)).all() and len(set(a[used])) >= FEW:
+        # a constant such as 0.5 is a float16 number, too: there have to be several others
+        if relative < eps and (a == a.astype(dtype)).all() and len(set(a)) > FEW:
             name = np.dtype(dtype).name
             message = (
                 f"every entry of {evidence.gradient} is a {name} number: something is cast to "

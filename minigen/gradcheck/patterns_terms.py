@@ -40,9 +40,10 @@ DERIVATIVES = {
 LINES = {      # the short ones first: a long one would explain what they do
     "softmax": ("y * dout", "the -y * sum(y * dout) term of the softmax"),
     "log-softmax": ("dout", "the -exp(y) * sum(dout) term of the log-softmax"),
-    "mean": ("dout", "the term through the mean"),
+    "mean": ("dout", "the term through the mean (which depends on x, too)"),
     "length": ("dout", "the term through the norm (it is no constant)"),
-    "mean and variance": ("dout", "the term through the mean", "the term through the variance"),
+    "mean and variance": ("dout", "the term through the mean",
+                          "the term through the variance (which depends on x, too)"),
 }
 
 
@@ -53,13 +54,14 @@ def elementwise(evidence):
     (y, v), x = evidence.alike(), evidence.x
     for form, derivative in DERIVATIVES.items():
         of_x, of_y = derivative(x) * v, derivative(y) * v
-        for right, wrong, needs, has in ((of_y, of_x, "y", "x"), (of_x, of_y, "x", "y")):
+        name = evidence.name
+        for right, wrong, needs, has in ((of_y, of_x, "y", name), (of_x, of_y, name, "y")):
             if evidence.x.size < 3 or not np.isfinite(wrong[evidence.usable]).all():
                 continue
             if evidence.fits(right) and evidence.explains(wrong):
                 message = (
                     f"{evidence.gradient} has {form.format(has)} where {form.format(needs)} is "
-                    f"needed, with x = {evidence.name} and y the output"
+                    "needed, y being the output of forward"
                 )
                 return diagnosis(evidence, "input_vs_output", message, needed=form.format(needs))
     return None
