@@ -70,7 +70,10 @@ def _factor(evidence, c):
     size = abs(c) if abs(c) > 1 else 1 / abs(c)
     way = "small" if abs(c) > 1 else "large"
     also = " and has the wrong sign" if c < 0 else ""
-    meaning = _meaning(evidence, size)
+    if abs(size - 2) < 1e-6 * size:
+        meaning = "does a square bring a 2?" if abs(c) > 1 else "is something counted twice?"
+    else:
+        meaning = _meaning(evidence, size)
     message = f"{evidence.gradient} is exactly {size:.6g} times too {way}{also}"
     if not meaning:
         if evidence.x.size < FEW or abs(size - round(size)) > 1e-6 * size:
@@ -82,8 +85,6 @@ def _factor(evidence, c):
 
 def _meaning(evidence, size):
     """What a factor may be: "4 is the batch size: is the loss a mean?"; "" if nothing is found."""
-    if abs(size - 2) < 1e-6 * size:
-        return "2 is what the derivative of a square brings, or something counted twice"
     for value, name in _numbers(evidence):
         for power, form in ((1, "{}"), (0.5, "the square root of {}"), (2, "the square of {}")):
             if value > 0 and abs(value**power - size) < 1e-6 * size:
