@@ -233,3 +233,17 @@ def test_a_large_argument_is_sampled():
     report = gradcheck(square, lambda d, x: x * d, inputs=(x,))
     assert report.diagnosis[0].kind == "factor"
     assert report.diagnosis_seconds < report.seconds
+
+
+def test_float32_homework_is_differenced_in_float64():
+    x = X.astype(np.float32)
+    report = gradcheck(tanh, lambda d, c: d * (1 - c[0] ** 2), inputs=(x,))
+    assert [found.kind for found in report.diagnosis] == ["input_vs_output"]
+
+
+def test_an_argument_that_is_one_number_or_zero_dimensional():
+    report = gradcheck(square, lambda d, x: -2 * x * d, inputs=(np.array(1.5),))
+    assert [found.kind for found in report.diagnosis] == ["sign"]
+    right = gradcheck(lambda x, s: (x * s, (x, s)), lambda d, c: (d * c[1], (d * c[0]).sum() * 3),
+                      inputs=(X, np.array(0.7)))
+    assert right.verdict == "fail" and [found.argument for found in right.diagnosis] == ["s"]

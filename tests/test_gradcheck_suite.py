@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from minigen.cli import bench_gradcheck as bench
+from minigen.cli import bench_gradcheck_diagnosis as diagnosis
 from minigen.cli import main
 from minigen.cli.bench_gradcheck_mutants import Mutant, mutants
 from minigen.gradcheck.child.discover import load
@@ -113,6 +114,7 @@ def test_the_command_needs_a_clone(tmp_path, monkeypatch, capsys):
 def test_what_the_command_demands():
     part = {"files": 1, "pairs": 1, "verdicts": Counter({"pass": 9}), "not passed": []}
     wrong = {"made": 9, "kinds": Counter(value=100), "labels": Counter(sign=100), "missed": []}
+    wrong["diagnosis"] = diagnosis.tally([])
     report = {"right": {"correct": part}, "behaviour": [("a.py", "crash", "crash", True)]}
     report["mutants"] = wrong | {"verdicts": Counter(fail=99, undecided=1)}
     assert bench.reached(report)
@@ -225,3 +227,20 @@ def test_methods_are_edited_and_missing_functions_named():
     assert "return dout" in [e.after for e in edits(source, "Layer.backward")]
     with pytest.raises(ValueError, match="no function f_backward"):
         next(edits(source, "f_backward"))
+
+
+def test_the_diagnosis_of_mutants_is_counted():
+    """A true sentence under another name than the label's is counted as another."""
+    rows = [("sign", "exact", "sign", 0.1), ("sign", "confirmed", "factor", 0.3),
+            ("power", "silent", "", 0.2)]       # fmt: skip
+    text = "\n".join(diagnosis.table(diagnosis.tally(rows)))
+    assert "| sign | 2 | 1 (50%) | 0 (0%) | 1 (50%) | 0 (0%) | 0 (0%) |" in text
+    assert "| all that have a kind | 2 | 1 (50%)" in text and "| the others | 1 | 0 (0%)" in text
+    assert "sign as `factor` 1" in text and "median 0.200 s, at most 0.30 s" in text
+
+
+def test_the_outcome_of_a_mutant(all_mutants):
+    mutant = next(m for m in reversed(all_mutants["small_error"])
+                  if bench.try_mutant(m)[0] == "value")     # fmt: skip
+    what, kind, seconds = bench.try_mutant(mutant)[2]
+    assert (what, kind) == ("exact", "small_error") and seconds > 0

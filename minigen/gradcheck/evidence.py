@@ -10,7 +10,7 @@ Read next: diagnosis.py.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.trees import is_float
 from minigen.gradcheck.slopes import scales, stream
 from minigen.gradcheck.subject import floats_of, weights_of
+from minigen.gradcheck.values import widened
 
 TOPS = (2.0**-7, 2.0**-16)      # the largest step of each table, in units of the entry
 RUNGS = np.array([1.0, 0.5, 0.25])
@@ -86,15 +87,18 @@ def gather(subject, examination, claim, report, seconds):
     """
     weights = [np.asarray(v, np.float64) for v in weights_of(examination.outputs,
                                                              examination.upstream)]
-    x = np.array(trees.at(subject.inputs, claim.leaf.path))
-    f = subject.function([claim.leaf])
+    wide, _ = widened(subject)          # differences of float32 are too coarse
+    x = np.array(trees.at(wide.inputs, claim.leaf.path))
+    f = wide.function([replace(claim.leaf, value=trees.at(wide.inputs, claim.leaf.path))])
     try:
         base = _flat(f(x))
         taken = _Differences(f, x, base, np.concatenate([v.ravel() for v in weights]), seconds)
     finally:
         f.forget()
+        subject.calls += wide.calls if wide is not subject else 0
     claimed = np.asarray(claim.gradient)
-    coarse = max(np.finfo(d).eps for d in (claimed.dtype, claim.leaf.value.dtype, x.dtype))
+    dtypes = (claimed.dtype, np.asarray(claim.leaf.value).dtype, x.dtype)
+    coarse = max(float(np.finfo(d).eps) for d in dtypes if d.kind == "f")
     claimed = claimed.astype(np.float64)
     scale = np.abs(taken.value[np.isfinite(taken.value)]).max(initial=0.0)
     tolerance = 20 * taken.error + (1e-9 + 64 * coarse) * scale

@@ -44,7 +44,7 @@ def compare(
     """
     found = examination.claims
     deadline = math.inf if mode == "full" else time.monotonic() + seconds
-    wide, precision = _widened(subject)
+    wide, precision = widened(subject)
     f = wide.function([claim.leaf for claim in found])
     arrays = [np.asarray(trees.at(wide.inputs, claim.leaf.path)) for claim in found]
     started = time.monotonic()
@@ -71,7 +71,7 @@ def compare(
     ]
 
 
-def _widened(subject):
+def widened(subject):
     """The subject with float64 arguments, and the precision of its claims; or itself and None."""
     dtypes = [leaf.value.dtype for leaf in subject.floats()]
     narrow = [dtype for dtype in dtypes if dtype.itemsize < 8]
