@@ -24,7 +24,8 @@ def add(parser):
     """Add all options to the parser."""
     parser.add_argument(
         "files", nargs="+", metavar="FILE", type=existing,
-        help="a homework file (.py, .ipynb), or a folder: all such files in it",
+        help="a homework file (.py, .ipynb), or a folder: all such files in it, or if there are "
+        "none, those in its folders",
     )  # fmt: skip
     what = parser.add_argument_group("what is checked")
     what.add_argument(
@@ -84,6 +85,19 @@ def _add_output(out):
         help="write the results as JSON too, anew after each pair; -: to standard output, and "
         "nothing else",
     )
+    out.add_argument(
+        "--csv", metavar="FILE", type=target,
+        help="write a table for spreadsheets, too: a row per file, points and verdicts per pair",
+    )
+    out.add_argument(
+        "--gradescope", metavar="FILE", type=target,
+        help="write the results.json of a Gradescope autograder, too",
+    )
+    out.add_argument(
+        "--resume", action="store_true",
+        help="go on with the run that wrote the --json FILE: files that are in it and have not "
+        "changed since are not checked again",
+    )
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
@@ -125,15 +139,41 @@ def again(args):
 
 
 def homework(paths):
-    """The files meant by paths, each once: a folder means those in it, not in folders below."""
+    """The files meant by paths, each once. A folder means those in it, or if there are none, those
+    in the folders in it, one for each student."""
     found = []
     for path in paths:
         if os.path.isdir(path):
-            inside = sorted(p for p in Path(path).iterdir() if p.suffix in ENDINGS)
-            found += [str(p) for p in inside if p.is_file() and not p.name.startswith(".")]
+            within = _seen(path)
+            folders = [p for p in within if p.is_dir() and not p.name.startswith("__")]
+            found += _files(within) or [p for folder in folders for p in _files(_seen(folder))]
         else:
             found.append(path)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(str, found)))
+
+
+def _seen(folder):
+    """What lies in a folder, in order, without what is hidden."""
+    return sorted(p for p in Path(folder).iterdir() if not p.name.startswith("."))
+
+
+def _files(paths):
+    return [p for p in paths if p.suffix in ENDINGS and p.is_file()]
+
+
+def conflict(args):
+    """What is wrong with the options together, in a sentence; "" if nothing."""
+    written = [path for path in (args.json, args.csv, args.gradescope) if path and path != "-"]
+    if (args.csv or args.gradescope or args.resume) and (args.list or args.init):
+        return "--list and --init check nothing: leave out --csv, --gradescope and --resume"
+    named = [os.path.realpath(path) for path in (*written, *filter(None, [args.spec]))]
+    if len(set(named)) < len(named):
+        return "--json, --csv, --gradescope and --spec: two of them name the same file"
+    if args.resume and args.json in (None, "-"):
+        return "--resume goes on with a run that wrote --json FILE: name that file"
+    if args.resume and args.gradescope:
+        return "--gradescope is about one submission, --resume about many: leave out one of them"
+    return ""
 
 
 # ---- values
@@ -199,15 +239,18 @@ def size(text):
 
 def json_target(text):
     """A file that may be written, or -."""
-    if text == "-":
-        return text
+    return text if text == "-" else target(text)
+
+
+def target(text):
+    """A file that may be written."""
     path = Path(text)
     if path.suffix in ENDINGS:
         raise argparse.ArgumentTypeError(f"{text} looks like homework, and would be overwritten")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
     if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} is no ordinary file; - is standard output")
+        raise argparse.ArgumentTypeError(f"{text} is no ordinary file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
     return text
