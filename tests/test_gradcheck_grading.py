@@ -8,6 +8,7 @@ Read next: docs/gradcheck-grading.md.
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -148,29 +149,38 @@ def test_a_class_with_a_hostile_submission(folder, capsys):
 
 def test_a_submission_that_does_not_load_gets_its_results_file(folder):
     Path("hw.py").write_text("def f(:")
-    assert main("gradcheck hw.py --no-isolate --gradescope results.json".split()) == 4
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--gradescope", "results.json"]) == 4
     results = strict(Path("results.json").read_text())
     assert (results["score"], results["tests"]) == (0, [])
     assert "SyntaxError" in results["output"]
-    assert main("gradcheck hw.py --no-isolate --spec spec.toml --gradescope r.json".split()) == 4
+    again = ["--spec", "spec.toml", "--gradescope", "r.json"]
+    assert main(["gradcheck", "hw.py", "--no-isolate", *again]) == 4
     results = strict(Path("r.json").read_text())
     assert [(t["name"], t["score"], t["max_score"]) for t in results["tests"]] == [
         ("linear", 0, 10), ("conv", 0, 10),
     ]  # fmt: skip
 
 
+def test_so_does_one_without_homework(folder, capsys):
+    (folder / "empty").mkdir()
+    assert main(["gradcheck", "empty", "--gradescope", "results.json"]) == 2
+    results = strict(Path("results.json").read_text())
+    assert (results["score"], results["tests"]) == (0, [])
+    assert results["output"] == "? empty: no .py or .ipynb file in empty"
+
+
 @pytest.mark.parametrize(("share", "points"), [("0", 5), ("0.3", 6.5), ("1", 10)])
 def test_a_teacher_sets_the_share_of_the_structure(folder, capsys, share, points):
     Path("hw.py").write_text(homework("linear", "2 * (dout @ x)") + homework("conv"))
-    Path("s.toml").write_text(SPEC.replace("points = 10", f"points = 10\nstructure_share = {share}"))
-    assert main("gradcheck hw.py --no-isolate --seeds 1 --spec s.toml".split()) == 1
+    Path("s.toml").write_text(SPEC.replace("= 10", f"= 10\nstructure_share = {share}"))
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--seeds", "1", "--spec", "s.toml"]) == 1
     assert f"points: {points + 10:g} of 20\n" in capsys.readouterr().out
 
 
 def test_a_share_is_a_number_up_to_one(folder, capsys):
     Path("hw.py").write_text(homework("linear"))
     Path("s.toml").write_text("[linear]\nstructure_share = 30")
-    assert main("gradcheck hw.py --spec s.toml".split()) == 2
+    assert main(["gradcheck", "hw.py", "--spec", "s.toml"]) == 2
     assert "structure_share: 30 is not a number from 0 to 1" in capsys.readouterr().err
 
 
@@ -289,7 +299,7 @@ def test_a_file_that_could_not_be_read_is_checked_again(check, monkeypatch):
 def test_another_file_is_not_overwritten_by_resuming(folder, capsys, text):
     Path("hw.py").write_text(homework("linear"))
     Path("notes.json").write_text(text)
-    assert main("gradcheck hw.py --no-isolate --json notes.json --resume".split()) == 2
+    assert main(["gradcheck", "hw.py", "--no-isolate", "--json", "notes.json", "--resume"]) == 2
     assert "notes.json is no document of minigen gradcheck" in capsys.readouterr().err
     assert Path("notes.json").read_text() == text
 
@@ -305,6 +315,29 @@ def test_digest_follows_what_a_file_names(folder):
         assert (resume.digest("hw.py") != last) == counts
         last = resume.digest("hw.py")
     assert resume.digest("absent.py") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_digest_waits_for_no_pipe(folder):
+    Path("hw.py").write_text("import utils")
+    os.mkfifo("utils.py")
+    assert resume.digest("hw.py")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there not everybody may make links")
+def test_digest_goes_round_in_no_circle_and_not_everywhere(folder, monkeypatch):
+    Path("hw.py").write_text("import a, b, c")
+    first = resume.digest("hw.py")
+    for name in "ab":
+        Path(name).symlink_to(".")
+    assert resume.digest("hw.py") == first
+    Path("c").mkdir()
+    for i in range(9):
+        Path(f"c/m{i}.py").write_text("")
+    Path("hw.py").write_text("import a, b, c" + ", m".join(map(str, range(-1, 9))))
+    assert resume.digest("hw.py")
+    monkeypatch.setattr(resume, "MOST", 9)
+    assert resume.digest("hw.py") is None
 
 
 def test_conditions_are_the_same_for_the_same(folder):

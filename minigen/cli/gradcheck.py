@@ -76,14 +76,16 @@ def run(args: argparse.Namespace) -> int:
         clash = options.conflict(args)
         if clash:
             return _refuse(clash)
-        if not files:
-            return _refuse(f"no .py or .ipynb file in {', '.join(args.files)}")
         spec = load_spec(args.spec) if args.spec else None
+        written = Files(args, settings, spec)
+        if not files:
+            words = f"no .py or .ipynb file in {', '.join(args.files)}"
+            written.nothing(words)
+            return _refuse(words)
         if args.list or args.init:
             return max(
                 [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
             )
-        written = Files(args, settings, spec)
         try:
             earlier = written.earlier(files)
         except ValueError as error:

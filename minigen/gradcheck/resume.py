@@ -18,7 +18,7 @@ from pathlib import Path
 from minigen.gradcheck import report_json
 from minigen.gradcheck.report import Diagnosis, FileReport, Report
 
-LARGEST = 1 << 24       # bytes of a file that is worth reading; a larger one is checked again
+LARGEST, MOST = 1 << 24, 1000   # bytes and files of one homework that are worth reading
 NO_DOCUMENT = (
     "{} is no document of minigen gradcheck --json: name another file, or leave out --resume, and "
     "it will be replaced"
@@ -40,28 +40,34 @@ def conditions(settings, spec, words):
 
 
 def digest(path):
-    """A digest of a homework file and of the neighbours that it names, as it does to import them,
-    and that these name; None if they cannot be read, or are too large to be homework."""
+    """A digest of a homework file and of the neighbours that it names, as it must to import them,
+    and that these name; None if one cannot be read, or they are too many to be homework."""
+    homework = Path(path).resolve()
+    words, contents, beside = {"__init__"}, {}, set()
+    new, size = {homework, homework.parent}, 0
+    seen = set(new)         # resolved: a link may lead back to where it is
     try:
-        beside = {p.stem: p for p in Path(path).resolve().parent.iterdir()
-                  if p.suffix == ".py" or p.is_dir()}
-        waiting, contents = [Path(path).resolve()], {}
-        while waiting:
-            one = waiting.pop()
-            if one.is_dir():
-                waiting += one.rglob("*.py")
-            elif one.is_file() and one not in contents:     # a pipe would never end
-                if one.stat().st_size > LARGEST:
-                    return None
-                contents[one] = one.read_bytes()
-                words = set(re.findall(r"\w+", contents[one].decode("utf-8", "replace")))
-                waiting += [beside[word] for word in words & beside.keys()]
+        while new:
+            for one in new:
+                if one.is_dir():
+                    beside.update(p for p in one.iterdir() if _importable(p))
+                else:
+                    size += one.stat().st_size
+                    if size > LARGEST or len(seen) > MOST:
+                        return None
+                    contents[str(one)] = one.read_bytes()
+                    words.update(re.findall(r"\w+", contents[str(one)].decode("utf-8", "replace")))
+            new = {p.resolve() for p in beside if p.stem in words} - seen
+            seen |= new
     except OSError:
         return None
-    if Path(path).resolve() not in contents:
-        return None
-    digests = {str(p): hashlib.sha256(data).hexdigest() for p, data in contents.items()}
-    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    digests = [(name, hashlib.sha256(data).hexdigest()) for name, data in contents.items()]
+    return hashlib.sha256(json.dumps(sorted(digests)).encode()).hexdigest()
+
+
+def _importable(path):
+    """A module or a package; no pipe, which would never end."""
+    return path.is_dir() or (path.suffix == ".py" and path.is_file())
 
 
 def earlier(path, wanted):
@@ -92,11 +98,14 @@ def _taken_over(file):
         Report(
             pair["name"],
             pair["verdict"],
-            diagnosis=[Diagnosis(**one) for one in pair["diagnosis"]],
+            diagnosis=[
+                Diagnosis(one["kind"], one["argument"], one["confidence"], one["message"])
+                for one in pair["diagnosis"]
+            ],
             points=float(pair["points"]),
             max_points=float(pair["max_points"]),
         )
         for pair in file["pairs"]
     ]
-    fields = {name: value for name, value in file.items() if name != "pairs"}
-    return FileReport(**fields, pairs=pairs, stored=file)
+    fields = {name: file[name] for name in ("file", "found", "message", "status", "limits")}
+    return FileReport(**fields, pairs=pairs, sha256=file["sha256"], stored=file)
