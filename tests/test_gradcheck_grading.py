@@ -265,10 +265,13 @@ def test_what_is_new_or_changed_is_checked_and_what_is_gone_is_dropped(check):
     "--seed 1", "--seeds 2", "--fast", "--strict off", "--timeout 5s", "--only f",
     "--spec spec.toml",
 ])  # fmt: skip
-def test_results_under_other_conditions_do_not_count(check, change):
-    check()
+def test_results_under_other_conditions_do_not_count(check, capsys, change):
+    check("--resume")       # there is nothing yet
+    assert capsys.readouterr().err == ""
     assert len(check(f"--resume {change}")[1]) == 3
+    assert "out.json is of another seed, spec, version" in capsys.readouterr().err
     assert check(f"--resume {change}")[1] == []
+    assert capsys.readouterr().err == ""
 
 
 def test_neither_do_those_of_another_spec_or_version(check, monkeypatch):

@@ -123,6 +123,7 @@ class Check:
     def all(self, files):
         """Check every file; the exit code."""
         self.paths = files
+        self._say(self.written.remark, sys.stderr)
         try:
             self._write()
             for path in files:

@@ -11,12 +11,19 @@ from minigen.gradcheck import report_csv, report_gradescope, report_json, report
 from minigen.gradcheck.report import FileReport
 
 
+OTHER = (
+    "--resume: {} is of another seed, spec, version or other options; every file is checked again"
+)
+
+
 class Files:
-    """The files of results of one run. True if there is any. failed: those that could not be
-    written."""
+    """The files of results of one run. True if there is any.
+
+    failed: those that could not be written; remark: why nothing is taken over, if it could be.
+    """
 
     def __init__(self, args, settings, spec):
-        self.args, self.failed = args, set()
+        self.args, self.failed, self.remark = args, set(), ""
         self.names = spec.names if spec else None
         self.conditions = ""
         if args.json:
@@ -75,7 +82,10 @@ class Files:
         """
         if not self.args.resume:
             return {}
-        found = resume.earlier(self.args.json, self.conditions) or {}
+        found = resume.earlier(self.args.json, self.conditions)
+        if found is None:
+            self.remark = OTHER.format(self.args.json)
+            return {}
         return {p: found[p] for p in paths if p in found and found[p].sha256 == self.digest(p)}
 
     def unchanged(self, file):
