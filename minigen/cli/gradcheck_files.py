@@ -10,7 +10,6 @@ from minigen.cli import gradcheck_options as options
 from minigen.gradcheck import report_csv, report_gradescope, report_json, report_text, resume
 from minigen.gradcheck.report import FileReport
 
-
 OTHER = (
     "--resume: {} is of another seed, spec, version or other options; every file is checked again"
 )
