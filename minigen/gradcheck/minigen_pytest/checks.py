@@ -49,13 +49,13 @@ def homework(session):
     except SpecError as error:
         raise pytest.UsageError(f"--minigen-gradcheck-spec: {error}") from None
     files = []
-    for name in dict.fromkeys(option.minigen_gradcheck):
-        if not (folder / name).is_file() or (folder / name).suffix not in ENDINGS:
+    for path in dict.fromkeys(folder / name for name in option.minigen_gradcheck):
+        if not path.is_file() or path.suffix not in ENDINGS:
             raise pytest.UsageError(
-                f"--minigen-gradcheck: {name} is no .py or .ipynb file; a folder's files are named "
-                "one by one"
+                f"--minigen-gradcheck: {path} is no .py or .ipynb file; the files of a folder are "
+                "named one by one"
             )
-        files.append(HomeworkFile.from_parent(session, path=folder / name))
+        files.append(HomeworkFile.from_parent(session, path=path))
         files[-1].spec, files[-1].spec_path = spec, spec_path
     return files
 
