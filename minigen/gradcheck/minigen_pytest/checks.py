@@ -129,8 +129,8 @@ class Pair(Homework):
         done = check_file(self.path, Settings(only=(self.pair,)), file.spec)
         if done.internal:
             raise RuntimeError("an error of minigen itself:\n" + "\n".join(done.internal))
-        if not done.pairs:      # it loaded when it was collected, and now it does not
-            raise NotRight(_text(done))
+        if not done.pairs:      # it had this pair when it was collected
+            raise NotRight(_text(done) or f"{self.pair} is not in the file any more")
         (report,) = done.pairs
         words = ["minigen", "gradcheck", str(self.path), "--only", self.pair]
         words += ["--spec", str(file.spec_path)] if file.spec else []
