@@ -52,7 +52,8 @@ EXIT_CODES = """exit code, the first that holds:
 A file without a pair counts if it was named itself; in a folder it is only mentioned.
 
 docs/gradcheck-grading.md is about a class: points, --csv, --gradescope, --resume;
-docs/gradcheck-json.md describes the JSON document field by field."""
+docs/gradcheck-json.md describes the JSON document field by field; docs/gradcheck-pytest.md how to
+have the same from pytest: --minigen-gradcheck=FILE, and a fixture gradcheck."""
 
 NO_PAIR = (
     "no pair found: write <name>_forward and <name>_backward, a class with both methods, or mark "
