@@ -2,8 +2,8 @@
 
 Idea: every file here is homework as it is handed out by `minigen gradcheck --exercise NAME --init`.
 It has <name>_forward, a <name>_backward that raises NotImplementedError, <name>_inputs(seed),
-POINTS, and WRT, the arguments to differentiate. The forward is also the reference that a student's forward is
-compared with. There are no solutions here.
+POINTS, and WRT, the arguments to differentiate. The forward is also the reference that a student's
+is compared with. There are no solutions here.
 Read next: ../exercise.py; linear.py, the first one.
 """
 

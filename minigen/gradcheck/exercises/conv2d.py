@@ -1,4 +1,4 @@
-"""Convolution (as deep learning means it: cross-correlation) of images, stride 2, padding 1.
+"""Convolution of images, stride 2, padding 1: what deep learning calls so is a cross-correlation.
 
     y_nfij = b_f + Σ_c Σ_u Σ_v  x̄_n,c,2i+u,2j+v  w_fcuv
 
@@ -47,7 +47,7 @@ def conv2d_backward(dout, cache):
 
 
 def conv2d_inputs(seed):
-    """x, w, b of a small case; the last row and column of padding meet no window."""
+    """x, w, b of a small case; the last row of padding meets no window."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(2, 2, 6, 5))
     return x, rng.normal(size=(3, 2, 3, 3)), rng.normal(size=3)

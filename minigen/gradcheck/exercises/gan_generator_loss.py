@@ -7,7 +7,7 @@ where f_n is the discriminator's score (logit) of the generator's n-th picture.
 
 Shapes: f (N,), two outputs L and S, each one number.
 
-Derive: df (N,) from the upstream gradients d_loss and d_saturating of both outputs. Write log σ(f)
+Derive: df (N,) from the upstream gradients dloss and dsaturating of both outputs. Write log σ(f)
 and log(1 - σ(f)) = log σ(-f) with log(1 + e^...) first; both derivatives are short in D.
 Think of: early in training pictures are poor and D is near 0. What are the two derivatives there?
 This is why nobody trains with S.
@@ -31,8 +31,8 @@ def gan_generator_loss_forward(f):
     return (loss, saturating), f
 
 
-def gan_generator_loss_backward(d_loss, d_saturating, cache):
-    """d_loss, d_saturating, one number each -> df (N,)."""
+def gan_generator_loss_backward(dloss, dsaturating, cache):
+    """dloss, dsaturating, one number each -> df (N,)."""
     raise NotImplementedError
 
 

@@ -7,9 +7,9 @@ Shapes: x (N, C, H, W) with even H and W, y (N, C, H/2, W/2).
 Derive: dx from dout, of y's shape. Near a point without ties the same pixel stays the largest, and
 y is just a copy of it: what is the derivative with respect to it, and to the three others?
 Think of: with a tie, a step up of either pixel raises the maximum and a step down does not: a kink.
-Give the whole gradient to one of them, or shares that sum to 1, but not the whole to both. One
-of the blocks of the inputs has such a tie. The cache holds x and y; argmax over blocks of four is
-another way.
+Give the whole gradient to one of them, or shares that sum to 1, but not the whole to both: if both
+rise together the maximum rises once. One of the blocks of the inputs has such a tie. The cache
+holds x and y; argmax over blocks of four is another way.
 
 Course item: A-17 (AlexNet).
 Source: Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural

@@ -7,7 +7,7 @@ Shapes: x (N, D), gamma (D,), y (N, D).
 Derive: dx and dgamma from dout (N, D). x_nd stands in the numerator of y_nd and, through r_n, in
 the denominator of every entry of its row. ∂r_n/∂x_nd is a short expression: find it first.
 Think of: y does not change when a row of x is multiplied by a number (but for ε). So a row of dx
-is orthogonal to that row of x.
+is as good as orthogonal to that row of x.
 
 Course item: W-11 (T5-like text encoder).
 Source: Zhang, Sennrich, "Root mean square layer normalization", NeurIPS 2019.

@@ -37,7 +37,7 @@ def triplet_backward(dout, cache):
 
 
 def triplet_inputs(seed):
-    """anchor, positive, negative of a small case; two triplets of six keep the margin."""
+    """anchor, positive, negative of a small case; at least two triplets of six keep the margin."""
     rng = np.random.default_rng(seed)
     anchor = rng.normal(size=(6, 4))
     positive, negative = (anchor + rng.normal(0, 0.5, size=(6, 4)) for _ in range(2))
