@@ -325,7 +325,7 @@ def test_help_is_complete(capsys):
     flags = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
     assert flags == {
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
-        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list",
+        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
     }  # fmt: skip
     assert shown.count("  minigen gradcheck ") == 2
     assert "  5  an error of minigen itself" in shown

@@ -25,7 +25,7 @@ def listing():
     for name in NAMES:
         one = Exercise(name)
         item = re.sub(r" \(.*?\)|\.$", "", one.item)
-        rows.append([name, f"{one.points:g}", item, one.title.partition(":")[0].rstrip(".")])
+        rows.append([name, f"{one.points:g}", item, re.split(r"[:,.]", one.title)[0]])
     how = "minigen gradcheck --exercise NAME --init writes NAME.py, with a backward to fill in"
     return "\n".join([*table(rows), "", how])
 

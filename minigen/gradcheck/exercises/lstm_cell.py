@@ -13,7 +13,7 @@ gates, then their arguments, joined to one (N, 4M) array; the rest is the exerci
 Think of: the way from c' to c is a mere product with f: this is the path on which a gradient
 survives many steps.
 
-Course item: beside the course (what W-06 replaced).
+Course item: none (W-06 replaced it).
 Source: Hochreiter, Schmidhuber, "Long short-term memory", 1997; Gers, Schmidhuber, Cummins,
 "Learning to forget", 2000.
 
