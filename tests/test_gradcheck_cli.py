@@ -327,5 +327,5 @@ def test_help_is_complete(capsys):
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
         "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
     }  # fmt: skip
-    assert shown.count("  minigen gradcheck ") == 2
+    assert shown.count("  minigen gradcheck ") == 3
     assert "  5  an error of minigen itself" in shown

@@ -7,6 +7,8 @@ take it, and must not take the same with one gradient a little off.
 import functools
 import importlib
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ from minigen.gradcheck.child.session import Session
 from minigen.gradcheck.exercise import Exercise
 from minigen.gradcheck.exercises import NAMES
 
-QUICK = Settings(seeds=1)
+HERE = Settings(isolate=False, seeds=1)
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +69,7 @@ def solved(name, factor=1.0):
 
 def checked(name, pair):
     session = Session({name: pair})
-    return check_pair(session, session.describe()[0], QUICK, Exercise(name))
+    return check_pair(session, session.describe()[0], HERE, Exercise(name))
 
 
 def test_every_exercise_is_listed_and_has_a_function_of_minigen():
@@ -103,6 +105,12 @@ def test_a_gradient_off_by_a_part_in_a_thousand_does_not_solve_it(name):
     assert report.arguments[-1].verdict == "fail"
 
 
+def test_documentation_lists_all_with_their_points():
+    page = (Path(minigen.__file__).parents[1] / "docs" / "gradcheck.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.MULTILINE)
+    assert rows == [(name, str(module(name).POINTS)) for name in NAMES]
+
+
 def test_mathematics_course_item_and_source_are_there():
     for name in NAMES:
         text = module(name).__doc__
@@ -116,7 +124,7 @@ def test_mathematics_course_item_and_source_are_there():
 def test_what_is_handed_out_is_a_pair_that_is_yet_to_be_written(name, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(Exercise(name).text(), encoding="utf-8")
-    file = check_file(path, Settings(isolate=False), Exercise(name))
+    file = check_file(path, HERE, Exercise(name))
     assert (file.found, file.status) == ([name], "error")
     (report,) = file.pairs
     assert report.structure[0].message.endswith("this is yet to be written")
@@ -163,7 +171,7 @@ def test_inputs_and_points_are_the_exercises(capsys):
 )
 def test_wrong_forward_is_said_before_any_gradient(out, gradients, says):
     homework(out, gradients)
-    file = check_file("linear.py", Settings(isolate=False), Exercise("linear"))
+    file = check_file("linear.py", HERE, Exercise("linear"))
     (report,) = file.pairs
     assert (report.verdict, report.points) == ("fail", 0)
     assert report.diagnosis[0].kind == "wrong_forward"
@@ -174,7 +182,7 @@ def test_wrong_forward_is_said_before_any_gradient(out, gradients, says):
 @pytest.mark.parametrize("out", ["b + (w.T @ x.T).T", "(x.astype('f4') @ w.astype('f4')) + b"])
 def test_forward_may_be_written_in_another_way(out):
     homework(out)
-    file = check_file("linear.py", Settings(isolate=False), Exercise("linear"))
+    file = check_file("linear.py", HERE, Exercise("linear"))
     assert all(finding.check != "wrong_forward" for finding in file.pairs[0].structure)
     assert file.status in ("pass", "undecided")
 
