@@ -152,7 +152,11 @@ def homework(out="x @ w + b", gradients=RIGHT, arguments="x, w, b"):
 
 def test_inputs_and_points_are_the_exercises(capsys):
     homework()
+    assert main(["gradcheck", "--exercise", "linear", "--no-isolate", "--list"]) == 0
+    assert capsys.readouterr().out.split()[-3:] == ["the", "exercise", "1"]
     assert main(["gradcheck", "--exercise", "linear", "--no-isolate"]) == 0
+    (report,) = check_file("linear.py", HERE, Exercise("linear")).pairs
+    assert (report.points, report.max_points) == (1, 1)
     homework(gradients=RIGHT.replace("x.T", "2 * x.T"))
     assert main(["gradcheck", "linear.py", "--exercise", "linear", "--no-isolate"]) == 1
     assert "--exercise linear" in capsys.readouterr().out
@@ -166,6 +170,7 @@ def test_inputs_and_points_are_the_exercises(capsys):
         ("(x @ w + b).T", "dout.T @ w.T, x.T @ dout.T, dout.sum(axis=1)", "has shape (3, 4), in"),
         ("(x @ w + b, b)", RIGHT, "returns 2 outputs, the exercise 1"),
         ("x @ w + b + float('nan')", RIGHT, "forward returns nan at [0, 0]"),
+        ("x @ w + b + 0j", RIGHT, "has dtype complex128, in the exercise float64"),
         ("[['a'] * 3] * 4", RIGHT, "returns 12 outputs"),
     ],
 )

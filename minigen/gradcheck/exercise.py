@@ -94,7 +94,7 @@ def leaves_of(outputs):
 def _difference(which, y, wanted):
     """A Finding on the first way in which an output is not what it should be, or None."""
     if y.dtype.kind not in "fiub":
-        return _finding(f"{which} returns no numbers, the exercise an array of {wanted.dtype}")
+        return _finding(f"{which} has dtype {y.dtype}, in the exercise {wanted.dtype}")
     if y.shape != wanted.shape:
         return _finding(f"{which} has shape {y.shape}, in the exercise {wanted.shape}")
     tolerance = TOLERANCE.get(str(y.dtype), 1e-5) * np.abs(wanted).max(initial=0)
