@@ -29,6 +29,7 @@ PACKAGES = [
     "minigen.draw",
     "minigen.gradcheck",
     "minigen.gradcheck.child",
+    "minigen.gradcheck.exercises",
     "minigen.kernels",
     "minigen.metrics",
     "minigen.models",

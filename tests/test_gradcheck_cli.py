@@ -342,8 +342,8 @@ def test_help_is_complete(capsys):
     flags = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
     assert flags == {
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
-        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list",
+        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
         "--csv", "--gradescope", "--resume",
     }  # fmt: skip
-    assert shown.count("  minigen gradcheck ") == 2
+    assert shown.count("  minigen gradcheck ") == 3
     assert "  5  an error of minigen itself" in shown

@@ -35,6 +35,7 @@ a process of its own, with limits.
 
   minigen gradcheck conv.py                   every pair of a file, in words
   minigen gradcheck handed_in/ --csv out.csv  every file of a folder, as a table
+  minigen gradcheck --exercise                exercises of the course, to be solved
 
 Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a spec (--spec), or
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in."""
@@ -60,6 +61,7 @@ NO_PAIR = (
     "functions with @pair (from minigen.gradcheck import pair)"
 )
 STOPPED = "not checked to its end"
+DONE = "done"       # nothing is left to be checked
 UNREAD = 141        # as of a process that SIGPIPE ended
 
 
@@ -73,11 +75,13 @@ def run(args: argparse.Namespace) -> int:
     """Check, list or write templates, as the options say; the exit code."""
     settings = options.settings(args)
     try:
+        spec = _spec(args)
+        if spec == DONE:
+            return 0
         files = options.homework(args.files)
         clash = options.conflict(args)
         if clash:
             return _refuse(clash)
-        spec = load_spec(args.spec) if args.spec else None
         written = Files(args, settings, spec)
         if not files:
             words = f"no .py or .ipynb file in {', '.join(args.files)}"
@@ -107,6 +111,30 @@ def run(args: argparse.Namespace) -> int:
             return UNREAD
         return _refuse(f"standard output: {error}")
     return code
+
+
+def _spec(args):
+    """The spec or exercise that says what is checked, None without; DONE if that was all."""
+    if not args.exercise:
+        if not args.files:
+            raise SpecError("no FILE: name homework, or a folder; --exercise lists exercises")
+        return load_spec(args.spec) if args.spec else None
+    from minigen.cli import gradcheck_exercise as exercises  # not needed else
+
+    if args.exercise == exercises.ALL:
+        return _done(exercises.listing())
+    if args.spec:
+        raise SpecError("--exercise has inputs and points of its own: leave out --spec")
+    chosen = exercises.exercise(args.exercise)
+    if args.init:
+        return _done(exercises.write(chosen, args.files))
+    args.files = exercises.handed_in(chosen, args.files)
+    return chosen
+
+
+def _done(words):
+    _print(report_text.printable(words), sys.stdout)
+    return DONE
 
 
 class Check:
@@ -314,7 +342,7 @@ def _list(path, settings, spec):
         name = one["name"]
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
-            source = "the spec"
+            source = spec.called
         chosen = options_of(one, spec)
         points = "?" if chosen["fault"] else f"{chosen['points']:g}"
         cells = name, ", ".join(one["arguments"]), source, points

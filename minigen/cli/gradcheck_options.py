@@ -23,7 +23,7 @@ USUAL = Settings()
 def add(parser):
     """Add all options to the parser."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", type=existing,
+        "files", nargs="*", metavar="FILE", type=existing,
         help="a homework file (.py, .ipynb), or a folder: all such files in it, or if there are "
         "none, those in its folders",
     )  # fmt: skip
@@ -33,6 +33,11 @@ def add(parser):
     )
     what.add_argument(
         "--spec", metavar="SPEC.toml", help="a teacher's file with inputs and points for each pair"
+    )
+    what.add_argument(
+        "--exercise", metavar="NAME", nargs="?", const="list",
+        help="the files are solutions of an exercise of the course, NAME.py if none is given; with "
+        "--init write NAME.py, with a backward to fill in; without NAME list the exercises",
     )
     what.add_argument(
         "--seed", metavar="N", type=whole(0), default=USUAL.seed,
@@ -101,14 +106,15 @@ def _add_output(out):
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
-        help="write a spec with guessed inputs next to each FILE, to be filled in",
+        help="write a spec with guessed inputs next to each FILE, to be filled in; with --exercise "
+        "the exercise's file",
     )
 
 
 def settings(args):
     """The parsed options as the checker's Settings."""
     return Settings(
-        only=args.only,
+        only=args.only or ((args.exercise,) if args.exercise else ()),
         seed=args.seed,
         seeds=args.seeds,
         mode="fast" if args.fast else "full" if args.full else "auto",
@@ -132,6 +138,7 @@ def again(args):
         "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
         "--spec": (args.spec, None, args.spec),
+        "--exercise": (args.exercise, None, args.exercise),
     }
     for option, (value, usual, text) in changed.items():
         words += [option, str(text)] if value != usual else []

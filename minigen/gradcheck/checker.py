@@ -133,7 +133,9 @@ def _guarded(file, session, description, settings, spec):
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
     points = options_of({"name": name}, spec)["points"]
-    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    message = (
+        f"{spec.called} asks for {name}, and the file has no pair of that name (--list shows all)"
+    )
     return _unchecked(name, settings.seed, points, message)
 
 
@@ -213,8 +215,11 @@ def _check_points(report, session, options, settings, spec):
             subject = subject.nudged(seed) if settings.nudge else subject
             report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
             try:
-                point = _check_point(
-                    subject, options, settings, seed, settings.budget / len(seeds)
+                fault = spec.wrong_forward(subject) if spec else None
+                seconds = settings.budget / len(seeds)
+                point = (
+                    PointReport([fault], []) if fault
+                    else _check_point(subject, options, settings, seed, seconds)
                 )
             except StudentError as error:
                 if label == variants[0][0] or error.kind != "error":

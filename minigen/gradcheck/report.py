@@ -53,7 +53,7 @@ class Finding:
     """The result of one check other than of values.
 
     check: one of KINDS (structure.py) or ENDS (child/session.py); of minigen's functions also
-    forward_mode and second_order (second_order.py).
+    forward_mode and second_order (second_order.py), of exercises wrong_forward (exercise.py).
     """
 
     check: str

@@ -54,6 +54,8 @@ class Spec:
     """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
     whose `prepared` makes inputs."""
 
+    called = "the spec"     # in sentences
+
     def __init__(self, plans):
         self.plans, self.names = plans, tuple(plans)
 
@@ -67,6 +69,10 @@ class Spec:
         if name not in self.plans:
             return {"points": 0}
         return {"points": 1, "seeds": None, "wrt": None, **self.plans[name].options}
+
+    def wrong_forward(self, subject):
+        """What is wrong with a forward's outputs: None, for a spec knows no right ones."""
+        return None
 
 
 def load_spec(path):
