@@ -17,6 +17,7 @@ The files, by what they are about:
     report, report_text, report_html, report_json               what was found, in words, as data
     process, spawn, output      a homework's own process, seen from here
     child/                      what runs in it; nothing of minigen beside it
+    minigen_pytest/             the pytest plugin, which is imported by that name alone
 
 Read next: numeric.py, the core; checker.py, what is asked of homework, in order.
 """

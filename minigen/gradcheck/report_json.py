@@ -21,25 +21,32 @@ SCHEMA = 1
 LARGEST = 100           # entries of an array that stands in the evidence; larger ones by shape
 
 
-def document(files, seed, complete=True):
-    """The document for FileReports; complete: False as long as some of the work is not done."""
+def document(files, seed, complete=True, conditions=""):
+    """The document for FileReports; complete: False as long as some of the work is not done;
+    conditions: see resume.py."""
     return {
         "schema": SCHEMA,
         "complete": complete,
         "files": [file(one) for one in files],
-        "versions": {
-            "minigen": minigen.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        "versions": versions(),
         "seed": seed,
+        "conditions": conditions,
+    }
+
+
+def versions():
+    """Of what results may depend on."""
+    return {
+        "minigen": minigen.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
     }
 
 
 def file(one):
-    """A FileReport as plain values."""
-    return plain({
+    """A FileReport as plain values; of one that was taken over, what stood there before."""
+    return one.stored or plain({
         "file": str(one.file),
         "status": one.status,
         "message": one.message,
@@ -49,6 +56,7 @@ def file(one):
         "output": one.output,
         "limits": one.limits,
         "internal": one.internal,
+        "sha256": one.sha256,
     })
 
 
@@ -103,14 +111,19 @@ def dumps(value):
 
 
 def write(path, value):
-    """value as a JSON file: the old one or the new one, whole, whenever the process is killed.
+    """value as a JSON file, by `replace`."""
+    replace(path, dumps(value) + "\n")
+
+
+def replace(path, text, encoding="ascii"):
+    """text as a file: the old one or the new one, whole, whenever the process is killed.
 
     Raises OSError where that file cannot be made.
     """
     path = Path(path).resolve()     # what a link leads to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(dumps(value) + "\n", encoding="ascii")
+        temporary.write_text(text, encoding=encoding, newline="")
         os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):
