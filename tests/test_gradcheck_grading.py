@@ -138,7 +138,7 @@ def test_a_class_with_a_hostile_submission(folder, capsys):
     assert main(command.split()) == 1
     rows = [*csv.reader(io.StringIO(Path("out.csv").read_text(encoding="utf-8-sig")))]
     assert [[Path(row[0]).parent.name, *row[1:4], *row[5:]] for row in rows[1:]] == [
-        ["ann", "fail", "16.5", "20.0", "pass", "10.0", "", "fail", "6.5", ""],
+        ["ann", "fail", "16.5", "20.0", "pass", "10.0", "", "fail", "6.5", "factor"],
         ["bob", "error", "0.0", "20.0", "error", "0.0", "crash", "error", "0.0", "crash"],
         ["zoë", "error", "10.0", "20.0", "pass", "10.0", "", "error", "0.0", "error"],
     ]
