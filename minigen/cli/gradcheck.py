@@ -21,7 +21,7 @@ import minigen
 from minigen.cli import drop_output
 from minigen.cli import gradcheck_options as options
 from minigen.cli.table import table
-from minigen.gradcheck import report_json, report_text
+from minigen.gradcheck import picture, report_json, report_text
 from minigen.gradcheck.checker import check_file, opened, options_of
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
@@ -44,7 +44,7 @@ EXIT_CODES = """exit code, the first that holds:
   4  a homework raised, hung or was killed; no gradient that was checked is wrong
   3  a gradient is undecided, none is wrong
   2  usage, or nothing found: no pair, no such file, a name in --only that is not there;
-     or the JSON file, or standard output, cannot be written
+     or the JSON file, a picture or standard output cannot be written
   0  all passed
   130  stopped by Ctrl-C or SIGTERM; finished pairs are reported, and in the JSON "complete" is
        false; 141: nobody reads standard output any more (| head), and there is no --json FILE
@@ -103,6 +103,7 @@ class Check:
         self.args, self.settings, self.spec = args, settings, spec
         self.files, self.current, self.complete = [], None, False
         self.unwritten = False
+        self.drawn, self.undrawn = set(), []    # names of pictures; tracebacks of those that failed
         self.paint = report_text.painter(sys.stdout)
 
     def all(self, files):
@@ -135,6 +136,8 @@ class Check:
             done.message = "an error of minigen itself, not of this file; see standard error"
         if not done.found and done.status == "empty":
             done.message = done.message or NO_PAIR
+        done.internal += self.undrawn
+        self.undrawn = []
         self.files.append(done)
         self.current = None
         self._say(report_text.file_text(done))
@@ -145,7 +148,26 @@ class Check:
         report.reproduce = self._command(report)
         self.current.pairs.append(report)
         self._say(report_text.text(report, self.paint))
+        if self.args.pictures:
+            self._draw(report)
         self._write()
+
+    def _draw(self, report):
+        """Draw the report, and say where; what goes wrong costs the picture alone."""
+        name = picture.file_name(self.current.file, report.name, self.drawn)
+        try:
+            path = picture.write(report, self.args.pictures, name)
+        except OSError as error:
+            self.unwritten = True
+            folder = self.args.pictures
+            self._say(f"no picture in {folder}: {error.strerror or error}", sys.stderr)
+        except Exception:
+            self.undrawn.append(traceback.format_exc())
+        else:
+            report.pictures += [path] if path else []
+            self._say(f"  picture: {report_text.clean(path)}" if path else "")
+        for argument in report.arguments:
+            argument.map = None             # a folder of files would fill the memory
 
     def _command(self, report):
         """The command that gives this report again."""

@@ -84,6 +84,11 @@ def _add_output(out):
         help="write the results as JSON too, anew after each pair; -: to standard output, and "
         "nothing else",
     )
+    out.add_argument(
+        "--pictures", metavar="DIR", type=folder,
+        help="draw a picture of each pair into this folder: where the error is, yours against "
+        "numeric, Taylor remainder",
+    )
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
@@ -104,6 +109,7 @@ def settings(args):
         isolate=args.isolate,
         memory=args.mem,
         timeout=args.timeout or max(USUAL.timeout, 2 * args.budget),
+        pictures=bool(args.pictures),
     )
 
 
@@ -210,4 +216,15 @@ def json_target(text):
         raise argparse.ArgumentTypeError(f"{text} is no ordinary file; - is standard output")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
+    return text
+
+
+def folder(text):
+    """A folder to write into; it need not be there yet."""
+    path = Path(text)
+    above = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not above.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: {above} is a file; name a folder")
+    if not os.access(above, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text}: cannot write into {above}")
     return text

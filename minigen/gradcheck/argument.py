@@ -105,6 +105,7 @@ class Result:
     tolerance: float        # and the largest distance that was accepted
     slight: bool            # wrong, but by less than a millionth: an eps, a rounded constant?
     worst: list             # Entry, the worst first, at most 5
+    looked_at: list         # Entry: all that were looked at one by one
 
     def __str__(self):
         size = math.prod(self.shape)
@@ -398,6 +399,7 @@ class ArgumentCheck:
             tolerance=max((e.slope.tolerance for e in singles), default=0.0),
             slight=self._slight([e for e in found if e.verdict == "fail"]),
             worst=found[:SHOWN],
+            looked_at=singles,
         )
 
     def _slight(self, wrong):

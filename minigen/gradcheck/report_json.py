@@ -10,7 +10,7 @@ import json
 import math
 import os
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,8 @@ def pair(report):
     """A Report as plain values."""
     names = ("name", "verdict", "points", "max_points")
     last = (
-        "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output"
+        "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output",
+        "pictures",
     )
     return plain({
         **{name: getattr(report, name) for name in names},
@@ -68,8 +69,11 @@ def pair(report):
 
 
 def _argument(one):
-    """kinks is a number here; the kinks' slopes stand in at_kinks."""
-    return {**asdict(one), "kinks": len(one.kinks)}
+    """kinks is a number here; the kinks' slopes stand in at_kinks. What pictures are drawn from is
+    left out."""
+    found = {**asdict(replace(one, map=None)), "kinks": len(one.kinks)}
+    del found["map"]
+    return found
 
 
 def plain(value):
