@@ -18,9 +18,11 @@ from pathlib import Path
 from minigen.gradcheck import report_text as words
 
 ROWS = 4                # arguments of a picture, failing ones first
+FEWER = 2               # ... and in a notebook
 WIDTH, HEIGHT = 13.5, 3.5       # inches: of the page, of a row
-HEAD = 0.75
+HEAD = 0.5
 ORDER = ("fail", "undecided", "pass")
+COLOURS = {"fail": "#b3390a", "undecided": "#6d4a97", "pass": "#1f2430"}
 DENSE, INLINE = 110, 72         # dots an inch, in a file and in a notebook
 LARGEST = 400_000               # bytes of a picture in a notebook
 LONGEST = 80                    # characters of a pair's name in that of a file
@@ -40,12 +42,15 @@ STYLE = {
 }
 
 
-def png(report, dense=DENSE):
-    """The picture of a report as PNG bytes; None if no argument has anything to be drawn."""
-    shown = _shown(report)
+def png(report, dense=DENSE, most=ROWS):
+    """The picture of a report as PNG bytes; None if no argument has anything to be drawn.
+
+    dense: dots an inch; most: arguments that are drawn.
+    """
+    shown = _shown(report)[:most]
     if not shown:
         return None
-    from matplotlib import style        # the rest of a check needs no matplotlib
+    from matplotlib import style  # the rest of a check needs no matplotlib
 
     stream = io.BytesIO()
     with style.context(["default", STYLE]), warnings.catch_warnings():
@@ -88,7 +93,7 @@ def file_name(file, pair, taken):
 
 def inline(report):
     """An <img> with the picture inside it, or "" if there is none or it would be too large."""
-    picture = png(report, INLINE)
+    picture = png(report, INLINE, FEWER)
     if picture is None or len(picture) > LARGEST:
         return ""
     data = base64.b64encode(picture).decode("ascii")
@@ -99,7 +104,7 @@ def inline(report):
 def _shown(report):
     """The arguments that are drawn, failing ones first."""
     drawable = [a for a in report.arguments if a.map is not None and len(a.map.index)]
-    return sorted(drawable, key=lambda a: ORDER.index(a.verdict))[:ROWS]
+    return sorted(drawable, key=lambda a: ORDER.index(a.verdict))
 
 
 def _figure(report, shown):
@@ -124,8 +129,9 @@ def _figure(report, shown):
         def place(x, width, top=top):
             return figure.add_axes((x, 1 - (top + 2.9) / height, width, 2.2 / height))
 
-        figure.text(0.02, 1 - (top + 0.25) / height, _about(argument), fontsize=11)
-        draw_map(place(0.03, 0.25), place(0.287, 0.011), argument)
+        figure.text(0.02, 1 - (top + 0.25) / height, _about(argument), fontsize=11,
+                    color=COLOURS[argument.verdict])
+        draw_map(place(0.045, 0.235), place(0.287, 0.011), argument)
         draw_scatter(place(0.42, 0.23), argument)
         draw_remainder(place(0.735, 0.25), argument)
     return figure

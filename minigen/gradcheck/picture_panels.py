@@ -17,10 +17,11 @@ from matplotlib.colors import LinearSegmentedColormap
 
 INK, GREY, PALE = "#1f2430", "#7a808c", "#e6e8ec"
 RIGHT, WRONG, UNDECIDED, KINK = "#2b6cb0", "#d1480f", "#8a63b5", "#1f2430"
-UNSEEN, OUTSIDE = (0.80, 0.81, 0.83), (1.0, 1.0, 1.0)
-CALM, ALARM = ("#f1f6fb", "#7fb2dd"), ("#ffb55c", "#e0570f", "#6d0d00")
+UNSEEN, OUTSIDE = (0.91, 0.91, 0.92), (1.0, 1.0, 1.0)
+CALM, ALARM = ("#c3dcf2", "#4189c7"), ("#ffb55c", "#e0570f", "#6d0d00")
 LEAST = -3.0            # of the colour scale: a thousandth of the tolerance
-PIXELS = 8              # a cell of the map is painted so wide, for stripes
+PIXELS = 4, 24          # a cell of the map is painted at least and at most so wide
+CANVAS = 800            # ... and all of them together about so wide
 CELLS = 64              # most cells along a side of a tile
 TILES = 36              # most tiles of a map
 POINTS = 4000           # most points of a scatter
@@ -44,8 +45,10 @@ def draw_map(axes, bar, argument):
     """The errors over the tensor, in axes; the colour scale in the narrow axes `bar`."""
     tiles = tiles_of(argument)
     most = max(2.0, math.ceil(max(t.top for t in tiles)))
-    canvas, corners, columns = _canvas([_painted(t, most) for t in tiles])
-    axes.imshow(canvas, aspect="auto", interpolation="nearest")
+    cells = math.sqrt(len(tiles) * tiles[0].values.size)
+    fine = int(np.clip(CANVAS / cells, *PIXELS))
+    canvas, corners = _canvas([_painted(t, most, fine) for t in tiles])
+    axes.imshow(canvas, aspect="auto", interpolation="auto")
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set_visible(False)
@@ -54,9 +57,12 @@ def draw_map(axes, bar, argument):
         for tile, (top, left) in zip(tiles, corners, strict=True):
             axes.text(left, top - 1, tile.label, fontsize=7, color=INK, va="bottom")
     else:
-        _ticks(axes, shape, tiles[0])
+        _ticks(axes, shape, tiles[0], fine)
+        rows, columns = tiles[0].values.shape
+        axes.set_box_aspect(np.clip(1.5 * rows / columns, 0.12, 0.65))
+        axes.set_anchor("NW")
     axes.set_title("error / tolerance", loc="left")
-    axes.set_xlabel(_map_words(argument, tiles, columns), fontsize=8, color=GREY)
+    axes.set_xlabel(_map_words(argument, tiles), fontsize=8, color=GREY)
     _scale(bar, most)
 
 
@@ -129,8 +135,8 @@ def _blocks(plane, step):
     return np.fmax.reduce(np.fmax.reduce(blocks, 3), 1)
 
 
-def _painted(tile, most):
-    """A tile as colours (rows * PIXELS, columns * PIXELS, 3), kinks hatched."""
+def _painted(tile, most, fine):
+    """A tile as colours, (rows * fine, columns * fine, 3), kinks hatched."""
     right = LinearSegmentedColormap.from_list("right", CALM)
     wrong = LinearSegmentedColormap.from_list("wrong", ALARM)
     value = np.clip(np.nan_to_num(tile.values, nan=0.0), LEAST, most)
@@ -139,43 +145,44 @@ def _painted(tile, most):
     colours[tile.undecided] = (0.54, 0.39, 0.71)
     colours[np.isnan(tile.values)] = UNSEEN
     colours[~tile.there] = OUTSIDE
-    large = colours.repeat(PIXELS, 0).repeat(PIXELS, 1)
+    large = colours.repeat(fine, 0).repeat(fine, 1)
     rows, columns = np.indices(large.shape[:2])
-    stripes = (rows + columns) % PIXELS < 2
-    large[stripes & tile.kinks.repeat(PIXELS, 0).repeat(PIXELS, 1)] = (0.12, 0.14, 0.19)
-    if max(tile.values.shape) <= 24:                # thin lines between few cells
-        large[PIXELS - 1 :: PIXELS] = large[:, PIXELS - 1 :: PIXELS] = OUTSIDE
+    period = max(4, fine // 3)
+    stripes = (rows + columns) % period < max(1, period // 4)
+    large[stripes & tile.kinks.repeat(fine, 0).repeat(fine, 1)] = (0.12, 0.14, 0.19)
+    if fine == PIXELS[1]:                           # few cells: thin lines between them
+        large[fine - 1 :: fine] = large[:, fine - 1 :: fine] = OUTSIDE
     return large
 
 
 def _canvas(painted):
-    """All tiles on one canvas, (top, left) of each, and how many stand in a row."""
+    """All tiles on one canvas, and (top, left) of each."""
     height, width = painted[0].shape[:2]
     if len(painted) == 1:
-        return painted[0], [(0, 0)], 1
+        return painted[0], [(0, 0)]
     columns = max(1, round(math.sqrt(len(painted) * height / width * 1.3)))
     columns = min(len(painted), columns)
     rows = math.ceil(len(painted) / columns)
     # a label needs a seventh of a tile, or of the panel's height by the number of rows
-    above, beside = max(PIXELS, round(height * (0.10 + 0.06 * rows))), max(2, width // 16)
+    above, beside = max(8, round(height * (0.10 + 0.06 * rows))), max(2, width // 16)
     canvas = np.ones((rows * (height + above), columns * (width + beside), 3))
     corners = []
     for i, one in enumerate(painted):
         top, left = i // columns * (height + above) + above, i % columns * (width + beside)
         canvas[top : top + height, left : left + width] = one
         corners.append((top, left))
-    return canvas, corners, columns
+    return canvas, corners
 
 
-def _ticks(axes, shape, tile):
+def _ticks(axes, shape, tile, fine):
     """Indices of rows and columns at a few cells."""
     rows, columns = tile.values.shape
     wrapped = len(shape) == 1 and rows > 1
-    for axis, cells, each in ((axes.xaxis, columns, tile.step[1]), (axes.yaxis, rows,
-                              columns if wrapped else tile.step[0])):
+    down = tile.step[0] * (columns * tile.step[1] if wrapped else 1)
+    for axis, cells, each in ((axes.xaxis, columns, tile.step[1]), (axes.yaxis, rows, down)):
         every = max(1, math.ceil(cells / 8))
         at = np.arange(0, cells, every)
-        axis.set_ticks((at + 0.5) * PIXELS - 0.5, [str(i * each) for i in at])
+        axis.set_ticks((at + 0.5) * fine - 0.5, [str(i * each) for i in at])
     axes.tick_params(length=0, labelsize=8)
     if len(shape) < 2 and not wrapped:
         axes.set_yticks([])
@@ -183,14 +190,19 @@ def _ticks(axes, shape, tile):
         axes.set_xticks([])
 
 
-def _map_words(argument, tiles, columns):
+def _map_words(argument, tiles):
     """What the map shows, below it."""
     total, found = math.prod(argument.shape), argument.map
     words = []
     if len(argument.shape) > 2:
         count = math.prod(argument.shape[:-2])
         shown = f"the worst {len(tiles)} of {count}" if count > len(tiles) else f"{count}"
-        words.append(f"{shown} tiles, each the last two axes")
+        down, right = len(argument.shape) - 2, len(argument.shape) - 1
+        words.append(f"{shown} tiles, ↓ axis {down}, → axis {right}")
+    elif len(argument.shape) == 2:
+        words.append("↓ axis 0, → axis 1")
+    elif total > CELLS:
+        words.append(f"wrapped: {tiles[0].values.shape[1] * tiles[0].step[1]} entries a row")
     if tiles[0].step != (1, 1):
         words.append("a cell: the worst of {}×{} entries".format(*tiles[0].step))
     if len(found.index) < total:
@@ -237,7 +249,7 @@ def draw_scatter(axes, argument):
     if factor is not None:
         ends = np.array([-limit, limit]) / max(1.0, abs(factor))
         axes.plot(ends, factor * ends, color=WRONG, linewidth=1, linestyle="--", zorder=1,
-                  label=f"yours = {factor:.4g} × numeric")
+                  label=f"yours = {factor:.4g} × numeric".replace("-", "−"))
     for verdict, (marker, colour, size, words) in SHAPES.items():
         here = chosen & (found.verdict == verdict)
         if here.any():
@@ -245,12 +257,13 @@ def draw_scatter(axes, argument):
                          alpha=0.75, linewidths=0, label=words, zorder=3)
     kinks = chosen & found.kink
     if kinks.any():
-        axes.hlines(found.yours[kinks], found.low[kinks], found.high[kinks], color=KINK,
-                    linewidth=1.2, zorder=2, label="at a kink: all of the bar is right")
+        ends = np.stack([found.low[kinks], found.high[kinks], np.full(kinks.sum(), np.nan)], 1)
+        axes.plot(ends.ravel(), found.yours[kinks].repeat(3), color=KINK, linewidth=1.2, zorder=2,
+                  label="kink: all of the bar is right")
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="numeric", ylabel="yours")
     axes.set_title("yours against numeric", loc="left")
     axes.ticklabel_format(scilimits=(-3, 4), useMathText=False)
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=7, loc="best")
+    axes.legend(frameon=True, framealpha=0.7, edgecolor="none", fontsize=7, loc="best")
     lost = int((~finite).sum())
     if lost:
         axes.text(0.98, 0.02, f"{lost} not finite, not shown", transform=axes.transAxes,
@@ -292,9 +305,14 @@ def draw_remainder(axes, argument):
     h, floor = taylor.steps, max(taylor.rounding, 1e-300)
     shown = np.concatenate([taylor.yours, taylor.numeric])
     shown = shown[np.isfinite(shown) & (shown > 0)]
-    top, bottom = 10 * shown.max(initial=10 * floor), floor / 30
-    start = shown.max(initial=10 * floor)
-    for order, style in ((1, "-."), (2, ":")):
+    bottom, start = floor / 30, shown.max(initial=10 * floor)
+    top = max(start, 1e6 * floor)
+    top *= (top / bottom) ** 0.45           # room for the legend
+    linear = start < 1e4 * floor
+    if linear:
+        axes.text(0.5, 0.45, "f is (almost) linear along d: what is left is rounding", color=GREY,
+                  fontsize=8, transform=axes.transAxes, ha="center")
+    for order, style in ((1, "-."), (2, ":")) if not linear else ():
         line = 2 * start * (h / h[0]) ** order
         axes.plot(h, line, color=GREY, linewidth=1, linestyle=style, label=f"slope {order}")
     axes.plot(h, np.maximum(taylor.numeric, 1.5 * bottom), color=RIGHT, marker="s", markersize=4,
@@ -303,10 +321,11 @@ def draw_remainder(axes, argument):
     axes.plot(h, np.maximum(taylor.yours, 1.5 * bottom), color=WRONG if wrong else INK, marker="o",
               markersize=5, fillstyle="none", linewidth=1.2, label="with yours")
     axes.axhspan(bottom, floor, color=PALE, zorder=0, linewidth=0)
-    axes.text(h[0], floor, "rounding of f ", fontsize=7, color=GREY, va="top", ha="right")
+    if not linear:
+        axes.text(h[0], 1.3 * floor, "rounding of f", fontsize=7, color=GREY, ha="right")
     axes.set(xscale="log", yscale="log", ylim=(bottom, top), xlabel="h, in units of x",
              ylabel="|f(x + hd) − f(x) − h g·d|")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(power)
         axis.set_minor_formatter("")
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=7, loc="upper left")
+    axes.legend(frameon=True, framealpha=0.7, edgecolor="none", fontsize=7, loc="upper left")
