@@ -66,19 +66,14 @@ def compare(
             deadline=deadline,
             jumps=jumps,
         )
-        reports = [
-            _argument(claim, result, strict) for claim, result in zip(found, results, strict=True)
-        ]
-        for k, report in enumerate(reports if pictures else ()):
-            report.map = looked_at(results[k])
-            if len(STEPS) * call < seconds / SHARE:
-                report.map.taylor = remainders(
-                    f, arrays, k, start, weights, report.map, seed
-                )
+        maps = [looked_at(result) if pictures else None for result in results]
+        if pictures and len(STEPS) * call < seconds / SHARE:
+            for k, at in enumerate(maps):
+                at.taylor = remainders(f, arrays, k, start, weights, at, seed)
     finally:
         f.forget()
         subject.calls += wide.calls if wide is not subject else 0
-    return reports
+    return [_argument(*each, strict) for each in zip(found, results, maps, strict=True)]
 
 
 def _widened(subject):
@@ -130,8 +125,8 @@ def _again(subject, examination):
     return gradient
 
 
-def _argument(claim, result, strict):
-    """A Result of the numeric core as an ArgumentReport."""
+def _argument(claim, result, at, strict):
+    """A Result of the numeric core as an ArgumentReport; at: its Map, or None."""
     name, verdict = claim.leaf.label, result.verdict
     notes = []
     if result.slight:
@@ -157,6 +152,7 @@ def _argument(claim, result, strict):
         wrong=result.wrong,
         sampled=result.sampled,
         notes=notes,
+        map=at,
     )
 
 
