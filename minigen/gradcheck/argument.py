@@ -163,11 +163,12 @@ class ArgumentCheck:
         if len(self.singles) < size and self._all_pass():
             # zeros (after a relu, say) sit on kinks more often: they go apart
             zero = self.x.ravel() == 0
-            for group in (np.flatnonzero(~zero), np.flatnonzero(zero)):
-                if group.size and not self._late():
-                    skipped += self._sample(group)
+            for group in filter(len, (np.flatnonzero(~zero), np.flatnonzero(zero))):
+                missed = group.size if self._late() else self._sample(group)
+                if self._late():        # a direction did not fit, and nobody looked why
+                    left += missed
                 else:
-                    left += group.size
+                    skipped += missed
         return self._result(skipped, left)
 
     def _affordable(self):
