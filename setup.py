@@ -4,6 +4,8 @@ Idea: `kernels/` and `demos/` stand at the top of the repository, where a reader
 are imported as `minigen.kernels` and `minigen.demos` everywhere. In a wheel the mapping below does
 it; in a clone minigen/__init__.py does. Packages are listed one by one, so that nothing is shipped
 by accident: tests/test_house.py compares the list with the disk.
+The pytest plugin is a top-level package of its own in a wheel, since every run of pytest imports
+it: under `minigen` it would load NumPy and the engine first, whatever is tested.
 The distribution is `minigen-dl`: the name `minigen` belongs to a stranger on the package index.
 Tool settings (ruff, pytest, mypy) stand in pyproject.toml.
 """
@@ -27,6 +29,7 @@ PACKAGES = [
     "minigen.draw",
     "minigen.gradcheck",
     "minigen.gradcheck.child",
+    "minigen.gradcheck.exercises",
     "minigen.kernels",
     "minigen.metrics",
     "minigen.models",
@@ -35,7 +38,14 @@ PACKAGES = [
     "minigen.ops",
     "minigen.optim",
     "minigen.train",
+    "minigen_pytest",
 ]
+
+FOLDERS = {     # of the packages that do not stand where their names say
+    "minigen.kernels": "kernels",
+    "minigen.demos": "demos",
+    "minigen_pytest": "minigen/gradcheck/minigen_pytest",
+}
 
 DATA = ["*.cu", "*.cuh", "*.h", "*.cpp", "*.safetensors", "*.toml", "*.json", "*.html", "py.typed"]
 
@@ -83,11 +93,14 @@ setup(
     author="the minigen authors",
     python_requires=">=3.11",
     packages=PACKAGES,
-    package_dir={"minigen.kernels": "kernels", "minigen.demos": "demos"},
+    package_dir=FOLDERS,
     package_data={"": DATA},
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["minigen = minigen.cli:main"]},
+    entry_points={
+        "console_scripts": ["minigen = minigen.cli:main"],
+        "pytest11": ["minigen = minigen_pytest"],
+    },
     classifiers=[
         "Intended Audience :: Education",
         "Intended Audience :: Science/Research",

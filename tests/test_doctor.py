@@ -231,7 +231,7 @@ def test_a_reader_that_leaves_early_is_no_error():
     )
     process.stdout.close()  # as head does
     assert process.stderr.read() == ""
-    assert process.wait() == 1
+    assert process.wait() == 141
 
 
 def test_help_imports_no_command_and_no_matplotlib():

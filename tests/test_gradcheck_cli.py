@@ -162,7 +162,13 @@ def test_options_reach_the_checker(command):
     (["--json", "b.py"], "b.py looks like homework, and would be overwritten"),
     (["--json", "nowhere/out.json"], "cannot write into nowhere"),
     (["--json", "."], ". is a folder"),
-    (["--json", os.devnull], "is no ordinary file; - is standard output"),
+    (["--csv", "b.py"], "b.py looks like homework, and would be overwritten"),
+    (["--csv", "x", "--json", "./x"], "two of them name the same file"),
+    (["--spec", "x.toml", "--csv", "x.toml"], "two of them name the same file"),
+    (["--gradescope", "x", "--list"], "--list and --init check nothing: leave out --csv"),
+    (["--resume"], "--resume goes on with a run that wrote --json FILE: name that file"),
+    (["--resume", "--json", "x", "--gradescope", "y"], "--gradescope is about one submission"),
+    (["--json", os.devnull], "is no ordinary file"),
     (["linaer.py"], "no such file: linaer.py; did you mean linear.py?"),
     (["notes.txt"], "notes.txt is neither .py nor .ipynb"),
 ])  # fmt: skip
@@ -170,9 +176,11 @@ def test_wrong_values_are_one_line_with_the_fix(command, capsys, options, fix):
     Path("notes.txt").write_text("")
     if "loose.py" in options:
         Path("loose.py").symlink_to("nowhere.py")
-    with pytest.raises(SystemExit) as stopped:
-        command({"linear.py": {"f": "pass"}}, "linear.py", *options)
-    assert stopped.value.code == 2
+    try:
+        code = command({"linear.py": {"f": "pass"}}, "linear.py", *options)
+    except SystemExit as stopped:
+        code = stopped.code
+    assert code == 2
     assert fix in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -198,6 +206,15 @@ def test_folders_are_their_files_in_order(tmp_path):
     inside = [str(tmp_path / name) for name in ("a.py", "b.py", "c.ipynb")]
     assert gradcheck_options.homework([str(tmp_path)]) == inside
     assert gradcheck_options.homework([inside[2], str(tmp_path)]) == [inside[2], *inside[:2]]
+
+
+def test_a_folder_without_files_is_those_of_its_folders(tmp_path):
+    for name in ("zoë/hw.py", "ann/b.py", "ann/a.ipynb", "ann/deeper/c.py", ".git/d.py",
+                 "__MACOSX/e.py", "notes.txt/f.txt"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    inside = [str(tmp_path / name) for name in ("ann/a.ipynb", "ann/b.py", "zoë/hw.py")]
+    assert gradcheck_options.homework([str(tmp_path)]) == inside
 
 
 def test_an_empty_folder_is_nothing_found(tmp_path, capsys):
@@ -325,8 +342,8 @@ def test_help_is_complete(capsys):
     flags = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
     assert flags == {
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
-        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list",
-            "--pictures",
+        "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
+        "--csv", "--gradescope", "--resume", "--pictures",
     }  # fmt: skip
-    assert shown.count("  minigen gradcheck ") == 2
+    assert shown.count("  minigen gradcheck ") == 3
     assert "  5  an error of minigen itself" in shown

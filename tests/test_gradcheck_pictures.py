@@ -7,6 +7,7 @@ Read next: test_gradcheck_report.py.
 
 import json
 import math
+import os
 import subprocess
 import sys
 
@@ -234,7 +235,7 @@ def test_a_file_is_there_whole_and_nothing_beside_it(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "full")
 
-    monkeypatch.setattr(picture.os, "replace", full)
+    monkeypatch.setattr(report_json.os, "replace", full)
     with pytest.raises(OSError, match="full"):
         picture.write(report, folder, "y.png")
     assert [p.name for p in folder.iterdir()] == ["x.png"]
@@ -252,12 +253,29 @@ def homework(tmp_path, monkeypatch):
 
 def test_the_command_draws_says_so_and_lists_it(homework, tmp_path, capsys):
     assert main([*homework, "--pictures", "pics"]) == 1
-    path = str((tmp_path / "pics" / "hw-cube.png").relative_to(tmp_path))
+    path = os.path.join("pics", "hw-cube.png")
     assert f"picture: {path}" in capsys.readouterr().out
     assert (tmp_path / path).read_bytes().startswith(PNG)
     document = strict((tmp_path / "out.json").read_text())
     assert document["files"][0]["pairs"][0]["pictures"] == [path]
     assert list(violations(document, "document")) == []
+
+
+def test_what_is_taken_over_keeps_its_picture(homework, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "hw.py").write_text(HOMEWORK.format(factor=3))
+    command = [*homework[:2], str(other / "hw.py"), *homework[2:], "--pictures", "pics"]
+    assert main(command) == 1
+    first = (tmp_path / "pics" / "hw-cube.png").read_bytes()
+    (other / "hw.py").write_text(HOMEWORK.format(factor=2))
+    assert main([*command, "--resume"]) == 1
+    assert "unchanged since" in capsys.readouterr().out
+    assert (tmp_path / "pics" / "hw-cube.png").read_bytes() == first
+    files = json.loads((tmp_path / "out.json").read_text())["files"]
+    assert [file["pairs"][0]["pictures"] for file in files] == [
+        [os.path.join("pics", name)] for name in ("hw-cube.png", "hw-cube-2.png")
+    ]  # fmt: skip
 
 
 def test_without_the_option_nothing_is_drawn(homework, tmp_path, capsys):

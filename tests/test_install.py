@@ -29,6 +29,19 @@ ROOT = Path(__file__).resolve().parents[1]
 # Nothing of the running environment may help the new ones find minigen.
 ENVIRON = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
 
+# What a run of pytest that is not about gradients has loaded, and one that is.
+PLUGIN = """
+import sys
+
+def test_light(pytestconfig):
+    assert pytestconfig.pluginmanager.has_plugin("minigen")
+    assert "minigen_pytest" in sys.modules
+    assert not {"minigen", "numpy"} & sys.modules.keys()
+
+def test_fixture(gradcheck):
+    assert gradcheck(lambda x: (x * x, x), lambda dout, x: 2 * x * dout, inputs=3.0).passed
+"""
+
 WHERE = """
 import minigen.kernels.manifest, minigen.demos
 for module in (minigen, minigen.kernels.manifest, minigen.demos):
@@ -117,18 +130,22 @@ def test_wheel_holds_all_parts_and_nothing_else(wheel):
         "minigen/demos/__init__.py",
         "minigen/cli/doctor.py",
     } <= names
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"minigen", "minigen_dl"}
+    tops = {name.split("/")[0].split("-")[0] for name in names}
+    assert tops == {"minigen", "minigen_dl", "minigen_pytest"}
+    plugin = "minigen/gradcheck/minigen_pytest"
     on_disk = {
         path.relative_to(ROOT).as_posix().replace(f"{folder}/", f"{prefix}/", 1)
         for folder, prefix in (
             ("minigen", "minigen"),
             ("kernels", "minigen/kernels"),
             ("demos", "minigen/demos"),
+            (plugin, "minigen_pytest"),
         )
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md"
+        if folder == plugin or not path.is_relative_to(ROOT / plugin)
     }
-    assert on_disk == {name for name in names if name.startswith("minigen/")}
+    assert on_disk == {n for n in names if n.startswith(("minigen/", "minigen_pytest/"))}
 
 
 def test_wheel_elsewhere(with_wheel, tmp_path):
@@ -148,6 +165,17 @@ def test_wheel_standing_in_the_clone(with_wheel, clone):
     assert lists_the_commands(with_wheel / "minigen", cwd=clone)
 
 
+def runs_the_plugin(python, folder):
+    """Whether pytest, in the folder, finds the plugin by itself, and it works."""
+    (folder / "test_plugin.py").write_text(PLUGIN)
+    said = output(python, "-m", "pytest", "-p", "no:cacheprovider", "test_plugin.py", cwd=folder)
+    return "2 passed" in said
+
+
+def test_wheel_brings_the_pytest_plugin(with_wheel, tmp_path):
+    assert runs_the_plugin(with_wheel / "python", tmp_path)
+
+
 def test_editable_install(clone, tmp_path):
     programs = environment(tmp_path.resolve() / "venv")
     pip(programs / "python", "install", "--editable", ".", cwd=clone)
@@ -155,6 +183,7 @@ def test_editable_install(clone, tmp_path):
         assert home(programs / "python", cwd=cwd) == clone
         assert home(programs / "python", "-P", cwd=cwd) == clone
         assert lists_the_commands(programs / "minigen", cwd=cwd)
+    assert runs_the_plugin(programs / "python", tmp_path)
 
 
 def test_bare_clone(clone, tmp_path):

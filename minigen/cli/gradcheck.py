@@ -20,8 +20,9 @@ import traceback
 import minigen
 from minigen.cli import drop_output
 from minigen.cli import gradcheck_options as options
+from minigen.cli.gradcheck_files import Files
 from minigen.cli.table import table
-from minigen.gradcheck import picture, report_json, report_text
+from minigen.gradcheck import report_json, report_text
 from minigen.gradcheck.checker import check_file, opened, options_of
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
@@ -33,7 +34,8 @@ both methods, or functions marked with @pair (from minigen.gradcheck import pair
 a process of its own, with limits.
 
   minigen gradcheck conv.py                   every pair of a file, in words
-  minigen gradcheck handed_in/ --json -       every file of a folder, as JSON
+  minigen gradcheck handed_in/ --csv out.csv  every file of a folder, as a table
+  minigen gradcheck --exercise                exercises of the course, to be solved
 
 Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a spec (--spec), or
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in."""
@@ -44,19 +46,22 @@ EXIT_CODES = """exit code, the first that holds:
   4  a homework raised, hung or was killed; no gradient that was checked is wrong
   3  a gradient is undecided, none is wrong
   2  usage, or nothing found: no pair, no such file, a name in --only that is not there;
-     or the JSON file, a picture or standard output cannot be written
+     or a file of results, a picture or standard output cannot be written
   0  all passed
   130  stopped by Ctrl-C or SIGTERM; finished pairs are reported, and in the JSON "complete" is
-       false; 141: nobody reads standard output any more (| head), and there is no --json FILE
+       false; 141: nobody reads standard output any more (| head), and no file is written
 A file without a pair counts if it was named itself; in a folder it is only mentioned.
 
-docs/gradcheck-json.md describes the JSON document field by field."""
+docs/gradcheck-grading.md is about a class: points, --csv, --gradescope, --resume;
+docs/gradcheck-json.md describes the JSON document field by field; docs/gradcheck-pytest.md how to
+have the same from pytest: --minigen-gradcheck=FILE, and a fixture gradcheck."""
 
 NO_PAIR = (
     "no pair found: write <name>_forward and <name>_backward, a class with both methods, or mark "
     "functions with @pair (from minigen.gradcheck import pair)"
 )
 STOPPED = "not checked to its end"
+DONE = "done"       # nothing is left to be checked
 UNREAD = 141        # as of a process that SIGPIPE ended
 
 
@@ -70,15 +75,27 @@ def run(args: argparse.Namespace) -> int:
     """Check, list or write templates, as the options say; the exit code."""
     settings = options.settings(args)
     try:
+        spec = _spec(args)
+        if spec == DONE:
+            return 0
         files = options.homework(args.files)
+        clash = options.conflict(args)
+        if clash:
+            return _refuse(clash)
+        written = Files(args, settings, spec)
         if not files:
-            return _refuse(f"no .py or .ipynb file in {', '.join(args.files)}")
-        spec = load_spec(args.spec) if args.spec else None
+            words = f"no .py or .ipynb file in {', '.join(args.files)}"
+            written.nothing(words)
+            return _refuse(words)
         if args.list or args.init:
             return max(
                 [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
             )
-        check = Check(args, settings, spec)
+        try:
+            earlier = written.earlier(files)
+        except ValueError as error:
+            return _refuse(str(error))
+        check = Check(args, settings, spec, written, earlier)
         with _stopped_by_sigterm():
             with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
                 code = check.all(files)
@@ -96,22 +113,54 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-class Check:
-    """One run of the command: the files that are done, and the one at hand."""
+def _spec(args):
+    """The spec or exercise that says what is checked, None without; DONE if that was all."""
+    if not args.exercise:
+        if not args.files:
+            raise SpecError("no FILE: name homework, or a folder; --exercise lists exercises")
+        return load_spec(args.spec) if args.spec else None
+    from minigen.cli import gradcheck_exercise as exercises  # not needed else
 
-    def __init__(self, args, settings, spec):
+    if args.exercise == exercises.ALL:
+        return _done(exercises.listing())
+    if args.spec:
+        raise SpecError("--exercise has inputs and points of its own: leave out --spec")
+    chosen = exercises.exercise(args.exercise)
+    if args.init:
+        return _done(exercises.write(chosen, args.files))
+    args.files = exercises.handed_in(chosen, args.files)
+    return chosen
+
+
+def _done(words):
+    _print(report_text.printable(words), sys.stdout)
+    return DONE
+
+
+class Check:
+    """One run of the command: the files that are done, and the one at hand.
+
+    written: the Files to write; earlier: results of another run that still hold, by file.
+    """
+
+    def __init__(self, args, settings, spec, written, earlier):
         self.args, self.settings, self.spec = args, settings, spec
-        self.files, self.current, self.complete = [], None, False
-        self.unwritten = False
-        self.drawn, self.undrawn = set(), []    # names of pictures; tracebacks of those that failed
+        self.written, self.paths = written, []
+        self.done, self.current, self.complete = dict(earlier), None, False
+        self.undrawn = []       # tracebacks of pictures of the file at hand
         self.paint = report_text.painter(sys.stdout)
 
     def all(self, files):
         """Check every file; the exit code."""
+        self.paths = files
+        self._say(self.written.remark, sys.stderr)
         try:
             self._write()
             for path in files:
-                self._file(path, heading=len(files) > 1)
+                if path in self.done:
+                    self._say(self.written.unchanged(self.done[path]))
+                else:
+                    self._file(path, heading=len(files) > 1)
         except KeyboardInterrupt:
             self._write()
             self._say(f"stopped: {len(self.files)} of {len(files)} files are done", sys.stderr)
@@ -124,6 +173,7 @@ class Check:
     def _file(self, path, heading):
         """Check one file, and print and write each report as soon as it is there."""
         self.current = FileReport(file=path, status="error", message=STOPPED)
+        sha256 = self.written.digest(path)      # as it is now: it may change meanwhile
         if heading:
             self._say(report_text.clean(path))
         try:
@@ -138,8 +188,10 @@ class Check:
             done.message = done.message or NO_PAIR
         done.internal += self.undrawn
         self.undrawn = []
-        self.files.append(done)
-        self.current = None
+        for report in done.pairs:       # those of a file that could not be loaded are not printed
+            report.reproduce = report.reproduce or self._command(report)
+        done.sha256 = None if done.internal else sha256
+        self.done[path], self.current = done, None
         self._say(report_text.file_text(done))
         self._excuse(done)
         self._write()
@@ -148,26 +200,17 @@ class Check:
         report.reproduce = self._command(report)
         self.current.pairs.append(report)
         self._say(report_text.text(report, self.paint))
-        if self.args.pictures:
-            self._draw(report)
+        self._draw(report)
         self._write()
 
     def _draw(self, report):
         """Draw the report, and say where; what goes wrong costs the picture alone."""
-        name = picture.file_name(self.current.file, report.name, self.drawn)
         try:
-            path = picture.write(report, self.args.pictures, name)
-        except OSError as error:
-            self.unwritten = True
-            folder = self.args.pictures
-            self._say(f"no picture in {folder}: {error.strerror or error}", sys.stderr)
+            self._say(self.written.draw(report, self.current.file), sys.stderr)
         except Exception:
             self.undrawn.append(traceback.format_exc())
-        else:
-            report.pictures += [path] if path else []
-            self._say(f"  picture: {report_text.clean(path)}" if path else "")
-        for argument in report.arguments:
-            argument.map = None             # a folder of files would fill the memory
+        for path in report.pictures:
+            self._say(f"  picture: {report_text.clean(path)}")
 
     def _command(self, report):
         """The command that gives this report again."""
@@ -181,7 +224,7 @@ class Check:
             if stream and words:
                 _print(report_text.printable(words, stream), stream)
         except _Unwritten:
-            if not self.args.json:
+            if not self.written:
                 raise
             drop_output()       # the document goes on
 
@@ -195,19 +238,23 @@ class Check:
             )
             self._say("\n".join([*file.internal, excuse]), sys.stderr)
 
+    @property
+    def files(self):
+        """The reports on the files that are done, and on no others, in order."""
+        return [self.done[path] for path in self.paths if path in self.done]
+
+    def _so_far(self):
+        """The reports on the files that are done and on the one at hand, in order."""
+        known = {**self.done, **({self.current.file: self.current} if self.current else {})}
+        return [known[path] for path in self.paths if path in known]
+
     def document(self):
         """The JSON document of what is done so far."""
-        files = [*self.files, *([self.current] if self.current else [])]
-        return report_json.document(files, self.args.seed, self.complete)
+        return self.written.document(self._so_far(), self.complete)
 
     def _write(self):
-        if not self.args.json or self.args.json == "-" or self.unwritten:
-            return
-        try:
-            report_json.write(self.args.json, self.document())
-        except OSError as error:
-            self.unwritten = True
-            self._say(f"{self.args.json} cannot be written: {error.strerror}", sys.stderr)
+        for words in self.written.write(self._so_far(), self.complete):
+            self._say(words, sys.stderr)
 
     def _summary(self):
         """What the processes were held to, counts, names of --only that are not there."""
@@ -249,7 +296,7 @@ class Check:
             if verdict in verdicts:
                 return code
         missed = [file for file in self.files if not file.found and file.file in self.args.files]
-        lacking = missed or self._absent() or self.unwritten
+        lacking = missed or self._absent() or self.written.failed
         return 0 if "pass" in verdicts and not lacking else 2
 
 
@@ -308,7 +355,7 @@ def _list(path, settings, spec):
         name = one["name"]
         source = "the file" if one["makes_inputs"] else "guessed"
         if spec and spec.has_inputs(name):
-            source = "the spec"
+            source = spec.called
         chosen = options_of(one, spec)
         points = "?" if chosen["fault"] else f"{chosen['points']:g}"
         cells = name, ", ".join(one["arguments"]), source, points

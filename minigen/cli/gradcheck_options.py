@@ -23,8 +23,9 @@ USUAL = Settings()
 def add(parser):
     """Add all options to the parser."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", type=existing,
-        help="a homework file (.py, .ipynb), or a folder: all such files in it",
+        "files", nargs="*", metavar="FILE", type=existing,
+        help="a homework file (.py, .ipynb), or a folder: all such files in it, or if there are "
+        "none, those in its folders",
     )  # fmt: skip
     what = parser.add_argument_group("what is checked")
     what.add_argument(
@@ -32,6 +33,11 @@ def add(parser):
     )
     what.add_argument(
         "--spec", metavar="SPEC.toml", help="a teacher's file with inputs and points for each pair"
+    )
+    what.add_argument(
+        "--exercise", metavar="NAME", nargs="?", const="list",
+        help="the files are solutions of an exercise of the course, NAME.py if none is given; with "
+        "--init write NAME.py, with a backward to fill in; without NAME list the exercises",
     )
     what.add_argument(
         "--seed", metavar="N", type=whole(0), default=USUAL.seed,
@@ -89,17 +95,31 @@ def _add_output(out):
         help="draw a picture of each pair into this folder: where the error is, yours against "
         "numeric, Taylor remainder",
     )
+    out.add_argument(
+        "--csv", metavar="FILE", type=target,
+        help="write a table for spreadsheets, too: a row per file, points and verdicts per pair",
+    )
+    out.add_argument(
+        "--gradescope", metavar="FILE", type=target,
+        help="write the results.json of a Gradescope autograder, too",
+    )
+    out.add_argument(
+        "--resume", action="store_true",
+        help="go on with the run that wrote the --json FILE: files that are in it and have not "
+        "changed since are not checked again",
+    )
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
-        help="write a spec with guessed inputs next to each FILE, to be filled in",
+        help="write a spec with guessed inputs next to each FILE, to be filled in; with --exercise "
+        "the exercise's file",
     )
 
 
 def settings(args):
     """The parsed options as the checker's Settings."""
     return Settings(
-        only=args.only,
+        only=args.only or ((args.exercise,) if args.exercise else ()),
         seed=args.seed,
         seeds=args.seeds,
         mode="fast" if args.fast else "full" if args.full else "auto",
@@ -124,6 +144,7 @@ def again(args):
         "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
         "--spec": (args.spec, None, args.spec),
+        "--exercise": (args.exercise, None, args.exercise),
     }
     for option, (value, usual, text) in changed.items():
         words += [option, str(text)] if value != usual else []
@@ -131,15 +152,41 @@ def again(args):
 
 
 def homework(paths):
-    """The files meant by paths, each once: a folder means those in it, not in folders below."""
+    """The files meant by paths, each once. A folder means those in it, or if there are none, those
+    in the folders in it, one for each student."""
     found = []
     for path in paths:
         if os.path.isdir(path):
-            inside = sorted(p for p in Path(path).iterdir() if p.suffix in ENDINGS)
-            found += [str(p) for p in inside if p.is_file() and not p.name.startswith(".")]
+            within = _seen(path)
+            folders = [p for p in within if p.is_dir() and not p.name.startswith("__")]
+            found += _files(within) or [p for folder in folders for p in _files(_seen(folder))]
         else:
             found.append(path)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(map(str, found)))
+
+
+def _seen(folder):
+    """What lies in a folder, in order, without what is hidden."""
+    return sorted(p for p in Path(folder).iterdir() if not p.name.startswith("."))
+
+
+def _files(paths):
+    return [p for p in paths if p.suffix in ENDINGS and p.is_file()]
+
+
+def conflict(args):
+    """What is wrong with the options together, in a sentence; "" if nothing."""
+    written = [path for path in (args.json, args.csv, args.gradescope) if path and path != "-"]
+    if (args.csv or args.gradescope or args.resume) and (args.list or args.init):
+        return "--list and --init check nothing: leave out --csv, --gradescope and --resume"
+    named = [os.path.realpath(path) for path in (*written, *filter(None, [args.spec]))]
+    if len(set(named)) < len(named):
+        return "--json, --csv, --gradescope and --spec: two of them name the same file"
+    if args.resume and args.json in (None, "-"):
+        return "--resume goes on with a run that wrote --json FILE: name that file"
+    if args.resume and args.gradescope:
+        return "--gradescope is about one submission, --resume about many: leave out one of them"
+    return ""
 
 
 # ---- values
@@ -205,15 +252,18 @@ def size(text):
 
 def json_target(text):
     """A file that may be written, or -."""
-    if text == "-":
-        return text
+    return text if text == "-" else target(text)
+
+
+def target(text):
+    """A file that may be written."""
     path = Path(text)
     if path.suffix in ENDINGS:
         raise argparse.ArgumentTypeError(f"{text} looks like homework, and would be overwritten")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; name a file in it")
     if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text} is no ordinary file; - is standard output")
+        raise argparse.ArgumentTypeError(f"{text} is no ordinary file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
     return text

@@ -18,6 +18,7 @@ The files, by what they are about:
     process, spawn, output      a homework's own process, seen from here
     picture, picture_panels, picture_data   what was found, drawn: only then matplotlib is imported
     child/                      what runs in it; nothing of minigen beside it
+    minigen_pytest/             the pytest plugin, which is imported by that name alone
 
 Read next: numeric.py, the core; checker.py, what is asked of homework, in order.
 """

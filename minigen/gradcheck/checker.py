@@ -23,7 +23,15 @@ from minigen.gradcheck.guess import doubt, guess
 from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
-from minigen.gradcheck.report import VERDICTS, Diagnosis, FileReport, Finding, Report, points_of
+from minigen.gradcheck.report import (
+    STRUCTURE_SHARE,
+    VERDICTS,
+    Diagnosis,
+    FileReport,
+    Finding,
+    Report,
+    points_of,
+)
 from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import completed, modes
 
@@ -64,7 +72,7 @@ def check_file(path, settings, spec=None, on_report=None):
     try:
         session = opened(path, settings)
     except StudentError as error:
-        return _not_loaded(file, error)
+        return _not_loaded(file, error, settings, spec)
     with session:
         file.limits = session.limits
         try:
@@ -72,7 +80,7 @@ def check_file(path, settings, spec=None, on_report=None):
                 described = {d["name"]: d for d in session.describe()}
                 file.notes = session.remarks()
         except StudentError as error:
-            return _not_loaded(file, error)
+            return _not_loaded(file, error, settings, spec)
         finally:
             file.output = session.printed()
         file.found = list(described)
@@ -83,8 +91,8 @@ def check_file(path, settings, spec=None, on_report=None):
             file.pairs[-1].output = session.printed()
             if on_report:
                 on_report(file.pairs[-1])
-        for name in spec.names if spec else ():
-            if name not in described and name in (settings.only or [name]):
+        for name in _asked(settings, spec):
+            if name not in described:
                 file.pairs.append(_missing(name, settings, spec))
                 if on_report:
                     on_report(file.pairs[-1])
@@ -99,8 +107,17 @@ def opened(path, settings):
     return load(path)
 
 
-def _not_loaded(file, error):
+def _asked(settings, spec):
+    """The names of the pairs that the spec asks for, among those to be checked."""
+    return [name for name in (spec.names if spec else ()) if name in (settings.only or [name])]
+
+
+def _not_loaded(file, error, settings, spec):
+    """The report on a file without a session: what the spec asks for is there, with 0 points."""
     file.status, file.message = "error", error.sentence
+    for name in _asked(settings, spec):
+        points = options_of({"name": name}, spec)["points"]
+        file.pairs.append(_unchecked(name, settings.seed, points, file.message, error.kind))
     return file
 
 
@@ -117,13 +134,15 @@ def _guarded(file, session, description, settings, spec):
 def _missing(name, settings, spec):
     """The report on a pair that the spec asks for and the file does not have."""
     points = options_of({"name": name}, spec)["points"]
-    message = f"the spec asks for {name}, and the file has no pair of that name (--list shows all)"
+    message = (
+        f"{spec.called} asks for {name}, and the file has no pair of that name (--list shows all)"
+    )
     return _unchecked(name, settings.seed, points, message)
 
 
-def _unchecked(name, seed, points, message):
+def _unchecked(name, seed, points, message, check="error"):
     report = Report(name, seed=seed, max_points=points)
-    report.structure.append(Finding("error", "error", message))
+    report.structure.append(Finding(check, "error", message))
     conclude(report)
     return report
 
@@ -131,10 +150,12 @@ def _unchecked(name, seed, points, message):
 def options_of(description, spec):
     """A pair's description with what the spec, if there is one, says of it.
 
-    points: a float, 1 unless one of them says otherwise; fault: what is wrong with what a file says
-    of a pair, in a sentence, "" if nothing.
+    points: a float, 1 unless one of them says otherwise; structure_share: of these, as only a spec
+    may say; fault: what is wrong with what a file says of a pair, in a sentence, "" if nothing.
     """
-    options = {**description, **(spec.options(description["name"]) if spec else {})}
+    asked = spec.options(description["name"]) if spec else {}
+    options = {**description, **asked}
+    options["structure_share"] = asked.get("structure_share", STRUCTURE_SHARE)
     fault = _fault(options)
     points = 1 if fault or options.get("points") is None else options["points"]
     return {**options, "points": float(points), "fault": fault}
@@ -149,6 +170,7 @@ def check_pair(session, description, settings, spec=None):
     name = description["name"]
     options = options_of(description, spec)
     report = Report(name, seed=settings.seed, max_points=options["points"])
+    report.structure_share = options["structure_share"]
     try:
         if options["fault"]:
             raise StudentError("error", options["fault"])
@@ -194,8 +216,11 @@ def _check_points(report, session, options, settings, spec):
             subject = subject.nudged(seed) if settings.nudge else subject
             report.points_checked.append(f"seed {seed}" + (f", {label}" if label else ""))
             try:
-                point = _check_point(
-                    subject, options, settings, seed, settings.budget / len(seeds)
+                fault = spec.wrong_forward(subject) if spec else None
+                seconds = settings.budget / len(seeds)
+                point = (
+                    PointReport([fault], []) if fault
+                    else _check_point(subject, options, settings, seed, seconds)
                 )
             except StudentError as error:
                 if label == variants[0][0] or error.kind != "error":

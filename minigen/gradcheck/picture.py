@@ -7,14 +7,13 @@ Read next: picture_panels.py (the panels), picture_data.py (the arrays they show
 """
 
 import base64
-import contextlib
 import io
 import math
-import os
 import re
 import warnings
 from pathlib import Path
 
+from minigen.gradcheck import report_json
 from minigen.gradcheck import report_text as words
 
 ROWS = 4                # arguments of a picture, failing ones first
@@ -68,14 +67,8 @@ def write(report, folder, name):
     if picture is None:
         return None
     path = Path(folder, name)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(picture)
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report_json.replace(path, picture)
     return str(path)
 
 

@@ -12,7 +12,7 @@ from minigen.gradcheck.picture_data import Map
 
 VERDICTS = ("error", "fail", "undecided", "pass")       # the worst first
 
-STRUCTURE_SHARE = 0.3       # of a pair's points; its arguments share the rest equally
+STRUCTURE_SHARE = 0.3       # of a pair's points, unless a spec says otherwise (structure_share)
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Finding:
     """The result of one check other than of values.
 
     check: one of KINDS (structure.py) or ENDS (child/session.py); of minigen's functions also
-    forward_mode and second_order (second_order.py).
+    forward_mode and second_order (second_order.py), of exercises wrong_forward (exercise.py).
     """
 
     check: str
@@ -92,6 +92,7 @@ class Report:
     notes: list = field(default_factory=list)       # sentences: what was not checked, and why
     points: float = 0.0
     max_points: float = 1.0
+    structure_share: float = STRUCTURE_SHARE    # of max_points
     points_checked: list = field(default_factory=list)      # labels: seed 0, seed 0, eval ...
     forward_calls: int = 0
     seconds: float = 0.0
@@ -138,12 +139,20 @@ class FileReport:
     output: str = ""        # what the homework printed while it was loaded
     limits: list = field(default_factory=list)      # sentences: what its process is held to
     internal: list = field(default_factory=list)    # tracebacks of errors of minigen itself
+    sha256: str | None = None   # of its content, once it is checked to its end: resume.py
+    stored: dict | None = None  # its part of an earlier document, if it was not checked again
+
+    def total(self):
+        """The points that its pairs earn, and the points that there are: two numbers."""
+        earned = sum(report.points for report in self.pairs)
+        return round(earned, 6), round(sum(report.max_points for report in self.pairs), 6)
 
 
 def points_of(report):
     """The points that a report earns: all for a pass, else a part of max_points.
 
-    30 % for a structure without fault, the rest in equal shares for the arguments that are right.
+    structure_share of them, 30 %, for a structure without fault, the rest in equal shares for the
+    arguments that are right.
     What was not looked at earns nothing: a fault in the structure that ends the check leaves 0, and
     an argument whose gradient is missing is one more that is not right.
     """
@@ -154,7 +163,7 @@ def points_of(report):
         missing = {name for finding in report.structure if finding.verdict == "undecided"
                    for name in finding.evidence.get("missing", ())}
         right = sum(argument.verdict == "pass" for argument in report.arguments)
-        share = (1 - STRUCTURE_SHARE) * right / (len(report.arguments) + len(missing))
+        share = (1 - report.structure_share) * right / (len(report.arguments) + len(missing))
         if all(finding.verdict not in ("fail", "error") for finding in report.structure):
-            share += STRUCTURE_SHARE
+            share += report.structure_share
     return round(share * report.max_points, 2)

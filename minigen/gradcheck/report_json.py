@@ -6,11 +6,12 @@ Read next: docs/gradcheck-json.md, every field; report.py.
 """
 
 import contextlib
+import copy
 import json
 import math
 import os
 import platform
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +22,32 @@ SCHEMA = 1
 LARGEST = 100           # entries of an array that stands in the evidence; larger ones by shape
 
 
-def document(files, seed, complete=True):
-    """The document for FileReports; complete: False as long as some of the work is not done."""
+def document(files, seed, complete=True, conditions=""):
+    """The document for FileReports; complete: False as long as some of the work is not done;
+    conditions: see resume.py."""
     return {
         "schema": SCHEMA,
         "complete": complete,
         "files": [file(one) for one in files],
-        "versions": {
-            "minigen": minigen.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
+        "versions": versions(),
         "seed": seed,
+        "conditions": conditions,
+    }
+
+
+def versions():
+    """Of what results may depend on."""
+    return {
+        "minigen": minigen.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
     }
 
 
 def file(one):
-    """A FileReport as plain values."""
-    return plain({
+    """A FileReport as plain values; of one that was taken over, what stood there before."""
+    return one.stored or plain({
         "file": str(one.file),
         "status": one.status,
         "message": one.message,
@@ -49,6 +57,7 @@ def file(one):
         "output": one.output,
         "limits": one.limits,
         "internal": one.internal,
+        "sha256": one.sha256,
     })
 
 
@@ -71,7 +80,9 @@ def pair(report):
 def _argument(one):
     """kinks is a number here; the kinks' slopes stand in at_kinks. What pictures are drawn from is
     left out."""
-    found = {**asdict(replace(one, map=None)), "kinks": len(one.kinks)}
+    bare = copy.copy(one)
+    bare.map = None
+    found = {**asdict(bare), "kinks": len(one.kinks)}
     del found["map"]
     return found
 
@@ -107,14 +118,20 @@ def dumps(value):
 
 
 def write(path, value):
-    """value as a JSON file: the old one or the new one, whole, whenever the process is killed.
+    """value as a JSON file, by `replace`."""
+    replace(path, dumps(value) + "\n")
+
+
+def replace(path, content, encoding="ascii"):
+    """content, text or bytes, as a file: the old one or the new one, whole, whenever the process is
+    killed.
 
     Raises OSError where that file cannot be made.
     """
     path = Path(path).resolve()     # what a link leads to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(dumps(value) + "\n", encoding="ascii")
+        temporary.write_bytes(content.encode(encoding) if isinstance(content, str) else content)
         os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):

@@ -28,6 +28,7 @@ ASCII = {"✓": "+", "✗": "x", "±": "+-", "…": "...", "×": "x", "−": "-"
 # What the first line says of a fault, by its check; {} is the gradient that it was found at, or the
 # array that is overwritten.
 FAULTS = {
+    "wrong_forward": "forward is not that of the exercise",
     "ignores_upstream": "the upstream gradient is not multiplied in",
     "wrong_order": "the gradients come in the wrong order",
     "wrong_shape": "{} has the wrong shape",

@@ -35,8 +35,9 @@ from minigen.gradcheck.inputs import (
     to_toml,
 )
 
-TABLE = ("points", "seeds", "wrt", "dtype", "sizes", "init", "inputs")
-DEFAULTS = ("points", "seeds", "dtype", "sizes")
+OPTIONS = ("points", "seeds", "wrt", "structure_share")      # those that go on to the checker
+TABLE = (*OPTIONS, "dtype", "sizes", "init", "inputs")
+DEFAULTS = ("points", "seeds", "structure_share", "dtype", "sizes")
 SHAPED = ("shape", "dtype", "low", "high", "mean", "std", "distinct", "one_hot", "sums_to_one")
 KINDS = {       # the key that makes a table a recipe, and what may stand beside it
     "shape": SHAPED,
@@ -53,6 +54,8 @@ class Spec:
     """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
     whose `prepared` makes inputs."""
 
+    called = "the spec"     # in sentences
+
     def __init__(self, plans):
         self.plans, self.names = plans, tuple(plans)
 
@@ -66,6 +69,10 @@ class Spec:
         if name not in self.plans:
             return {"points": 0}
         return {"points": 1, "seeds": None, "wrt": None, **self.plans[name].options}
+
+    def wrong_forward(self, subject):
+        """What is wrong with a forward's outputs: None, for a spec knows no right ones."""
+        return None
 
 
 def load_spec(path):
@@ -117,7 +124,7 @@ def _plan(path, name, table, defaults):
         if not isinstance(given, dict):
             raise SpecError(f"{place}: {given!r} is not a table; write one line per argument")
         recipes[part] = {key: read.recipe(v, f"{place}, {key}") for key, v in given.items()}
-    options = {key: table[key] for key in ("points", "seeds", "wrt") if key in table}
+    options = {key: table[key] for key in OPTIONS if key in table}
     return Plan(name, recipes["inputs"], recipes["init"], sizes, options, where)
 
 
@@ -135,6 +142,9 @@ def _check_options(table, where):
         raise SpecError(f"{where}, points: {points!r} is not a number from 0 on")
     if seeds is not None and not (type(seeds) is int and seeds > 0):
         raise SpecError(f"{where}, seeds: {seeds!r} is not a whole number from 1 on: how many")
+    share = table.get("structure_share", 0)
+    if not (_number(share) and 0 <= share <= 1):
+        raise SpecError(f"{where}, structure_share: {share!r} is not a number from 0 to 1")
     if wrt is not None and not (
         isinstance(wrt, list) and wrt and all(isinstance(w, str) for w in wrt)
     ):
