@@ -75,13 +75,13 @@ def run(args: argparse.Namespace) -> int:
     """Check, list or write templates, as the options say; the exit code."""
     settings = options.settings(args)
     try:
+        clash = options.conflict(args)
+        if clash:
+            return _refuse(clash)
         spec = _spec(args)
         if spec == DONE:
             return 0
         files = options.homework(args.files)
-        clash = options.conflict(args)
-        if clash:
-            return _refuse(clash)
         written = Files(args, settings, spec)
         if not files:
             words = f"no .py or .ipynb file in {', '.join(args.files)}"
