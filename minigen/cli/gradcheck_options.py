@@ -177,8 +177,11 @@ def _files(paths):
 def conflict(args):
     """What is wrong with the options together, in a sentence; "" if nothing."""
     written = [path for path in (args.json, args.csv, args.gradescope) if path and path != "-"]
-    if (args.csv or args.gradescope or args.resume) and (args.list or args.init):
-        return "--list and --init check nothing: leave out --csv, --gradescope and --resume"
+    results = args.csv or args.gradescope or args.resume or args.pictures
+    if results and (args.list or args.init):
+        return (
+            "--list and --init check nothing: leave out --csv, --gradescope, --pictures, --resume"
+        )
     named = [os.path.realpath(path) for path in (*written, *filter(None, [args.spec]))]
     if len(set(named)) < len(named):
         return "--json, --csv, --gradescope and --spec: two of them name the same file"
