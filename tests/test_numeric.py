@@ -417,3 +417,13 @@ def test_what_time_was_too_short_for_is_not_right(calls, monkeypatch):
     wrong[13, :10] *= 1.5
     (result,) = check(f, [x], [wrong], upstream, deadline=calls, entries=8)
     assert result.verdict != "pass"
+
+
+def test_thousands_of_wrong_entries_among_half_a_million_are_found():
+    x = np.random.default_rng(0).normal(size=(600, 900))
+    upstream = np.random.default_rng(1).normal(size=x.shape)
+    wrong = upstream * 2 * x
+    wrong[300:420, 200:800] *= 0.9
+    (result,) = check(lambda x: x * x, [x], [wrong], upstream)
+    assert result.verdict == "fail" and result.wrong >= 1
+    assert all(300 <= e.index[0] < 420 for e in result.worst if e.verdict == "fail")
