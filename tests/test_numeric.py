@@ -5,6 +5,8 @@ where f is too noisy the answer is "undecided". The oracles are derivatives writ
 numeric_functions.py.
 """
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -398,3 +400,30 @@ def test_random_compositions(names, exponent, seed, zeros):
     assume(np.abs(claim).max() * 10.0**exponent > 1e-4)
     (wrong,) = check(f, [x], [claim * (1 + 1e-5)], upstream, seed=seed)
     assert wrong.verdict == "fail", wrong
+
+
+@pytest.mark.parametrize("calls", range(10, 60, 10))
+def test_what_time_was_too_short_for_is_not_right(calls, monkeypatch):
+    clock = [0.0]
+
+    def f(x):
+        clock[0] += 1.0
+        return np.sin(x)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])        # time is counted in calls
+    x = np.random.default_rng(0).normal(size=(40, 50))
+    upstream = np.random.default_rng(1).normal(size=x.shape)
+    wrong = upstream * np.cos(x)
+    wrong[13, :10] *= 1.5
+    (result,) = check(f, [x], [wrong], upstream, deadline=calls, entries=8)
+    assert result.verdict != "pass"
+
+
+def test_thousands_of_wrong_entries_among_a_million_are_found():
+    x = np.random.default_rng(0).normal(size=(1000, 1000))
+    upstream = np.random.default_rng(1).normal(size=x.shape)
+    wrong = upstream * 2 * x
+    wrong[300:420, 200:800] *= 0.9
+    (result,) = check(lambda x: x * x, [x], [wrong], upstream)
+    assert result.verdict == "fail" and result.wrong >= 1
+    assert all(300 <= e.index[0] < 420 for e in result.worst if e.verdict == "fail")

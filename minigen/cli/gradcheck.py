@@ -49,7 +49,7 @@ EXIT_CODES = """exit code, the first that holds:
   4  a homework raised, hung or was killed; no gradient that was checked is wrong
   3  a gradient is undecided, none is wrong
   2  usage, or nothing found: no pair, no such file, a name in --only that is not there;
-     or a file of results, or standard output, cannot be written
+     or a file of results, a picture or standard output cannot be written
   0  all passed
   130  stopped by Ctrl-C or SIGTERM; finished pairs are reported, and in the JSON "complete" is
        false; 141: nobody reads standard output any more (| head), and no file is written
@@ -150,6 +150,7 @@ class Check:
         self.args, self.settings, self.spec = args, settings, spec
         self.written, self.paths = written, []
         self.done, self.current, self.complete = dict(earlier), None, False
+        self.undrawn = []       # tracebacks of pictures of the file at hand
         self.paint = report_text.painter(sys.stdout)
 
     def all(self, files):
@@ -188,6 +189,8 @@ class Check:
             done.message = "an error of minigen itself, not of this file; see standard error"
         if not done.found and done.status == "empty":
             done.message = done.message or NO_PAIR
+        done.internal += self.undrawn
+        self.undrawn = []
         for report in done.pairs:       # those of a file that could not be loaded are not printed
             report.reproduce = report.reproduce or self._command(report)
         done.sha256 = None if done.internal else sha256
@@ -200,7 +203,17 @@ class Check:
         report.reproduce = self._command(report)
         self.current.pairs.append(report)
         self._say(report_text.text(report, self.paint))
+        self._draw(report)
         self._write()
+
+    def _draw(self, report):
+        """Draw the report, and say where; what goes wrong costs the picture alone."""
+        try:
+            self._say(self.written.draw(report, self.current.file), sys.stderr)
+        except Exception:
+            self.undrawn.append(traceback.format_exc())
+        for path in report.pictures:
+            self._say(f"  picture: {report_text.clean(path)}")
 
     def _command(self, report):
         """The command that gives this report again."""

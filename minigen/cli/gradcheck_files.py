@@ -1,13 +1,23 @@
-"""The files that `minigen gradcheck` writes: --json, --csv, --gradescope; and reads: --resume.
+"""The files that `minigen gradcheck` writes: --json, --csv, --gradescope, --pictures; and reads:
+--resume.
 
-Idea: all of them are made anew from the reports after each pair, and replaced whole, so that a run
-that is killed leaves what was done. One that cannot be written is said once and given up; the run
-goes on.
+Idea: all but pictures are made anew from the reports after each pair, and replaced whole, so that a
+run that is killed leaves what was done. One that cannot be written is said once and given up; the
+run goes on.
 Read next: gradcheck.py; ../gradcheck/resume.py, when an earlier result still holds.
 """
 
+from pathlib import Path
+
 from minigen.cli import gradcheck_options as options
-from minigen.gradcheck import report_csv, report_gradescope, report_json, report_text, resume
+from minigen.gradcheck import (
+    picture,
+    report_csv,
+    report_gradescope,
+    report_json,
+    report_text,
+    resume,
+)
 from minigen.gradcheck.report import FileReport
 
 OTHER = (
@@ -23,6 +33,7 @@ class Files:
 
     def __init__(self, args, settings, spec):
         self.args, self.failed, self.remark = args, set(), ""
+        self.drawn = set()      # names of pictures that are taken
         self.names = spec.names if spec else None
         self.conditions = ""
         if args.json:
@@ -52,6 +63,24 @@ class Files:
                 self.failed.add(path)
                 said.append(f"{path} cannot be written: {error.strerror}")
         return said
+
+    def draw(self, report, file):
+        """Draw a report on a pair of `file` if that is asked for, and forget what it was drawn
+        from, which a folder of files would fill the memory with. A sentence if that failed."""
+        folder = self.args.pictures
+        if not folder:
+            return ""
+        try:
+            name = picture.file_name(file, report.name, self.drawn)
+            path = picture.write(report, folder, name)
+            report.pictures += [path] if path else []
+        except OSError as error:
+            self.failed.add(folder)
+            return f"no picture in {folder}: {error.strerror or error}"
+        finally:
+            for argument in report.arguments:
+                argument.map = None
+        return ""
 
     def nothing(self, words):
         """Gradescope's file for a submission without homework; it would show an error of ours."""
@@ -85,7 +114,10 @@ class Files:
         if found is None:
             self.remark = OTHER.format(self.args.json)
             return {}
-        return {p: found[p] for p in paths if p in found and found[p].sha256 == self.digest(p)}
+        holds = {p: found[p] for p in paths if p in found and found[p].sha256 == self.digest(p)}
+        pairs = [pair for file in holds.values() for pair in file.stored["pairs"]]
+        self.drawn |= {Path(p).name.casefold() for pair in pairs for p in pair["pictures"]}
+        return holds
 
     def unchanged(self, file):
         """The line on a file that is not checked again."""

@@ -91,6 +91,11 @@ def _add_output(out):
         "nothing else",
     )
     out.add_argument(
+        "--pictures", metavar="DIR", type=folder,
+        help="draw a picture of each pair into this folder: where the error is, yours against "
+        "numeric, Taylor remainder",
+    )
+    out.add_argument(
         "--csv", metavar="FILE", type=target,
         help="write a table for spreadsheets, too: a row per file, points and verdicts per pair",
     )
@@ -124,6 +129,7 @@ def settings(args):
         isolate=args.isolate,
         memory=args.mem,
         timeout=args.timeout or max(USUAL.timeout, 2 * args.budget),
+        pictures=bool(args.pictures),
     )
 
 
@@ -171,8 +177,11 @@ def _files(paths):
 def conflict(args):
     """What is wrong with the options together, in a sentence; "" if nothing."""
     written = [path for path in (args.json, args.csv, args.gradescope) if path and path != "-"]
-    if (args.csv or args.gradescope or args.resume) and (args.list or args.init):
-        return "--list and --init check nothing: leave out --csv, --gradescope and --resume"
+    results = args.csv or args.gradescope or args.resume or args.pictures
+    if results and (args.list or args.init):
+        return (
+            "--list and --init check nothing: leave out --csv, --gradescope, --pictures, --resume"
+        )
     named = [os.path.realpath(path) for path in (*written, *filter(None, [args.spec]))]
     if len(set(named)) < len(named):
         return "--json, --csv, --gradescope and --spec: two of them name the same file"
@@ -260,4 +269,15 @@ def target(text):
         raise argparse.ArgumentTypeError(f"{text} is no ordinary file")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text}: cannot write into {path.parent}")
+    return text
+
+
+def folder(text):
+    """A folder to write into; it need not be there yet."""
+    path = Path(text)
+    above = next(p for p in (path, *path.absolute().parents) if p.exists())
+    if not above.is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: {above} is a file; name a folder")
+    if not os.access(above, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text}: cannot write into {above}")
     return text

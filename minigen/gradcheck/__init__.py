@@ -16,6 +16,7 @@ The files, by what they are about:
     numeric, argument, point, slopes, beside, complex_step      the numeric core, NumPy alone
     report, report_text, report_html, report_json               what was found, in words, as data
     process, spawn, output      a homework's own process, seen from here
+    picture, picture_panels, picture_data   what was found, drawn: only then matplotlib is imported
     child/                      what runs in it; nothing of minigen beside it
     minigen_pytest/             the pytest plugin, which is imported by that name alone
 

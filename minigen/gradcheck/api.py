@@ -37,7 +37,8 @@ def gradcheck(
     wrt         names of the arguments that have a gradient (default: floating arrays)
     order       2: the gradient's gradient, too (minigen functions and modules only)
     seeds       points to check at (default: 3 if inputs is callable, else 1)
-    settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings
+    settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings.
+                pictures=False keeps nothing for the picture that a notebook shows of a failure
 
     float32 inputs reach homework as float32, functions of minigen as float64. Raises TypeError for
     what is no pair.
@@ -45,7 +46,8 @@ def gradcheck(
     unknown = [key for key in settings if key not in CHOICES]
     if unknown:
         raise TypeError(f"gradcheck: no setting {unknown[0]!r}; there are {', '.join(CHOICES)}")
-    chosen = Settings(seeds=seeds or (3 if callable(inputs) else 1), isolate=False, **settings)
+    chosen = Settings(seeds=seeds or (3 if callable(inputs) else 1), isolate=False,
+                      **{"pictures": True, **settings})
     if backward is None and not callable(getattr(forward, "backward", None)):
         from minigen.gradcheck.engine import check_engine  # the rest needs no tensors
 

@@ -105,6 +105,7 @@ class Result:
     tolerance: float        # and the largest distance that was accepted
     slight: bool            # wrong, but by less than a millionth: an eps, a rounded constant?
     worst: list             # Entry, the worst first, at most 5
+    looked_at: list         # Entry: all that were looked at one by one
 
     def __str__(self):
         size = math.prod(self.shape)
@@ -162,11 +163,12 @@ class ArgumentCheck:
         if len(self.singles) < size and self._all_pass():
             # zeros (after a relu, say) sit on kinks more often: they go apart
             zero = self.x.ravel() == 0
-            for group in (np.flatnonzero(~zero), np.flatnonzero(zero)):
-                if group.size and not self._late():
-                    skipped += self._sample(group)
+            for group in filter(len, (np.flatnonzero(~zero), np.flatnonzero(zero))):
+                missed = group.size if self._late() else self._sample(group)
+                if self._late():        # a direction did not fit, and nobody looked why
+                    left += missed
                 else:
-                    left += group.size
+                    skipped += missed
         return self._result(skipped, left)
 
     def _affordable(self):
@@ -312,24 +314,23 @@ class ArgumentCheck:
     def _locate(self, u, group, entry):
         """Whether entries are at fault for the claim along u: at most WRONG of them are looked at.
 
-        Always halves the block whose claim is farthest from its slope.
+        Goes down into the half whose claim is farther from its slope, to its end: were the farthest
+        of all blocks halved, thousands of wrong entries would leave no look for a single one.
         """
-        gap = entry.claimed - entry.slope.value
-        blocks = [(abs(gap), gap, group)]
+        blocks = [(entry.claimed - entry.slope.value, group)]
         wrong, looks = 0, 4 * group.size.bit_length()
         while blocks and wrong < WRONG and looks and not self._late():
             looks -= 1
-            blocks.sort(key=lambda block: block[0])
-            size, gap, block = blocks.pop()
-            if size < entry.slope.error:
-                break
+            gap, block = blocks.pop()
+            if abs(gap) < entry.slope.error:
+                continue
             if block.size == 1:
                 wrong += self.look(block[0]).verdict != "pass"
                 continue
             half = block[: block.size // 2]
             part = self._gap(u, half, entry.slope.reach)
-            blocks.append((abs(part), part, half))
-            blocks.append((abs(gap - part), gap - part, block[half.size :]))
+            halves = [(part, half), (gap - part, block[half.size :])]
+            blocks += sorted(halves, key=lambda each: abs(each[0]))
         return wrong > 0
 
     def _gap(self, u, block, h):
@@ -398,6 +399,7 @@ class ArgumentCheck:
             tolerance=max((e.slope.tolerance for e in singles), default=0.0),
             slight=self._slight([e for e in found if e.verdict == "fail"]),
             worst=found[:SHOWN],
+            looked_at=singles,
         )
 
     def _slight(self, wrong):

@@ -60,6 +60,7 @@ class Settings:
     isolate: bool = True        # a process of its own for every file
     memory: int = 1 << 30       # bytes of that process
     timeout: float = 60.0       # seconds of a pair in that process
+    pictures: bool = False      # keep what they are drawn from; a dozen calls of forward more
 
 
 def check_file(path, settings, spec=None, on_report=None):
@@ -303,6 +304,7 @@ def _check_point(subject, options, settings, seed, seconds):
             seconds=seconds,
             seed=seed,
             strict=settings.strict,
+            pictures=settings.pictures,
         )
         if any(argument.verdict == "fail" for argument in point.arguments):
             swapped = structure.misplaced(

@@ -8,6 +8,7 @@ Read next: report_text.py, report_json.py, report_html.py.
 from dataclasses import dataclass, field
 
 from minigen.gradcheck import report_html, report_json, report_text
+from minigen.gradcheck.picture_data import Map
 
 VERDICTS = ("error", "fail", "undecided", "pass")       # the worst first
 
@@ -46,6 +47,7 @@ class ArgumentReport:
     wrong: int = 0                  # of those
     sampled: bool = False           # the others along random directions only
     notes: list = field(default_factory=list)       # sentences: what was not checked
+    map: Map | None = field(default=None, repr=False, compare=False)    # of pictures, not in JSON
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Report:
     seed: int = 0
     reproduce: str = ""     # the command or call that gives this report again
     output: str = ""        # what the homework printed
+    pictures: list = field(default_factory=list)    # paths of what was drawn of it
 
     @property
     def passed(self):

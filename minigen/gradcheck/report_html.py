@@ -1,12 +1,14 @@
-"""A report for notebooks: a verdict, a sentence and two tables, in one piece of HTML.
+"""A report for notebooks: a verdict, a sentence, two tables, a picture of what is wrong.
 
 Invariant: every word goes through `_tag`, which escapes it; what a homework calls things, or
-raises, cannot become markup. No script, no style sheet: it looks the same wherever it is shown.
+raises, cannot become markup. No script, no style sheet, no file beside it (the picture is in the
+text): it looks the same wherever it is shown.
 Read next: report_text.py, whose words these are.
 """
 
 from html import escape
 
+from minigen.gradcheck import picture
 from minigen.gradcheck import report_text as words
 
 COLOURS = {"pass": "#1a7f37", "fail": "#cf222e", "undecided": "#9a6700", "error": "#cf222e"}
@@ -40,6 +42,8 @@ def html(report):
         for a, entry in words.entries_of(report)
     ])
     parts += [_tag("div", f"– {note}") for note in words.notes_of(report)]
+    if report.verdict == "fail":
+        parts.append(picture.inline(report))
     if report.reproduce:
         parts.append(_tag("code", report.reproduce))
     return f'<div style="font-family:sans-serif">{"".join(parts)}</div>'

@@ -6,6 +6,7 @@ Read next: docs/gradcheck-json.md, every field; report.py.
 """
 
 import contextlib
+import copy
 import json
 import math
 import os
@@ -64,7 +65,8 @@ def pair(report):
     """A Report as plain values."""
     names = ("name", "verdict", "points", "max_points")
     last = (
-        "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output"
+        "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output",
+        "pictures",
     )
     return plain({
         **{name: getattr(report, name) for name in names},
@@ -76,8 +78,13 @@ def pair(report):
 
 
 def _argument(one):
-    """kinks is a number here; the kinks' slopes stand in at_kinks."""
-    return {**asdict(one), "kinks": len(one.kinks)}
+    """kinks is a number here; the kinks' slopes stand in at_kinks. What pictures are drawn from is
+    left out."""
+    bare = copy.copy(one)
+    bare.map = None
+    found = {**asdict(bare), "kinks": len(one.kinks)}
+    del found["map"]
+    return found
 
 
 def plain(value):
@@ -115,15 +122,16 @@ def write(path, value):
     replace(path, dumps(value) + "\n")
 
 
-def replace(path, text, encoding="ascii"):
-    """text as a file: the old one or the new one, whole, whenever the process is killed.
+def replace(path, content, encoding="ascii"):
+    """content, text or bytes, as a file: the old one or the new one, whole, whenever the process is
+    killed.
 
     Raises OSError where that file cannot be made.
     """
     path = Path(path).resolve()     # what a link leads to is replaced, not the link
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding=encoding, newline="")
+        temporary.write_bytes(content.encode(encoding) if isinstance(content, str) else content)
         os.replace(temporary, path)
     finally:
         with contextlib.suppress(OSError):

@@ -185,6 +185,7 @@ def _compare(report, point, pair, inputs, settings):
         seed=settings.seed,
         strict=settings.strict,
         jumps=True,
+        pictures=settings.pictures,
     )
     report.forward_calls += first.calls + subject.calls
 

@@ -20,6 +20,7 @@ from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.claims import read
+from minigen.gradcheck.picture_data import STEPS, looked_at, remainders
 from minigen.gradcheck.report import ArgumentReport, Entry
 from minigen.gradcheck.subject import Subject, like, weights_of
 
@@ -34,28 +35,30 @@ SLIGHTLY = (
 
 
 def compare(
-    subject, examination, *, mode="auto", seconds=math.inf, seed=0, strict=True, jumps=False
+    subject, examination, *, mode="auto", seconds=math.inf, seed=0, strict=True, jumps=False,
+    pictures=False,
 ):
     """One ArgumentReport for every claim of an Examination (structure.py).
 
     mode: "auto": entry by entry as far as a quarter of `seconds` allows; "fast": along random
     directions; "full": entry by entry whatever it takes. strict: errors below a millionth count.
-    jumps: forward may jump, see numeric.check.
+    jumps: forward may jump, see numeric.check. pictures: keep what they are drawn from.
     """
     found = examination.claims
     deadline = math.inf if mode == "full" else time.monotonic() + seconds
     wide, precision = widened(subject)
     f = wide.function([claim.leaf for claim in found])
     arrays = [np.asarray(trees.at(wide.inputs, claim.leaf.path)) for claim in found]
+    weights = weights_of(examination.outputs, examination.upstream)
     started = time.monotonic()
-    f(*arrays)
+    start = f(*arrays)
     call = time.monotonic() - started
     try:
         results = numeric.check(
             f,
             arrays,
             [claim.gradient for claim in found],
-            weights_of(examination.outputs, examination.upstream),
+            weights,
             seed=seed,
             entries=_entries(arrays, mode, seconds / SHARE / (CALLS * call)),
             gradient=_again(subject, examination),
@@ -63,12 +66,14 @@ def compare(
             deadline=deadline,
             jumps=jumps,
         )
+        maps = [looked_at(result) if pictures else None for result in results]
+        if pictures and len(STEPS) * call < seconds / SHARE:
+            for k, at in enumerate(maps):
+                at.taylor = remainders(f, arrays, k, start, weights, at, seed)
     finally:
         f.forget()
         subject.calls += wide.calls if wide is not subject else 0
-    return [
-        _argument(claim, result, strict) for claim, result in zip(found, results, strict=True)
-    ]
+    return [_argument(*each, strict) for each in zip(found, results, maps, strict=True)]
 
 
 def widened(subject):
@@ -120,8 +125,8 @@ def _again(subject, examination):
     return gradient
 
 
-def _argument(claim, result, strict):
-    """A Result of the numeric core as an ArgumentReport."""
+def _argument(claim, result, at, strict):
+    """A Result of the numeric core as an ArgumentReport; at: its Map, or None."""
     name, verdict = claim.leaf.label, result.verdict
     notes = []
     if result.slight:
@@ -147,6 +152,7 @@ def _argument(claim, result, strict):
         wrong=result.wrong,
         sampled=result.sampled,
         notes=notes,
+        map=at,
     )
 
 
