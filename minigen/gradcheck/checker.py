@@ -16,7 +16,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from minigen.gradcheck import diagnosis, structure, values
+from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
@@ -311,8 +311,10 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
+            from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
+
             started = time.monotonic()
-            point.diagnosis = diagnosis.diagnose(subject, examination, point.arguments)
+            point.diagnosis = diagnose(subject, examination, point.arguments)
             point.diagnosis_seconds = time.monotonic() - started
     return point
 
@@ -369,7 +371,10 @@ def conclude(report):
         for f in report.structure
         if f.verdict in ("fail", "error")
     ]
-    report.diagnosis += filter(None, map(diagnosis.of_shape, report.structure))
+    if report.diagnosis:
+        from minigen.gradcheck.diagnosis import of_shape
+
+        report.diagnosis += filter(None, map(of_shape, report.structure))
     report.diagnosis += of_values
 
 
