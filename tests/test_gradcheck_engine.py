@@ -213,6 +213,12 @@ def test_a_wrong_op_is_named(function, inputs, kind, name):
         assert finding(report, kind, "fail").argument == name
 
 
+def test_what_is_wrong_is_said_once():
+    ignoring = primitive(lambda g, x: g * 0 + 2.0)(lambda x: x * 2)
+    report = gradcheck(ignoring, inputs=np.linspace(1, 2, 4))
+    assert [d.kind for d in report.diagnosis] == ["ignores_upstream"]
+
+
 def test_a_gradient_of_another_shape_is_an_error_that_says_so():
     report = gradcheck(sin_with_summed_gradient, inputs=X)
     message = finding(report, "error", "error").message

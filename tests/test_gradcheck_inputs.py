@@ -288,6 +288,7 @@ def test_a_wrong_gradient_is_undecided_where_the_guess_may_be_the_mistake(
     assert report.verdict == verdict
     assert words in " ".join(report.notes)
     assert any("may be the mistake" in note for note in report.notes) == (verdict == "undecided")
+    assert "too few of its entries" not in str(report)
 
 
 def test_worlds_know_the_sizes_they_use():

@@ -15,6 +15,9 @@ The files, by what they are about:
     values, subject             a pair as the function of arrays that the numeric core asks for
     numeric, argument, point, slopes, beside, complex_step      the numeric core, NumPy alone
     report, report_text, report_html, report_json               what was found, in words, as data
+    report_csv, report_gradescope, resume   a class: tables, and going on after an interruption
+    diagnosis, evidence, patterns*          what is wrong with a gradient, by experiment
+    exercise, exercises/        homework with a given forward, and what it is checked with
     process, spawn, output      a homework's own process, seen from here
     picture, picture_panels, picture_data   what was found, drawn: only then matplotlib is imported
     child/                      what runs in it; nothing of minigen beside it

@@ -362,20 +362,21 @@ def _worst_of(old, new, key):
 
 
 def conclude(report):
-    """Verdict, points and diagnosis from what was found."""
+    """Verdict, points and diagnosis from what was found; the same again if nothing was added."""
     report.verdict = worst([x.verdict for x in (*report.structure, *report.arguments)])
     report.points = points_of(report)
-    of_values = report.diagnosis if report.verdict == "fail" else []
-    report.diagnosis = [
+    found = [
         Diagnosis(f.check, f.argument, "confirmed", f.message, f.evidence)
         for f in report.structure
         if f.verdict in ("fail", "error")
     ]
-    if report.diagnosis:
+    if found:
         from minigen.gradcheck.diagnosis import of_shape
 
-        report.diagnosis += filter(None, map(of_shape, report.structure))
-    report.diagnosis += of_values
+        found += filter(None, map(of_shape, report.structure))
+    if report.verdict == "fail":
+        found += [of_values for of_values in report.diagnosis if of_values not in found]
+    report.diagnosis = found
 
 
 def worst(verdicts, otherwise="pass"):

@@ -118,6 +118,8 @@ def _why_undecided(argument):
     undecided = [entry for entry in argument.worst if entry.verdict == "undecided"]
     if any(entry.jump for entry in undecided):
         return "forward jumps at the inputs, or is vertical there"
+    if argument.wrong:
+        return "it does not fit at these inputs, which are guesses and may be the mistake"
     if not undecided:
         return "too few of its entries could be looked at"
     off = about(max(entry.error for entry in undecided))
