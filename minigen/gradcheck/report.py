@@ -66,6 +66,15 @@ class Finding:
 
 
 @dataclass
+class Fix:
+    """One edit of the homework that makes the gradient right."""
+
+    line: int               # of the file, from 1
+    before: str             # the statement, or the head of one
+    after: str
+
+
+@dataclass
 class Diagnosis:
     """What is probably wrong; the first of a list is the most probable."""
 
@@ -74,6 +83,7 @@ class Diagnosis:
     confidence: str         # confirmed, likely
     message: str
     evidence: dict = field(default_factory=dict)
+    fix: Fix | None = None      # where the repair search found one
 
 
 @dataclass
