@@ -200,7 +200,7 @@ def erf(x):
         return _gpu().erf(x)
     from scipy import special
 
-    return special.erf(x)
+    return special.erf(x).astype(x.dtype, copy=False)  # of float16 it is wider
 
 
 def zeros_like(x, shape):
@@ -254,7 +254,7 @@ def erfc(x):
         return _gpu().erfc(x)
     from scipy import special
 
-    return special.erfc(x)
+    return special.erfc(x).astype(x.dtype, copy=False)
 
 
 def quiet():
