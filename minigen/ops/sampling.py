@@ -200,6 +200,7 @@ def gumbel_softmax(logits, tau=1, hard=False, dim=-1, *, rng=None):
     xp = array_module(getattr(logits, "_data", logits))
     u = _generator("gumbel_softmax", rng, logits.device).uniform(logits.shape).to(logits.device)
     u = xp.maximum(u._data, 2.0**-32)  # log(0) would be -inf
+    u = u.astype(numpy.result_type(u.dtype, logits.dtype), copy=False)  # as exact as the logits
     noise = -xp.log(-xp.log(u))
     soft = softmax((logits + wrap(noise.astype(logits.dtype))) / tau, axis)
     return _largest_as_one(soft, axis) if hard else soft
