@@ -333,7 +333,7 @@ def _power(a, b, **kwargs):
 
 
 def _add_at(a, slices, value):
-    key, atomic = _key(a, slices), "int32 uint32 uint64 float16 float32 float64".split()
+    key, atomic = _key(a, slices), ["int32", "uint32", "uint64", "float16", "float32", "float64"]
     if a.dtype not in atomic and any(isinstance(k, numpy.ndarray) for k in key):
         raise TypeError(f"add.at only supports {', '.join(atomic)}, as data type")
     numpy.add.at(a._array, key, _inside(value))

@@ -8,6 +8,8 @@ Read next: random.py (generators), attention.py (which has a dropout of its own)
 import math
 from numbers import Integral, Real
 
+import numpy
+
 from minigen.backend import array_module, follow, quiet
 from minigen.backend.device.random import dropout as device_dropout
 from minigen.errors import check_dim, check_tensors
