@@ -36,6 +36,7 @@ a process of its own, with limits.
   minigen gradcheck conv.py                   every pair of a file, in words
   minigen gradcheck handed_in/ --csv out.csv  every file of a folder, as a table
   minigen gradcheck --exercise                exercises of the course, to be solved
+  minigen gradcheck --explain sign            a page on a kind of mistake, with an example
 
 Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a spec (--spec), or
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in.
@@ -81,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         clash = options.conflict(args)
         if clash:
             return _refuse(clash)
+        if args.explain or args.self_test:
+            return _gallery(args)
         spec = _spec(args)
         if spec == DONE:
             return 0
@@ -133,6 +136,16 @@ def _spec(args):
         return _done(exercises.write(chosen, args.files))
     args.files = exercises.handed_in(chosen, args.files)
     return chosen
+
+
+def _gallery(args):
+    """Show a page of the gallery of mistakes, or check them all; the exit code."""
+    from minigen.cli import gradcheck_explain as pages  # not needed else
+
+    def say(words):
+        _print(report_text.printable(words), sys.stdout)
+
+    return pages.run(args, say, report_text.painter(sys.stdout))
 
 
 def _done(words):
