@@ -85,28 +85,7 @@ def run(args: argparse.Namespace) -> int:
         if args.explain or args.self_test:
             return _gallery(args)
         spec = _spec(args)
-        if spec == DONE:
-            return 0
-        files = options.homework(args.files)
-        written = Files(args, settings, spec)
-        if not files:
-            words = f"no .py or .ipynb file in {', '.join(args.files)}"
-            written.nothing(words)
-            return _refuse(words)
-        if args.list or args.init:
-            return max(
-                [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
-            )
-        try:
-            earlier = written.earlier(files)
-        except ValueError as error:
-            return _refuse(str(error))
-        check = Check(args, settings, spec, written, earlier)
-        with _stopped_by_sigterm():
-            with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
-                code = check.all(files)
-            if args.json == "-":
-                _print(report_json.dumps(check.document()), sys.stdout)
+        return 0 if spec == DONE else _homework(args, settings, spec)
     except SpecError as error:
         return _refuse(str(error))
     except PermissionError as error:        # a folder that may not be looked into
@@ -116,6 +95,28 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(error.__cause__, BrokenPipeError):
             return UNREAD
         return _refuse(f"standard output: {error}")
+
+
+def _homework(args, settings, spec):
+    """Check the files, list their pairs or write specs for them; the exit code."""
+    files = options.homework(args.files)
+    written = Files(args, settings, spec)
+    if not files:
+        words = f"no .py or .ipynb file in {', '.join(args.files)}"
+        written.nothing(words)
+        return _refuse(words)
+    if args.list or args.init:
+        return max([_list(f, settings, spec) if args.list else _init(f, settings) for f in files])
+    try:
+        earlier = written.earlier(files)
+    except ValueError as error:
+        return _refuse(str(error))
+    check = Check(args, settings, spec, written, earlier)
+    with _stopped_by_sigterm():
+        with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
+            code = check.all(files)
+        if args.json == "-":
+            _print(report_json.dumps(check.document()), sys.stdout)
     return code
 
 

@@ -8,14 +8,20 @@ Read next: ../gradcheck/explain.py, ../gradcheck/gallery/__init__.py.
 
 from minigen.cli.table import table
 from minigen.gradcheck import explain, report_text
+from minigen.gradcheck.checker import Settings
 from minigen.gradcheck.gallery import KINDS
+from minigen.gradcheck.inputs import SpecError
 
 ALL = "list"        # the name that stands for all kinds
-VERDICTS = {**report_text.WORDS, "absent": "absent"}
+WIDTH = max(map(len, KINDS))
+ROW = f"{{:1}} {{:{WIDTH}}}  {{:9}}  {{:9}}  {{:{WIDTH}}}  {{:>7}}"
 
 
 def run(args, say, paint):
-    """What --explain or --self-test asks for; the exit code. say(words) prints."""
+    """What --explain or --self-test asks for; the exit code. say(words) prints.
+
+    SpecError for what is no kind, after a list of all that are.
+    """
     if args.self_test:
         return 0 if self_test(say) else 1
     if args.explain == ALL:
@@ -23,8 +29,10 @@ def run(args, say, paint):
         return 0
     kind = spelt(args.explain)
     if kind not in KINDS:
-        say(f"{unknown(args.explain)}\n\n{listing()}")
-        return 2
+        say(listing())
+        near = explain.nearest(kind)
+        hint = f"did you mean {near}?" if near else "those above are the kinds"
+        raise SpecError(f"--explain {args.explain}: no kind of mistake has that name; {hint}")
     for part in shown(kind, paint):
         say(part)
     return 0
@@ -41,13 +49,6 @@ def spelt(name):
     return name.strip().lower().replace(" ", "_").replace("-", "_").removesuffix(".py")
 
 
-def unknown(name):
-    """What to say where there is no such kind."""
-    near = explain.nearest(spelt(name))
-    hint = f"did you mean {near}? The kinds are:" if near else "the kinds are:"
-    return report_text.clean(f"no kind {name}; {hint}")
-
-
 def shown(kind, paint):
     """The page of a kind in parts, each as soon as it is there: text, code, what the checker says.
     """
@@ -57,9 +58,9 @@ def shown(kind, paint):
     yield f"Wrong (> where it differs from the right one)\n\n{page.wrong}\n"
     yield f"Right\n\n{page.right}\n"
     yield "What the checker says of the wrong one\n"
-    file = explain.checked(kind, only=(explain.WRONG,))
+    file = explain.checked(kind, Settings(only=(explain.WRONG,)))
     for report in file.pairs:
-        yield report_text.text(report, paint)
+        yield report_text.text(report, paint, more=False)
 
 
 def _indented(code):
@@ -67,20 +68,22 @@ def _indented(code):
 
 
 def self_test(say):
-    """Check every page, say(row) as soon as each is done; whether all came out as promised."""
-    width = max(map(len, KINDS))
-    row = f"{{:1}} {{:{width}}}  {{:9}}  {{:9}}  {{:{width}}}  {{:>7}}"
-    say(row.format("", "kind", "right", "wrong", "named", "seconds"))
+    """Check every page, say(row) as soon as each is done; whether all came out as they should."""
+    say(ROW.format("", "kind", "right", "wrong", "named", "seconds"))
     outcomes = []
     for kind in KINDS:
-        one = explain.outcome(kind)
-        outcomes.append(one)
-        symbol = report_text.SYMBOLS["pass" if one.passed else "fail"]
-        cells = kind, VERDICTS[one.right], VERDICTS[one.wrong], one.named
-        say(row.format(symbol, *cells, f"{one.seconds:.2f}") if one.right else
-            f"- {kind:{width}}  not run: {one.skipped}")
+        outcomes.append(explain.outcome(kind))
+        say(_row(outcomes[-1]))
     failed = [one.kind for one in outcomes if not one.passed]
-    seconds = sum(one.seconds for one in outcomes)
-    say(f"{len(KINDS) - len(failed)} of {len(KINDS)} kinds come out as they should, in "
-        f"{seconds:.0f} s" + (f"; not: {', '.join(failed)}" if failed else ""))
+    counted = f"{len(KINDS) - len(failed)} of {len(KINDS)} kinds come out as they should"
+    counted += f", in {sum(one.seconds for one in outcomes):.0f} s"
+    say(counted + (f"; not: {', '.join(failed)}" if failed else ""))
     return not failed
+
+
+def _row(one):
+    if one.skipped:
+        return f"- {one.kind:{WIDTH}}  not run: {one.skipped}"
+    symbol = report_text.SYMBOLS["pass" if one.passed else "fail"]
+    verdicts = (report_text.WORDS.get(verdict, verdict) for verdict in (one.right, one.wrong))
+    return ROW.format(symbol, one.kind, *verdicts, one.named, f"{one.seconds:.2f}")

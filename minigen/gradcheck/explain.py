@@ -3,9 +3,9 @@
 Idea: a page is a homework file, so it cannot be out of date: what is shown of it is cut from the
 file, and what the checker says of the wrong pair is said anew, by the check that homework gets.
 
-    page(kind)          a Page; LookupError for what is no kind
-    checked(kind)       the FileReport of both pairs
-    outcome(kind)       both pairs as a self-test wants them: an Outcome
+    page(kind)          a Page: text and code
+    checked(kind)       the FileReport of its two pairs
+    outcome(kind)       what became of both, and of the promise that the kind is named: an Outcome
 
 Read next: gallery/__init__.py, the format; ../cli/gradcheck_explain.py, how it is shown.
 """
@@ -16,7 +16,7 @@ import importlib
 import itertools
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from minigen.gradcheck import gallery
@@ -26,6 +26,7 @@ from minigen.gradcheck.exercise import Reference
 RIGHT, WRONG = "right", "wrong"
 PATIENCE = 3.0          # seconds for what never ends
 LIMITED = sys.platform == "linux"       # elsewhere a homework may take all memory (child/limits.py)
+USUAL = Settings()
 DIFFERS, SAME = "> ", "  "
 
 
@@ -43,9 +44,7 @@ class Page:
 
 
 def page(kind):
-    """The page of a kind, one of gallery.KINDS; LookupError for any other."""
-    if kind not in gallery.KINDS:
-        raise LookupError(kind)
+    """The page of a kind, one of gallery.KINDS."""
     path = path_of(kind)
     source = path.read_text(encoding="utf-8")
     title, text = (part.strip() for part in _docstring(source).split("\n", 1))
@@ -167,11 +166,10 @@ class Outcome:
         return bool(self.skipped) or (self.right == "pass" and self.named == self.kind)
 
 
-def checked(kind, only=(RIGHT, WRONG)):
+def checked(kind, settings=USUAL):
     """The FileReport of a kind's file, checked as homework is."""
-    settings = Settings(only=tuple(only))
     if kind == "timeout":
-        settings.timeout = PATIENCE
+        settings = replace(settings, timeout=PATIENCE)
     spec = None
     if kind == "wrong_forward":     # which only an exercise knows
         module = importlib.import_module(f"{gallery.__name__}.{kind}")
@@ -179,12 +177,12 @@ def checked(kind, only=(RIGHT, WRONG)):
     return check_file(str(path_of(kind)), settings, spec)
 
 
-def outcome(kind):
+def outcome(kind, settings=USUAL):
     """Check a kind's file: an Outcome."""
     if kind == "memory" and not LIMITED:
         return Outcome(kind, skipped="this platform does not limit memory")
     started = time.monotonic()
-    pairs = checked(kind).pairs
+    pairs = checked(kind, settings).pairs
     verdicts = {report.name: report.verdict for report in pairs}
     said = [found.kind for report in pairs if report.name == WRONG for found in report.diagnosis]
     return Outcome(

@@ -14,8 +14,8 @@ not fit, write the shape of every array as a comment beside its line, and rememb
 product has one fitting order only: of dout (B, K), w (D, K) and their transposes, dout @ w.T
 has the shape of x. (Where D = K the wrong one fits too, so never test with square matrices.)
 
-A traceback shows all calls on the way: `minigen gradcheck --no-isolate` runs the file in this
-very process, where a debugger can stop; `python -m pdb` and breakpoint() work as usual.
+To stop at the line and look around, write breakpoint() before it and run `minigen gradcheck
+--no-isolate`, which checks the file in the very process of the terminal.
 
 The formula
 

@@ -29,7 +29,8 @@ Step by step the chain rule has a factor that cancels:
 
     dL/dp = (p - t) / (p (1 - p))    dp/dx = p (1 - p)    dL/dx = p - t
 
-In float64 p is exactly 1 for x > 37, and the first two give 0/0 * 0, while the third is 1 - t.
+In float64 p is exactly 1 for x > 37, so that the first two give 1/0 * 0 for t = 0 and 0/0 * 0
+for t = 1, both NaN, while the third is 1 and 0.
 """
 
 import numpy as np

@@ -13,8 +13,8 @@ Print the counter of each loop, or stop the run with Ctrl-C: the traceback shows
 it was. A while loop needs a line that changes its condition, in every branch. A for loop over
 range cannot forget it, and backward in time is reversed(range(T)). If the loop does end but
 takes long, time one call of forward on small inputs; the checker calls it about 20 times for
-each entry that it looks at. Give it small inputs (<name>_inputs(seed)): a (2, 3, 5, 5) image
-has all corners that a (64, 3, 224, 224) one has.
+each entry of the inputs, at all its seeds together. Give it small inputs (<name>_inputs(seed)):
+a (2, 3, 5, 5) image has all corners that a (64, 3, 224, 224) one has.
 
 The formula
 

@@ -7,7 +7,7 @@ point, without a word. So a gradient that is collected in np.full(shape, 0), in 
 dtype=int) or in np.zeros_like(labels) loses everything behind the point, and most gradients are
 smaller than 1. The other way round, an np.zeros(shape) is float64: in a float32 network it
 makes everything that it is added to float64, twice as large and on most GPUs many times as
-slow. A complex gradient of a real argument is a rest of a Fourier transform; its real part is
+slow. A complex gradient of a real argument comes from a Fourier transform; its real part is
 meant.
 
 How to find it by hand

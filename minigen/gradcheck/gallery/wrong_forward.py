@@ -16,8 +16,8 @@ How to find it by hand
 
 Run both forwards on the same random inputs and subtract. Print the entry with the largest
 difference and the ratio of both values: a ratio that is the same everywhere is a factor, and
-its value mostly says which one. For the example below it is sqrt((N - 1) / N), or 0.89 for N =
-5. Then put the given forward back; it is the definition, whatever you like better.
+its value mostly says which one. For the example below it is sqrt((N - 1) / N), or 0.89 for N=5.
+Then put the given forward back; it is the definition, whatever you like better.
 
 The formula
 
