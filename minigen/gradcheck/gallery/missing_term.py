@@ -38,7 +38,7 @@ The formula
 
 For one column, with m the mean, v the variance, r = 1 / sqrt(v + eps), x_hat_i = (x_i - m) r:
 
-    dm/dx_j = 1 / N        dv/dx_j = 2 (x_j - m) / N        (deviations sum to 0: m adds nothing to v)
+    dm/dx_j = 1 / N        dv/dx_j = 2 (x_j - m) / N    (deviations sum to 0, so m adds nothing)
 
     dr/dx_j = -1/2 r^3 dv/dx_j = -r^3 (x_j - m) / N = -r^2 x_hat_j / N
 
