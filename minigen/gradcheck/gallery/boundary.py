@@ -9,7 +9,7 @@ out, or treats them like all others though they have fewer neighbours, or more. 
 - a total variation sums (x[i + 1] - x[i])^2: inside each x is in two terms, at both ends in one;
 - padding that mirrors or repeats what is near the edge: what comes back to the copies has to be
   added to the originals.
-Averages over a whole image hardly show it, and so it survives a careless check.
+A norm over the whole image hardly shows it, and so it survives a careless check.
 
 What looks like it:
 - off by one: there the inside is wrong, too, and right once it is moved;
@@ -24,9 +24,9 @@ draws the same as a map. Or call backward with dout = 1 and look at dx itself: f
 pooling with windows of 2 x 2 every entry must be 1/4. Then print the indices that both loops go
 through, the one of forward and the one of backward: list(range(0, H - 2, 2)).
 
-On paper: one row of 4, windows of 2, y = ((x_0 + x_1) / 2, (x_2 + x_3) / 2). With dout = (2, 4) it
-is dx = (1, 1, 2, 2). The windows begin at 0 and 2. range(0, 4 - 2, 2) is 0 alone, and dx becomes
-(1, 1, 0, 0).
+On paper: an image of 4 rows and 2 columns, which is two windows, one above the other. With
+dout = (4, 8) the rows of dx are (1, 1), (1, 1), (2, 2), (2, 2). The windows begin at the rows 0 and
+2. range(0, 4 - 2, 2) is 0 alone, and so the last two rows stay (0, 0).
 
 The formula
 

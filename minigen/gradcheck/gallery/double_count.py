@@ -13,8 +13,8 @@ What looks like it:
 - a factor: if everything is counted twice, all ratios are 2, and from the numbers alone nobody can
   tell it from a forgotten 1/2. A double count shows where some entries are right, or where the
   ratios differ;
-- a wrong sign of one term, where yours - numeric is -2 times a term. Here it is once the term, with
-  the sign that it has in your backward;
+- a wrong sign of one term: there yours - numeric is 2 times a term of your backward. Here it is a
+  term of your backward once;
 - an overwritten sum: there something is lost, numeric - yours is what you lack.
 
 How to find it by hand
@@ -24,9 +24,9 @@ Or ask each output by itself: let dout be a single 1, at output 0, then at outpu
 compare each gradient with forward. The outputs for which it comes out too large are those that are
 counted twice.
 
-On paper: T = 2 and DECAY = 1/2, so h_0 = x_0 and h_1 = x_0 / 2 + x_1. With dout = (0, 4) it is
-dx = (2, 4). A loop that begins with dstate = 4 adds 4 to it and ends with (4, 8). With
-dout = (4, 0) it begins with 0, and is right.
+On paper: T = 2 and DECAY = 1/2, as in the example. So h_0 = x_0 and h_1 = x_0 / 2 + x_1. With
+dout = (0, 4) it is dx = (2, 4). A loop that begins with dstate = 4 adds 4 to it and ends with
+(4, 8). With dout = (4, 0) it begins with 0, and is right.
 
 The formula
 
@@ -46,7 +46,7 @@ After the last step there is no state, so dstate_T = 0: the loop begins with zer
 
 import numpy as np
 
-DECAY = 0.7
+DECAY = 0.5
 
 
 def right_forward(x):

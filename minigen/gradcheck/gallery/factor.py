@@ -21,14 +21,14 @@ What looks like it:
 
 How to find it by hand
 
-Print yours / numeric. If it is one number, read it: is it the batch size, another length of an
-axis, a product of two, a square root of one, 2, or one of the arguments? If several fit, change one
-size at a time (N = 4, then N = 6) and see which one the ratio follows. Then go through forward, not
-through backward: each constant in it must come back once.
+Print yours / numeric, the last column of the report. If it is one number, read it: is it the batch
+size, another length of an axis, a product of two, a square root of one, 2, or one of the arguments?
+If several fit, change one size at a time (N = 4, then N = 6) and see which one the ratio follows.
+Then go through forward, not through backward: each constant in it must come back once.
 
 On paper: N = 2 and K = 1, mu = (1, 3), logvar = (0, 0). The loss is (1/2 + 9/2) / 2 = 2.5. With
-mu = (1.1, 3) it is (0.605 + 4.5) / 2 = 2.5525. The slope is about 0.0525 / 0.1, near 1/2 = mu / N.
-Without the 1/N one gets 1, twice as much.
+mu = (1.1, 3) it is (0.605 + 4.5) / 2 = 2.5525. The slope is about 0.0525 / 0.1, near to
+mu / N = 1/2. Without the 1/N one gets 1, twice as much.
 
 The formula
 

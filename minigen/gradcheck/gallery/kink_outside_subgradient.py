@@ -20,7 +20,7 @@ What looks like it:
 How to find it by hand
 
 Put the kink among the inputs: x = (-1, 0, 1). Print x at the entries that are wrong: is it 0, or
-the two sides equal? Then take both one-sided slopes, (f(x + h) - f(x)) / h and
+are the two numbers of a maximum equal? Then take both one-sided slopes, (f(x + h) - f(x)) / h and
 (f(x) - f(x - h)) / h, times dout, and see whether yours is between them.
 
 On paper: SLOPE = 0.2 and x = 0. To the right the slope is 1, to the left 0.2, so all from 0.2 to 1

@@ -20,14 +20,20 @@ What looks like it:
 
 How to find it by hand
 
-Print numeric - yours: it is the missing term itself. Look at what it is. The same number along an
-axis: a mean. A multiple of x_hat along an axis: a variance or a norm. A multiple of the output: a
-softmax. Then count, in forward, how often x and everything made from it is used: so many terms.
+Take the numeric gradient of all entries, with h = 1e-5:
+
+    x[i, d] += h;      up = (forward(x) * dout).sum()
+    x[i, d] -= 2 * h;  down = (forward(x) * dout).sum()
+    x[i, d] += h;      numeric[i, d] = (up - down) / (2 * h)
+
+and print numeric - yours: it is the missing term itself. Look at what it is. The same number along
+an axis: a mean. A multiple of x_hat along an axis: a variance or a norm. A multiple of the output:
+a softmax. Then count, in forward, how often x and everything made from it is used: so many terms.
 
 Use what does not change. A batch norm gives the same for x + c and for c * x (but for eps), so each
 column of dx must be at right angles to 1 and to x_hat: print dx.sum(axis=0) and
-(dx * x_hat).sum(axis=0). If the first is not 0 the mean is forgotten, if the second is not, the
-variance.
+(dx * x_hat).sum(axis=0). If the first is not 0, the term of the mean is missing; if the second is
+not, that of the variance.
 
 On paper: N = 2, gamma = 1, eps = 0. Two numbers always become (-1, 1), or (1, -1): dx is 0 for
 every dout. For x = (1, 3) and dout = (1, 0) the inverse deviation is 1 and

@@ -4,12 +4,12 @@ What it is
 
 A gradient, or one term of it, is the negative of what it must be. If all of it is, the step
 w -= rate * dw goes uphill: the loss rises from the first step on, and no learning rate helps. If
-one term is, training often goes on, only worse, and the mistake may live for weeks.
+one term is, training often goes on, only worse, and nobody suspects a mistake.
 
-There are two ways to it. A difference stands the wrong way round: the derivative of a loss is
-prediction - target, while the update rules of older books add target - prediction, and so both are
-remembered. Or a minus of forward is lost on the way back: -log(p), 1 - y, x - mean, exp(-x) and 1/x
-each hand on a minus, and two of them make a plus.
+There are two ways to it. A difference stands the wrong way round: the derivative of a loss has
+prediction - target in it, but an update that goes downhill adds target - prediction, and books show
+both. Or a minus of forward is lost on the way back: -log(p), 1 - y, x - mean, exp(-x) and 1/x each
+hand on a minus, and two of them make a plus.
 
 What looks like it:
 - a factor: there yours / numeric is one number other than -1;
@@ -19,15 +19,15 @@ What looks like it:
 
 How to find it by hand
 
-Print yours / numeric. If it is -1 everywhere, look for one minus that reaches all of it: the
-difference at the loss, or a sign before dout. If not, suppose that one term t has the wrong sign:
-then yours = numeric - 2 t, so print (numeric - yours) / 2. That is the term. Print each term of
-your backward beside it and you know which one it is.
+Print yours / numeric, the last column of the report. If it is -1 everywhere, look for one minus
+that reaches all of it: the difference at the loss, or a sign before dout. If not, suppose that one
+term t has the wrong sign: then yours = numeric - 2 t, so print (numeric - yours) / 2. That is the
+term. Print each term of your backward beside it and you know which one it is.
 
 Ask, too, what the sign must be. On paper: two classes, logits (0, 0), label 0, one sample. Then
 p = (1/2, 1/2). A larger first logit makes the right class likelier and the loss smaller, so its
 gradient is negative: p - target = (-1/2, 1/2). In every row of a cross-entropy's gradient the entry
-of the label is negative and all others are positive (if dout is).
+of the label is negative and all others are positive (for a positive dout).
 
 The formula
 
@@ -35,7 +35,8 @@ For one sample with logits z and label k the loss is
 
     loss = -log(exp(z_k) / sum over j of exp(z_j)) = -z_k + log(sum over j of exp(z_j))
 
-Its first part has the slope -1 by z_k, the second exp(z_i) / sum over j of exp(z_j) = p_i by z_i:
+The derivative of the first part is -1 by z_k, and 0 by all others. That of the second part by z_i
+is exp(z_i) / sum over j of exp(z_j), which is p_i:
 
     dloss/dz_i = p_i - 1 where i = k, p_i elsewhere
 

@@ -20,10 +20,11 @@ What looks like it:
 
 How to find it by hand
 
-Print yours / numeric - 1. It is one number, or it follows the data: here it is large in rows of
-small numbers. Then make eps large in both functions, 1e-5 to 1e-2: if the error grows a
-thousandfold, it is the eps, and the line where it stands is found by comparing forward and backward
-letter by letter. If it does not move, look for constants with few digits, and print them with all.
+Print yours / numeric - 1. It is one number, or it follows the data: here each row has its own mean
+square, and so its own error. Then make eps large in both functions, 1e-6 to 1e-3: if the error
+grows a thousandfold, it is the eps, and you find the line where it stands if you compare forward
+and backward letter by letter. If it does not move, look for constants with few digits, and give
+them all of theirs.
 
 Better: compute the root once, in forward, and keep it in the cache. What is not written twice
 cannot differ.

@@ -25,8 +25,8 @@ the masks that might stand behind them: x > 0, the mask, its inverse. If yours i
 the numeric one is not, it is inverted. If the zeros are right, but some numbers are not, look at
 the branch of np.where that these entries take.
 
-Give masks a name that says what True means, keep or padding, never mask. The mistake then mostly
-reads wrong.
+Give a mask a name that says what True means: keep, or padding, but never mask. Then the mistake
+looks wrong when you read it.
 
 On paper: one sentence of three tokens, the last of them padding, D = 1. y = (x_0 + x_1) / 2. With
 dout = 4 it is dx = (2, 2, 0). With the mask inverted it is (0, 0, 4): all of it goes to the

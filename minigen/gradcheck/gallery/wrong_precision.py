@@ -22,7 +22,7 @@ How to find it by hand
 
 Print the dtype of everything on the way: [z.dtype for z in cache], then each array that backward
 makes. The first that is not float64 is it. If all are, look whether the values were rounded before:
-(z == z.astype(np.float32)).all() is True for numbers that once were float32.
+(z == z.astype(np.float32)).all() is True for an array that was float32 before.
 
 The size tells which it was. Print abs(yours - numeric).max() / abs(numeric).max(): about 1e-8 to
 1e-7 is float32, 1e-4 to 1e-3 is float16.
@@ -31,7 +31,9 @@ If the rounding is wanted, make the dtype an argument of the layer, check it wit
 with the other.
 
 On paper: float16 has 11 binary digits. 1/3 in binary is 0.010101..., of which eleven digits from
-the first 1 on are kept: 0.33325. That is off by 8e-5, a relative error of 1/4096.
+the first 1 on are kept: 0.33325. That is off by 8e-5, a relative error of 1/4096. So three keys
+with the same score have the weights 1/3, and with dout = (1, 0, 0) it is dv = (1/3, 1/3, 1/3), but
+from the cache in half precision (0.33325, 0.33325, 0.33325).
 
 The formula
 
