@@ -26,6 +26,7 @@ import test_gpu_edges
 import test_nn
 import test_ops
 import test_optim
+import test_optim_lbfgs
 from cases import CASES, CREATION, RANDOM
 from minigen.demos.autoencoders import autoencoder, conv_autoencoder
 from needs import needs
@@ -73,7 +74,7 @@ def on_the_stand_in(test):
     return copy
 
 
-for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, test_optim):
+for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, test_optim, test_optim_lbfgs):
     for _name, _test in list(vars(_module).items()):
         _marks = [*getattr(_test, "pytestmark", ()), getattr(_module, "pytestmark", None)]
         if _name.startswith("test_") and "gpu" in [getattr(mark, "name", "") for mark in _marks]:

@@ -7,6 +7,7 @@ from minigen.optim.adagrad import Adagrad
 from minigen.optim.adam import Adam, AdamW
 from minigen.optim.clip import clip_grad_norm_, clip_grad_value_
 from minigen.optim.layerwise import LAMB, LARS
+from minigen.optim.lbfgs import LBFGS
 from minigen.optim.optimizer import Optimizer
 from minigen.optim.rmsprop import RMSprop
 from minigen.optim.sgd import SGD
@@ -20,6 +21,7 @@ __all__ = [
     "Adagrad",
     "LARS",
     "LAMB",
+    "LBFGS",
     "clip_grad_norm_",
     "clip_grad_value_",
 ]
