@@ -366,6 +366,17 @@ def test_clipping_by_the_norm_of_all_gradients_together():
     assert optim.clip_grad_norm_([c], 1.0).item() == 0
 
 
+def test_clipping_each_parameter_by_its_own_norm():
+    a, b, c = (nn.Parameter(np.zeros(2)) for _ in range(3))
+    a.grad, b.grad = mg.tensor(np.array([30.0, 40.0])), mg.tensor(np.array([0.3, 0.4]))
+    norms = optim.clip_each_grad_norm_(iter([a, c, b]), 3.0)
+    np.testing.assert_allclose(norms.numpy(), [50, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(a.grad.numpy(), [1.8, 2.4], rtol=1e-6)
+    assert b.grad.tolist() == [0.3, 0.4]
+    assert c.grad is None
+    assert optim.clip_each_grad_norm_([c], 3.0).shape == (0,)
+
+
 def test_clipping_by_value():
     a, b = nn.Parameter(np.zeros(3)), nn.Parameter(np.zeros(3))
     a.grad = mg.tensor(np.array([3.0, -0.2, -7.0]))
