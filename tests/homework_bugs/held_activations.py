@@ -13,10 +13,10 @@ KIND = {
     "prelu": "missing_broadcast_sum",   # da of the last sample
     "gelu": "small_error",              # 0.0447, 0.8
     "silu": "missing_term",
-    "mish": "missing_term",
+    "mish": "factor",                   # x, in the second term
     "softplus": "input_vs_output",      # sigmoid of the output
     "square": "factor",
-    "glu": "missing_term",              # the sigmoid is passed through as if linear
+    "glu": "factor",                    # the sigmoid is passed through as if linear
     "maxout": "wrong_mask",             # by dout
     "sqrt": "nan_at_edge",              # 0 * inf
     "exp": "wrong_precision",           # kept in float32 for a moment

@@ -12,7 +12,7 @@ KIND = {
     "attention_scale": "factor",        # scaled twice
     "multi_head": "transpose",          # heads are put together without moving their axis
     "cross_attention": "missing_term",  # the memory is key and value
-    "additive_attention": "missing_term",   # tanh is passed through as if it were linear
+    "additive_attention": "factor",     # tanh is passed through as if it were linear
     "rnn": "off_by_one",                # 1 - h[t]**2, the state before the step
     "rnn_truncated": "flip",            # dx in the order in which the loop fills it
     "rnn_double": "double_count",       # dh is handed on and added again
