@@ -12,9 +12,11 @@ from minigen.cli import bench_gradcheck_bugs as bugs
 from minigen.gradcheck import structure
 from minigen.gradcheck.checker import Settings
 
-VALUES = """sign factor transpose flip missing_broadcast_sum missing_term input_vs_output wrong_axis
-wrong_mask off_by_one boundary overwrites double_count kink_outside_subgradient small_error
-wrong_precision""".split()
+VALUES = {
+    "sign", "factor", "transpose", "flip", "missing_broadcast_sum", "missing_term",
+    "input_vs_output", "wrong_axis", "wrong_mask", "off_by_one", "boundary", "overwrites",
+    "double_count", "kink_outside_subgradient", "small_error", "wrong_precision",
+}   # fmt: skip
 QUICK = ("open_activations", "open_dense", "held_activations")     # the others: pytest -m slow
 FILES = [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow, id=path.stem)
          for half in bugs.HALVES for path in bugs.files(half)]      # fmt: skip

@@ -340,7 +340,8 @@ homework in `tests/homework/behaviour`, each file named after what the report ha
 about two pairs, each checked at three points. *Diagnosis*: the first name in the report on each
 mutant that is wrong in value, compared with the label of its edit; another name may be as true.
 *Written by hand*: the wrong backwards of `tests/homework_bugs`, as people write them, compared with
-the kind that a teacher would name; the diagnosis was improved on the open half, not on the held one.
+the kind that a teacher would name; the open half may be used to improve the diagnosis, the held one
+not.
 
 {text}
 """

@@ -2,9 +2,9 @@
 
 Idea: mutants are made by edits that the checker's authors thought of, and so is a search that
 repairs; its answers on them flatter it. tests/homework_bugs holds wrong backwards written by hand,
-each labelled with the kind that a teacher would name (a dict KIND: pair -> kind). Half are open: who
-improves the diagnosis may look at them. Half are held: they are only measured on, so that the table
-shows their sums and nothing of single ones.
+each labelled with the kind that a teacher would name (a dict KIND: pair -> kind). Half are open:
+who improves the diagnosis may look at them. Half are held: they are only measured on, so that the
+table shows their sums and nothing of single ones.
 Read next: bench_gradcheck_diagnosis.py, tests/homework_bugs/README.md.
 """
 
