@@ -3,8 +3,8 @@
 Idea: mutants are made by edits that the checker's authors thought of, and so is a search that
 repairs; its answers on them flatter it. tests/homework_bugs holds wrong backwards written by hand,
 each labelled with the kind that a teacher would name (a dict KIND: pair -> kind). Half are open:
-who improves the diagnosis may look at them. Half are held: they are only measured on, so that the
-table shows their sums and nothing of single ones.
+who improves the diagnosis may look at them. Half are held: they are only measured on, so that no
+more than their sums comes out of here.
 Read next: bench_gradcheck_diagnosis.py, tests/homework_bugs/README.md.
 """
 
@@ -20,6 +20,7 @@ from minigen.gradcheck.report import FileReport
 BUGS = Path(minigen.__file__).resolve().parents[1] / "tests" / "homework_bugs"
 HALVES = ("open", "held")
 WHOLE = "wrong_formula"     # a label that no diagnosis has: the whole formula is another one
+GROUPS = ("of a kind", "a whole formula")
 HEAD = (
     "| written by hand | wrong | caught | named exactly | by structure, otherwise "
     "| another, confirmed | another, likely | nothing said |"
@@ -40,46 +41,67 @@ def labels(path):
 
 
 def judged(path, settings=None):
-    """[{file, pair, label, verdict, outcome, named, seconds}] of the pairs of a file."""
+    """[{file, pair, label, verdict, outcome, named}] of the pairs of a file."""
     file = check_file(path, settings or Settings())
     reports = {report.name: report for report in file.pairs}
     rows = []
     for pair, label in labels(path).items():
         found = [reports[pair]] if pair in reports else []
-        what, named, seconds = outcome(label, FileReport(file.file, pairs=found))
+        what, named, _ = outcome(label, FileReport(file.file, pairs=found))
         verdict = found[0].verdict if found else "missing"
         row = {"file": Path(path).name, "pair": pair, "label": label, "verdict": verdict}
-        rows.append(row | {"outcome": what, "named": named, "seconds": seconds})
+        rows.append(row | {"outcome": what, "named": named})
     return rows
 
 
 def measure(pool):
-    """{half: rows of `judged`}; pool: has the built-in map's method."""
-    return {half: [row for rows in pool.map(judged, files(half)) for row in rows]
-            for half in HALVES}     # fmt: skip
+    """{half: its `tally`}; pool: has the built-in map as a method."""
+    return {half: tally([row for rows in pool.map(judged, files(half)) for row in rows],
+                        single=half == "open") for half in HALVES}      # fmt: skip
+
+
+def tally(rows, single):
+    """Sums of the rows of `judged`: {groups, missed, others}.
+
+    single: whether it is told which kinds went under which other name, too.
+    """
+    parts = {GROUPS[0]: [], GROUPS[1]: []}
+    for row in rows:
+        parts[GROUPS[row["label"] == WHOLE]].append(row)
+    others = Counter((row["label"], row["named"]) for row in rows
+                     if row["outcome"] not in ("exact", "silent"))      # fmt: skip
+    return {
+        "groups": {name: _sums(part) for name, part in parts.items()},
+        "missed": [[row["file"], row["pair"], row["verdict"]]
+                   for row in rows if row["verdict"] != "fail"],
+        "others": [[*names, n] for names, n in sorted(others.items())] if single else [],
+    }   # fmt: skip
+
+
+def _sums(rows):
+    caught = sum(row["verdict"] == "fail" for row in rows)
+    counts = Counter(row["outcome"] for row in rows)
+    return {"wrong": len(rows), "caught": caught} | {what: counts[what] for what in OUTCOMES}
 
 
 def all_caught(found):
     """Whether every one of them failed its check."""
-    return all(row["verdict"] == "fail" for rows in found.values() for row in rows)
+    return not any(half["missed"] for half in found.values())
 
 
 def table(found):
-    """The sums as lines of Markdown, and of the open half what was said of which kind."""
+    """The sums as lines of Markdown, of the open half what was said otherwise, and the missed."""
     lines = [HEAD, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for half in HALVES:
-        for name, whole in (("of a kind", False), ("a whole formula", True)):
-            rows = [row for row in found[half] if (row["label"] == WHOLE) == whole]
-            lines.append(_row(f"{half}, {name}", rows))
-    others = Counter((row["label"], row["named"]) for row in found["open"]
-                     if row["outcome"] in ("structure", "confirmed", "likely"))    # fmt: skip
-    said = ", ".join(f"{label} as `{named}` {n}" for (label, named), n in sorted(others.items()))
-    return [*lines, "", f"Of the open ones, under another name: {said or 'none'}.", ""]
+    for half, part in found.items():
+        lines += [_row(f"{half}, {name}", sums) for name, sums in part["groups"].items()]
+    others = found["open"]["others"]
+    said = ", ".join(f"{label} as `{named}` {n}" for label, named, n in others)
+    lines += ["", f"Of the open ones, under another name: {said or 'none'}.", ""]
+    missed = [row for part in found.values() for row in part["missed"]]
+    return lines + [f"- {file}, {pair}: {verdict}" for file, pair, verdict in missed]
 
 
-def _row(name, rows):
-    total = max(len(rows), 1)
-    counts = Counter(row["outcome"] for row in rows)
-    caught = sum(row["verdict"] == "fail" for row in rows)
-    cells = [f"{counts[what]} ({counts[what] / total:.0%})" for what in OUTCOMES]
-    return "| " + " | ".join([name, str(len(rows)), str(caught), *cells]) + " |"
+def _row(name, sums):
+    total = max(sums["wrong"], 1)
+    cells = [f"{sums[what]} ({sums[what] / total:.0%})" for what in OUTCOMES]
+    return "| " + " | ".join([name, str(sums["wrong"]), str(sums["caught"]), *cells]) + " |"
