@@ -19,7 +19,7 @@ from minigen.gradcheck.report import FileReport
 
 BUGS = Path(minigen.__file__).resolve().parents[1] / "tests" / "homework_bugs"
 HALVES = ("open", "held")
-WHOLE = "wrong_formula"     # a label that no diagnosis has: the whole formula is another one
+WHOLE = "wrong_formula"     # the label of a whole formula that is another one
 GROUPS = ("of a kind", "a whole formula")
 HEAD = (
     "| written by hand | wrong | caught | named exactly | by structure, otherwise "
