@@ -143,6 +143,29 @@ def test_a_scheduler_goes_on_where_it_was_saved():
         other.load_state_dict(states[1])
 
 
+def test_a_momentum_that_went_to_zero_is_neither_saved_nor_missed():
+    def start():
+        p = nn.Parameter(np.array([1.0, -2.0]))
+        opt = optim.SGD([p], lr=0.1, momentum=0.9)
+        return p, opt, Scheduler(opt, momentum=lambda t: abs(2 - t) / 2)  # 0 at t = 2, and back
+
+    def train(p, opt, scheduler, steps):
+        for step in steps:
+            p.grad = mg.tensor(np.array([0.3, 1.0]) * (step + 1))
+            opt.step()
+            scheduler.step()
+
+    for saved_after in range(1, 5):
+        straight, first, second = start(), start(), start()
+        train(*straight, range(5))
+        train(*first, range(saved_after))
+        mg.assign(second[0], first[0].detach())
+        for i in (1, 2):
+            second[i].load_state_dict(first[i].state_dict())
+        train(*second, range(saved_after, 5))
+        assert second[0].tolist() == straight[0].tolist()
+
+
 def test_wrong_settings_are_named():
     opt = optim.SGD([nn.Parameter(np.ones(1))], momentum=0.9)
     with pytest.raises(TypeError, match="Scheduler: no schedule; give one"):
@@ -186,6 +209,10 @@ def test_each_layer_learns_slower_than_the_next():
         [(2, 3)],
     ]
     optim.AdamW(groups)
+    (alone,) = parameter_groups(nn.Parameter(np.ones((1, 2, 3))), lr=1.0)
+    assert [p.shape for p in alone["params"]] == [(1, 2, 3)]
+    with pytest.raises(TypeError, match="a parameter, or a list, not a tuple"):
+        parameter_groups(first.named_parameters(), lr=1.0)
     with pytest.raises(ValueError, match="parameter_groups: no layers"):
         parameter_groups(lr=1.0)
     with pytest.raises(ValueError, match="layer_decay must be above 0, not 0"):

@@ -13,15 +13,20 @@ ELECTRA, ICLR 2020 (layer-wise decay).
 Read next: optimizer.py.
 """
 
+from collections.abc import Iterable
+
+from minigen.nn.module import Module
+from minigen.tensor import Tensor
+
 
 def parameter_groups(*layers, lr, layer_decay=1.0, vectors=None, **settings):
     """Groups for an optimizer: of each layer one of matrices and one of vectors, if it has them.
 
-    layers: modules, or lists of parameters, from the input to the output; or one whole model. The
+    layers: modules, parameters, or lists of these, from the input to the output; or one model. The
     last one's rate is lr, that of each before is layer_decay times the next one's. settings: of
     all groups (weight_decay ...); vectors: others for parameters of fewer than two dimensions, on
     top of weight_decay 0. Frozen parameters are left out; a shared one goes with its first layer.
-    ValueError without layers, or for a layer_decay of 0 or less.
+    ValueError without layers, or for a layer_decay of 0 or less; TypeError for another thing.
     """
     if not layers:
         raise ValueError("parameter_groups: no layers; give a model, or its layers in order")
@@ -32,9 +37,21 @@ def parameter_groups(*layers, lr, layer_decay=1.0, vectors=None, **settings):
         rate = {"lr": lr * layer_decay ** (len(layers) - height)}
         matrix = {"params": [], **settings, **rate}
         vector = {"params": [], **settings, **rate, "weight_decay": 0.0, **(vectors or {})}
-        for p in layer.parameters() if hasattr(layer, "parameters") else layer:
+        for p in _parameters(layer):
             if p.requires_grad and id(p) not in taken:
                 taken.add(id(p))
                 (matrix if p.ndim >= 2 else vector)["params"].append(p)
         groups += [group for group in (matrix, vector) if group["params"]]
     return groups
+
+
+def _parameters(layer):
+    """The parameters of a module, of a list of modules and parameters, or the one itself."""
+    if isinstance(layer, Tensor):
+        return [layer]
+    if isinstance(layer, Module):
+        return list(layer.parameters())
+    if isinstance(layer, Iterable) and not isinstance(layer, (str, tuple)):
+        return [p for part in layer for p in _parameters(part)]
+    kind = type(layer).__name__
+    raise TypeError(f"parameter_groups: a layer is a module, a parameter, or a list, not a {kind}")

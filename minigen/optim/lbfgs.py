@@ -58,6 +58,10 @@ class LBFGS(Optimizer):
         for name in ("tolerance_grad", "tolerance_change"):
             self._require(group[name] >= 0, f"{name} must be at least 0, not {group[name]}")
 
+    def slots(self, group):
+        """None: the pairs are of all parameters together."""
+        return ()
+
     def add_param_group(self, group):
         """The one group there may be; see Optimizer."""
         self._require(not self.param_groups, "takes one group: H mixes all parameters")

@@ -142,11 +142,13 @@ class Optimizer:
 
     def _kept(self, group, p):
         """The parameter's state, and its arrays, which are zeros at first."""
-        state = self.state.setdefault(p, {"step": 0})
-        for slot in self.slots(group):
+        state, slots = self.state.setdefault(p, {"step": 0}), self.slots(group)
+        for slot in slots:
             if slot not in state:
                 state[slot] = array_module(p.data).zeros_like(p.data, order="C")
-        return state, [state[slot] for slot in self.slots(group)]
+        for slot in state.keys() - {"step", *slots}:
+            del state[slot]  # of a setting that was changed, as a momentum that went to 0
+        return state, [state[slot] for slot in slots]
 
     def _update(self, group, p):
         state, kept = self._kept(group, p)
@@ -177,9 +179,9 @@ class Optimizer:
         "state.3.step", "state.3.exp_avg" ...
         """
         state = {"groups": [{**g, "params": len(g["params"])} for g in self.param_groups]}
-        for i, (_, p) in enumerate(self._parameters()):
-            for name, value in self.state.get(p, {}).items():
-                state[f"state.{i}.{name}"] = value
+        for i, (group, p) in enumerate(self._parameters()):
+            kept, _ = self._kept(group, p) if p in self.state else ({}, ())
+            state.update((f"state.{i}.{name}", value) for name, value in kept.items())
         return state
 
     def load_state_dict(self, state):
