@@ -94,6 +94,7 @@ CASES = [
     (optim.RMSprop, rmsprop, {"lr": 0.02}),
     (optim.RMSprop, rmsprop, {"lr": 0.02, "alpha": 0.8, "weight_decay": 0.2, "momentum": 0.7}),
     (optim.RMSprop, rmsprop, {"lr": 0.1, "alpha": 0.6, "centered": True, "eps": 0.1}),
+    (optim.RMSprop, rmsprop, {"centered": True, "momentum": 0.5, "eps": 0.1, "lr": 0.05}),
     (optim.Adagrad, adagrad, {"lr": 0.1, "lr_decay": 0.3, "weight_decay": 0.2}),
     (optim.Adagrad, adagrad_from, {"lr": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}),
     (optim.LARS, lars, {"lr": 20.0, "weight_decay": 0.2}),

@@ -114,6 +114,13 @@ def test_lars_and_lamb_move_a_share_of_a_parameter_whatever_the_gradients_size(s
     np.testing.assert_allclose(by_lamb.detach().numpy(), start - 0.1 / math.sqrt(2))
 
 
+@pytest.mark.parametrize("optimizer", [optim.LARS, optim.LAMB])
+def test_a_parameter_of_zeros_starts_to_move(optimizer):
+    parameter = nn.Parameter(np.zeros(2))
+    walk(optimizer([parameter], lr=0.1), parameter, [np.array([1.0, 1.0])])
+    np.testing.assert_allclose(parameter.detach().numpy(), -0.1, rtol=1e-5)
+
+
 def test_lamb_without_a_ratio_is_adamw():
     start, grads = gradients((5,), 1, seed=1)[0], gradients((5,))
     a, b = nn.Parameter(start.copy()), nn.Parameter(start.copy())

@@ -69,6 +69,37 @@ def test_the_line_search_meets_both_conditions_wherever_it_starts(name, first):
     assert len(tried) <= 15
 
 
+@pytest.mark.parametrize("first", [0.1, 1.0, 2.5, 10.0])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_search_without_trials_left_gives_the_lowest_that_falls_in_earnest(name, first):
+    value, slope = FUNCTIONS[name]
+    start = Point(0.0, value(0.0), slope(0.0), None)
+    for trials in range(1, 5):
+        points = [start]
+
+        def evaluate(t, points=points):
+            points.append(Point(t, value(t), slope(t), None))
+            return points[-1]
+
+        found = strong_wolfe(evaluate, start, first, trials)
+        good = [p for p in points if p.value <= start.value + ENOUGH * p.t * start.slope]
+        if abs(found.slope) > FLAT * abs(start.slope):
+            assert found.value == min(p.value for p in good)
+
+
+def test_a_higher_point_does_not_replace_a_lower_one():
+    # from 0 down to 1, then somewhere a minimum, a hill, and behind 5 down again, but higher
+    tried = []
+
+    def evaluate(t):
+        tried.append(t)
+        return Point(t, *((-1.0, -1.0) if t == 1 else (-0.9, -1.0) if t > 5 else (-2.0, 0.0)), None)
+
+    found = strong_wolfe(evaluate, Point(0.0, 0.0, -1.0, None), 1.0, trials=9)
+    assert tried[1] > 5
+    assert 1 < found.t < 5
+
+
 def test_the_line_search_stays_where_nothing_is_lower_and_stops_in_a_narrow_interval():
     def evaluate(t):
         tried.append(t)
@@ -154,6 +185,26 @@ def test_it_keeps_its_limits_and_ends_at_a_minimum():
     mg.assign(x, np.zeros(3))
     opt.step(closure_of(opt, quadratic, x))
     assert opt.state_dict()["pairs"].shape == (2, 2, 3)
+
+
+@pytest.mark.parametrize("max_eval", range(2, 30))
+def test_it_ends_at_the_lowest_point_that_it_saw(max_eval):
+    x, calls = nn.Parameter(np.array([-1.2, 1.0])), []
+    opt = optim.LBFGS([x], lr=3.0, max_iter=50, max_eval=max_eval)
+    opt.step(closure_of(opt, rosenbrock, x, calls))
+    assert rosenbrock(x).item() == min(calls)
+
+
+def test_pairs_that_mislead_are_forgotten_without_a_search():
+    x, calls = nn.Parameter(np.zeros(3)), []
+    opt = optim.LBFGS([x], max_iter=1, max_eval=20)
+    uphill = {"pairs": np.stack([np.ones((1, 3)), -np.ones((1, 3))], axis=1)}
+    opt.load_state_dict({**opt.state_dict(), **uphill})
+    opt.step(closure_of(opt, quadratic, x, calls))
+    assert len(calls) == 1
+    assert "pairs" not in opt.state_dict()
+    opt.step(closure_of(opt, quadratic, x, calls))
+    assert quadratic(x).item() < calls[0]
 
 
 def test_a_loss_that_is_nan_moves_nothing():

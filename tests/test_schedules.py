@@ -138,6 +138,11 @@ def test_a_scheduler_goes_on_where_it_was_saved():
         resumed.step()
         assert second.param_groups[0]["lr"] == 0.3 * cosine(1.0, 0.1, 10)(5)
         assert second.param_groups[0]["momentum"] == 0.9 * 0.75
+    late, _ = start()
+    late.load_state_dict(states[0])
+    resumed = Scheduler(late, lr=cosine(1.0, 0.1, 10), momentum=linear(1.0, 0.5, 10))
+    resumed.load_state_dict(states[1])
+    assert late.param_groups[0]["lr"] == opt.param_groups[0]["lr"]
     other = Scheduler(optim.SGD([nn.Parameter(np.ones(1))]), lr=constant())
     with pytest.raises(ValueError, match=r"\{'lr': 1, 'momentum': 1\} groups, expected \{'lr': 1"):
         other.load_state_dict(states[1])
