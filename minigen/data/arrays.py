@@ -10,10 +10,11 @@ import gzip
 import math
 import struct
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
+from minigen.data.archive import check_inside
 from minigen.data.source import DataError, Source, fit, naming, white_level
 
 LIMIT = 4 << 30         # bytes of the largest array read: 4 GiB
@@ -59,23 +60,22 @@ def read_npy(stream, where):
 def idx_source(path):
     """The pictures in an IDX file; labels and a test set are found beside it by MNIST's names."""
     test = _beside(path, ("train", "t10k")) or _beside(path, ("train", "test"))
-    test = _source(test, read_idx(test), _idx_labels(test)) if test else None
-    return _source(path, read_idx(path), _idx_labels(path), test)
+    test = array_source(test, read_idx(test), _idx_labels(test)) if test else None
+    return array_source(path, read_idx(path), _idx_labels(path), test)
 
 
 def npy_source(path):
     """The pictures in a .npy file."""
     with naming(path), open(path, "rb") as file:
         images = read_npy(file, path)
-    return _source(path, images)
+    return array_source(path, images)
 
 
 def npz_source(path):
     """The pictures in a .npz file, with labels and a test set where the usual names hold them."""
     with naming(path), zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
-            if name.startswith("/") or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-                raise DataError(f"{path}: member {name!r} points outside the archive; not read")
+            check_inside(name, path)
         members = {name.removesuffix(".npy").lower(): name for name in archive.namelist()}
 
         def read(names):
@@ -92,11 +92,11 @@ def npz_source(path):
             f"there are {', '.join(members) or 'none'}"
         )
     if test is not None:
-        test = _source(f"{path}, the test set", test, test_labels)
-    return _source(path, images, labels, test)
+        test = array_source(f"{path}, the test set", test, test_labels)
+    return array_source(path, images, labels, test)
 
 
-def _source(where, images, labels=None, test=None):
+def array_source(where, images, labels=None, test=None):
     """Pictures from an array of one of three layouts.   labels (N,) or (N, 1)"""
     images = _channels_first(images, where)                             # (N, C, H, W)
     white = white_level(images, where)
