@@ -85,7 +85,7 @@ def test_load_finds_cifar_by_name(tmp_path, monkeypatch):
     made = load(tmp_path / "cifar-10-binary.tar.gz")
     assert made.train.shape == (35, 3, 32, 32) and len(made.test) == 7
     (tmp_path / "data_batch_1.bin").write_bytes(b"")
-    with pytest.raises(DataError, match=r"data_batch_2\.bin is missing"):
+    with pytest.raises(DataError, match=r"missing: data_batch_2\.bin, "):
         load(tmp_path)
 
 
@@ -95,7 +95,7 @@ def test_load_finds_cifar_by_name(tmp_path, monkeypatch):
         ({"test_batch.bin": b"\0" * 7 * 3073 + b"\0"}, "21512 bytes"),
         ({"test_batch.bin": records(6)}, "test_batch.bin has 18438 bytes; CIFAR's has 21511"),
         ({"test_batch.bin": b"\x0a" + bytes(7 * 3073 - 1)}, "record 0 has label 10; .* 0 to 9"),
-        ({"data_batch_3.bin": None}, "data_batch_3.bin is missing"),
+        ({"data_batch_3.bin": None}, "missing: data_batch_3.bin"),
         ({"batches.meta.txt": b"cat dog"}, "names 2 classes, not 10"),
         ({"batches.meta.txt": b"\xff"}, "batches.meta.txt: 'ascii' codec"),
     ],
@@ -139,7 +139,7 @@ def special(kind, target="x"):
         ([(special(tarfile.GNUTYPE_SPARSE), b"")], "."),
         ([("d/a", b"1"), ("e/a", b"2")], "two members are called a"),
         ([("d/a", bytes(11))], "'d/a' has 11 bytes; it may have 10"),
-        ([("x" * (1 << 21), b"")], "unpacks to more than 1024 MiB, or a header does"),
+        ([("x" * (1 << 21), b"")], "unpacks to over 1024 MiB, or a header to 1"),
     ],
 )
 def test_a_hostile_archive_is_refused(tmp_path, members, reason):

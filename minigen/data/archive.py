@@ -58,5 +58,5 @@ class _Stream(gzip.GzipFile):
 
     def read(self, size=-1):
         if not 0 <= size <= PIECE or self.tell() > LIMIT:
-            raise DataError(f"{self.name}: unpacks to more than {LIMIT >> 20} MiB, or a header does")
+            raise DataError(f"{self.name}: unpacks to over {LIMIT >> 20} MiB, or a header to 1 MiB")
         return super().read(size)

@@ -86,7 +86,7 @@ def cifar_source(path, layout):
     limits = sizes | {layout.names: 1 << 16}
     found = _folder_members(path, limits) if path.is_dir() else tar_members(path, limits)
     if missing := [name for name in sizes if name not in found]:
-        raise DataError(f"{path}: {', '.join(missing)} is missing")
+        raise DataError(f"{path}: missing: {', '.join(missing)}")
     for name, size in sizes.items():
         if len(found[name]) != size:
             raise DataError(f"{path}: {name} has {len(found[name])} bytes; CIFAR's has {size}")
