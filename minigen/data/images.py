@@ -94,10 +94,7 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
         raise DataError(f"{path}: all pictures are the same: there is nothing to learn from them")
     return Images(
         *pictures,
-        *(
-            None if part.labels is None else np.searchsorted(classes, part.labels[order])
-            for part, order in chosen
-        ),
+        *(_class_indices(part, order, classes) for part, order in chosen),
         classes=remote.classes if remote and remote.classes else tuple(map(str, classes)),
         name=path.resolve().name,
         found=found.found,
@@ -123,6 +120,11 @@ def _gather(part, order, size, channels):
     for row, i in enumerate(tqdm(order, "reading pictures", leave=False, delay=2, disable=None)):
         images[row] = with_channels(part.picture(i, size), channels)
     return images
+
+
+def _class_indices(part, order, classes):
+    """Where in classes the labels of these pictures stand.   -> (len(order),) or None"""
+    return None if part.labels is None else np.searchsorted(classes, part.labels[order])
 
 
 def _generate(name, size, channels, seed, train, test):
