@@ -57,6 +57,33 @@ def read_npy(stream, where):
     return _take_array(stream, dtype, shape, "F" if fortran else "C", where)
 
 
+def read_npz(path, names=None):
+    """The arrays of these names in a .npz file, or all.   -> {name: array}
+
+    Raises DataError for a broken file, a name that it lacks or has twice, pickled objects, and
+    members that point outside.
+    """
+    arrays, present = {}, npz_names(path)
+    for name in present if names is None else names:
+        if name not in present:
+            raise DataError(f"{path}: no array {name!r}; there are {', '.join(present) or 'none'}")
+        with naming(path), zipfile.ZipFile(path) as archive, archive.open(present[name]) as stream:
+            arrays[name] = read_npy(stream, f"{path}, array {name!r}")
+    return arrays
+
+
+def npz_names(path):
+    """The arrays in a .npz file.   -> {name: its member in the archive}"""
+    with naming(path), zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    for member in members:
+        check_inside(member, path)
+    names = {member.removesuffix(".npy"): member for member in members}
+    if len(names) < len(members):
+        raise DataError(f"{path}: two arrays have one name, among {', '.join(members)}")
+    return names
+
+
 def idx_source(path):
     """The pictures in an IDX file; labels and a test set are found beside it by MNIST's names."""
     test = _beside(path, ("train", "t10k")) or _beside(path, ("train", "test"))
@@ -73,23 +100,19 @@ def npy_source(path):
 
 def npz_source(path):
     """The pictures in a .npz file, with labels and a test set where the usual names hold them."""
-    with naming(path), zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            check_inside(name, path)
-        members = {name.removesuffix(".npy").lower(): name for name in archive.namelist()}
+    present = {name.lower(): name for name in npz_names(path)}
 
-        def read(names):
-            for name in names:
-                if name in members:
-                    with archive.open(members[name]) as stream:
-                        return read_npy(stream, f"{path}, array {name!r}")
+    def first(names):
+        return next((present[name] for name in names if name in present), None)
 
-        images, labels = read(IMAGES if len(members) > 1 else members), read(LABELS)
-        test, test_labels = read(TEST_IMAGES), read(TEST_LABELS)
+    pictures = IMAGES if len(present) > 1 else present
+    wanted = [first(names) for names in (pictures, LABELS, TEST_IMAGES, TEST_LABELS)]
+    arrays = read_npz(path, [name for name in wanted if name is not None])
+    images, labels, test, test_labels = map(arrays.get, wanted)
     if images is None:
         raise DataError(
             f"{path}: no array is called {', '.join(IMAGES[:-1])} or {IMAGES[-1]}; "
-            f"there are {', '.join(members) or 'none'}"
+            f"there are {', '.join(present) or 'none'}"
         )
     if test is not None:
         test = array_source(f"{path}, the test set", test, test_labels)
