@@ -7,12 +7,13 @@ from minigen.data.arrays import read_idx, read_npz
 from minigen.data.audio import read_wav, write_wav
 from minigen.data.digits import digits, digits_binary
 from minigen.data.images import Images, load
-from minigen.data.loader import epoch_order
+from minigen.data.loader import DataLoader, epoch_order
 from minigen.data.source import DataError
 from minigen.data.text import read_analogies, read_documents, read_text, split_text
 
 __all__ = [
     "DataError",
+    "DataLoader",
     "Images",
     "digits",
     "digits_binary",
