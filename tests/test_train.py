@@ -1,7 +1,8 @@
 """A run can be stopped at any moment and continued as if nothing had happened.
 
-The demo here is a small network with dropout and noise, so that the weights, the optimizer, the
-order of the data and three streams of random numbers all have to come back.
+The demo here is a small network with batch norm, dropout, noise, an average of its weights and a
+schedule, so that all those, the optimizer, the order of the data and four streams of random numbers
+have to come back.
 """
 
 import json
@@ -20,7 +21,9 @@ from safetensors import safe_open
 
 import minigen
 from minigen import Generator, draw, nn, optim
-from minigen.data import epoch_order
+from minigen.data import DataLoader, epoch_order
+from minigen.ops import cross_entropy
+from minigen.optim import schedules
 from minigen.train import About, Demo, DivergenceError, Launch, Run, UsageError, checkpoint
 from minigen.train.files import replacing, write_json
 from minigen.train.progress import Progress
@@ -40,27 +43,39 @@ class Config(Demo):
     fast: bool = False                  # yes or no
 
 
-def train(config, epochs=3, at_step=None, do=None):
-    """Train the small network; `do(run)` happens in the body of step `at_step`. -> its weights"""
-    dropout = config.rng("dropout")     # a generator that is a part of the run
+def parts_of(config):
     model = nn.Sequential(
-        nn.Linear(6, 16, rng=config.rng("weights")), nn.Dropout(0.3, rng=dropout), nn.Dropout(0.1),
+        nn.Linear(6, 16, rng=config.rng("weights")), nn.BatchNorm1d(16), nn.Dropout(0.1),
+        nn.Dropout(0.3, rng=config.rng("dropout")),
         nn.Linear(16, 6, rng=config.rng("more weights")))
     optimizer = optim.Adam(model.parameters(), lr=config.lr)
-    with Run(config, "small", model=model, optimizer=optimizer, dropout=dropout) as run:
+    rate = schedules.warmup(3, then=schedules.cosine(1, 0.1, 9))
+    return {"model": model, "optimizer": optimizer, "average": optim.EMA(model),
+            "scheduler": optim.Scheduler(optimizer, lr=rate),
+            "noise": config.rng("noise")}       # a generator that is a part of the run
+
+
+def train(config, epochs=3, at_step=None, do=None):
+    """Train the small network; `do(run)` happens in the body of step `at_step`. -> its weights"""
+    parts = parts_of(config)
+    model, optimizer, average, scheduler, noise = parts.values()
+    with Run(config, "small", **parts) as run:
         run.rng.normal(3)               # drawn before the loop: drawn again when resumed
         for x in run.batches(DATA, config.batch, epochs):
-            noisy = x + run.rng.normal(x.shape, std=0.1)
+            noisy = x + run.rng.normal(x.shape, std=0.1) + noise.normal(x.shape, std=0.1)
             loss = ((model(noisy) - x) ** 2).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            run.log(loss=loss, lr=config.lr)
+            scheduler.step()
+            average.update(model, 0.9)
+            run.log(loss=loss, lr=optimizer.param_groups[0]["lr"])
             if run.every(0.25):
                 run.figure("codes", draw.scatter(model(x)[:, :2].detach()))
             if run.step + 1 == at_step:
                 do(run)
-    return [p.detach().numpy().copy() for p in model.parameters()]
+    return [p.detach().numpy().copy() for part in (model, average)
+            for p in [*part.parameters(), *part.buffers()]]
 
 
 def interrupt(run, number=signal.SIGINT):
@@ -85,6 +100,59 @@ def test_resumed_run_is_the_same_bit_for_bit(tmp_path, stop, capsys):
         np.testing.assert_array_equal(a, b)
     assert folder_bytes(tmp_path / "whole" / "small-1") == folder_bytes(folder)
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == 12
+
+
+def jitter(x, y, rng):
+    return x + rng.normal(0, 0.1, x.shape).astype(np.float32), y
+
+
+@pytest.mark.parametrize("loading", ["arrays", "a loader"])
+def test_ten_steps_are_five_and_five_more(tmp_path, loading):
+    labels = np.arange(30)
+
+    def weights(out, stop=None, resume=None):
+        data, batch = (DATA, labels), 8
+        if loading == "a loader":       # shuffled and transformed, batches made ahead by threads
+            data, batch = DataLoader(data, 8, shuffle=True, transform=jitter, prefetch=3), None
+        config = Config(out=str(tmp_path / out), resume=resume)
+        model = nn.Sequential(nn.Linear(6, 30, rng=config.rng("weights")), nn.Dropout(0.5))
+        optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        with Run(config, "ten", model=model, optimizer=optimizer) as run:
+            for x, y in run.batches(data, batch, steps=10):
+                loss = cross_entropy(model(x), y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                run.log(loss=loss)
+                if run.step + 1 == stop:
+                    interrupt(run)
+        assert run.step == run.total == 10
+        return model[0].weight.detach().numpy()
+
+    whole = weights("whole")
+    with pytest.raises(KeyboardInterrupt):
+        weights("cut", stop=5)
+    resumed = weights("cut", resume=str(tmp_path / "cut" / "ten-1"))
+    np.testing.assert_array_equal(whole, resumed)
+    assert folder_bytes(tmp_path / "whole" / "ten-1") == folder_bytes(tmp_path / "cut" / "ten-1")
+
+
+def test_generators_are_saved_once_under_their_names(tmp_path):
+    shared, own = Generator(1), Generator(2)
+    model = nn.Sequential(nn.Dropout(rng=shared), nn.Sequential(nn.Dropout(rng=shared)),
+                          nn.Dropout(rng=own))
+    with Run(Demo(out=str(tmp_path)), "draws", model=model, own=own) as run:
+        for _ in run.batches(DATA, 10, 1):
+            shared.normal(5)
+    saved = checkpoint.load(run.folder / "checkpoint.safetensors")["run"]["generators"]
+    assert set(saved) == {"rng", "default", "model.0.rng"}
+    assert saved["model.0.rng"] == shared.state_dict()
+    config = Demo(out=str(tmp_path), resume=str(run.folder))
+    fewer = nn.Sequential(nn.Dropout(rng=own), nn.Dropout())
+    message = r"random numbers for \['default', 'rng'\], the checkpoint for .*'model\.0\.rng'"
+    with Run(config, "draws", model=fewer, own=own) as run, pytest.raises(UsageError,
+                                                                         match=message):
+        next(run.batches(DATA, 10, 1))
 
 
 def test_sigterm_saves_too(tmp_path):
@@ -193,11 +261,10 @@ def test_checkpoint_errors_name_the_file(tmp_path):
 def test_resuming_something_else_is_refused(tmp_path):
     train(Config(out=str(tmp_path)), epochs=1)
     config = Config(out=str(tmp_path), resume=str(tmp_path / "small-1"))
-    with pytest.raises(UsageError, match=r"holds .*dropout.* and not \['model', 'run'\]"):
+    with pytest.raises(UsageError, match=r"holds .*average.* and not \['model', 'run'\]"):
         Run(config, "small", model=nn.Linear(1, 1)).__enter__()
-    generator, model = Generator(0), nn.Linear(1, 1)
-    parts = {"model": model, "optimizer": optim.Adam(model.parameters()), "dropout": generator}
-    with Run(config, "small", **parts) as run, pytest.raises(UsageError, match="30 samples, now"):
+    message = r"small-1: DataLoader.*samples was 30 and is 20; a run can only continue on its own"
+    with Run(config, "small", **parts_of(config)) as run, pytest.raises(UsageError, match=message):
         next(run.batches(DATA[:20], 8, 1))
     (tmp_path / "small-1" / "metrics.jsonl").unlink()
     with pytest.raises(UsageError, match=r"metrics\.jsonl: lines are missing"):
@@ -301,6 +368,9 @@ def test_misuse_is_explained(tmp_path):
             next(run.batches(DATA, 8, 1, steps=1))
         with pytest.raises(UsageError, match="batch is 0: it must be at least 1"):
             next(run.batches(DATA, 0, 1))
+        for data, batch in ((DATA, None), (DataLoader(DATA, 8), 8)):
+            with pytest.raises(TypeError, match="arrays and a batch size, or a DataLoader alone"):
+                next(run.batches(data, batch, 1))
         for _ in run.batches(DATA, 8, 1):
             pass
         with pytest.raises(RuntimeError, match="one training loop"):

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import minigen
 from minigen import Generator, Tensor, backend, from_numpy, nn, no_grad
-from minigen.data import epoch_order
+from minigen.data import DataLoader
 from minigen.ops.random import default_generator
 from minigen.train import checkpoint, verdict
 from minigen.train.demo import UsageError
@@ -44,8 +44,10 @@ class Run:
     """Companion of one training loop, as a context manager.
 
     config: a `Demo`. name: the demo's; the folder is `<config.out>/<name>-<number>`.
-    parts: what the checkpoint holds, by name: models, optimizers, whatever has `state_dict` and
-    `load_state_dict`. `evaluation` switches the modules among them.
+    parts: what the checkpoint holds, by name: models, averages, optimizers, schedulers, whatever
+    has `state_dict` and `load_state_dict`. `evaluation` switches the modules among them. The
+    position in the data is saved too, and every generator: `rng`, the device's default one, and
+    those that modules hold, as Dropout does.
     `rng` is the run's generator, on its device; `step` counts the finished steps of `total`.
     """
 
@@ -91,28 +93,27 @@ class Run:
             error.add_note(f"last good checkpoint: step {self._saved_step}, in {self.folder}; "
                            "a smaller learning rate is the usual cure")
 
-    def batches(self, array, batch, epochs=None, *, steps=None):
-        """The training loop: random batches of the array, as tensors on the run's device.
+    def batches(self, data, batch=None, epochs=None, *, steps=None):
+        """The training loop: random batches of the data, as tensors on the run's device.
 
-        array: (N, ...) NumPy. batch: how many in each; the last of an epoch may have fewer. epochs
-        or steps, one of the two: when to stop. The order depends on the seed and the epoch only.
-        Yields (B, ...). A run has one such loop.
+        data: NumPy array (N, ...), or a tuple of arrays of one N, and batch, how many of N in each;
+        the last of an epoch may have fewer. The order depends on the seed and the epoch only. Or a
+        `data.DataLoader`, which says all that itself. epochs or steps, one of the two: when to
+        stop. Yields (B, ...) or a tuple of such. A run has one such loop.
         Raises KeyboardInterrupt, the state saved, after a step in which Ctrl-C or SIGTERM came;
-        DivergenceError if a logged term or a weight is not finite.
+        DivergenceError if a logged term is not finite, or a weight or what a part keeps is NaN.
         """
-        self._begin(array, batch, epochs, steps)
-        per_epoch, shuffled = math.ceil(len(array) / batch), None
+        self._begin(data, batch, epochs, steps)
         with Interrupt() as interrupt:
             while self.step < self.total:
-                epoch, i = divmod(self.step, per_epoch)
-                if epoch != shuffled:
-                    order, shuffled = epoch_order(len(array), self.config.seed, epoch), epoch
-                picked = array[order[i * batch : (i + 1) * batch]]
-                yield from_numpy(picked).to(self.config.device)
-                self._end_step()
-                if interrupt.asked:
-                    self._save()
-                    raise KeyboardInterrupt
+                for made in self._loader:
+                    yield self._placed(made)
+                    self._end_step()
+                    if interrupt.asked:
+                        self._save()
+                        raise KeyboardInterrupt
+                    if self.step == self.total:
+                        break
             self._save()
         self._progress.close()
 
@@ -140,8 +141,7 @@ class Run:
     @contextmanager
     def evaluation(self):
         """Context without gradients, the run's modules in evaluation mode."""
-        modules = [m for part in self.parts.values() if isinstance(part, nn.Module)
-                   for m in part.modules()]
+        modules = [m for _, part in self._modules() for m in part.modules()]
         modes = [m.training for m in modules]
         for m in modules:
             m.training = False
@@ -189,17 +189,22 @@ class Run:
         print(f"{line}\n{seconds:.0f} s; everything is in {self.folder}", flush=True)
         return code
 
-    def _begin(self, array, batch, epochs, steps):
+    def _begin(self, data, batch, epochs, steps):
         """Settle the length of the loop, and go to where the checkpoint is if there is one."""
         if self._history is not None:
             raise RuntimeError("Run.batches: a run has one training loop")
         if (epochs is None) == (steps is None):
             raise TypeError("Run.batches: give epochs or steps, one of the two")
+        if (batch is None) != isinstance(data, DataLoader):
+            raise TypeError("Run.batches: give arrays and a batch size, or a DataLoader alone")
         for what, value in (("batch", batch), ("epochs", epochs), ("steps", steps)):
             if value is not None and value < 1:
                 raise UsageError(f"{what} is {value}: it must be at least 1")
-        self.total = steps or epochs * math.ceil(len(array) / batch)
-        self._samples = len(array)
+        self._loader = data
+        if batch is not None:       # indexing arrays is too quick for threads to be worth it
+            seed = self.config.seed
+            self._loader = DataLoader(data, batch, shuffle=True, seed=seed, prefetch=0)
+        self.total = steps or epochs * len(self._loader)
         keep = 0
         if self.config.resume is not None:
             keep = self._restore()
@@ -208,19 +213,46 @@ class Run:
         # due at once: the first step shows whether the disk takes a checkpoint
         self._next_read = self._next_save = time.monotonic()
 
+    def _placed(self, made):
+        """A batch on the run's device: arrays as tensors, also within tuples."""
+        if isinstance(made, (tuple, list)):
+            return tuple(self._placed(part) for part in made)
+        return from_numpy(made).to(self.config.device)
+
     def _restore(self):
         """Put everything back where the checkpoint left it.   -> bytes of metrics.jsonl by then"""
-        saved = self._saved["run"]
-        if saved["samples"] != self._samples:
-            raise UsageError(f"{self.folder}: it trained on {saved['samples']} samples, now there "
-                             f"are {self._samples}; a run can only continue on its own data")
+        saved, generators = self._saved["run"], self._generators()
+        if generators.keys() != saved["generators"].keys():
+            raise UsageError(f"{self.folder}: the run has random numbers for "
+                             f"{sorted(generators)}, the checkpoint for "
+                             f"{sorted(saved['generators'])}")
+        try:
+            self._loader.load_state_dict(saved["data"])
+        except ValueError as error:
+            raise UsageError(f"{self.folder}: {error}; a run can only continue on its own "
+                             "data") from error
         for name, part in self.parts.items():
             part.load_state_dict(self._saved[name])
-        self.rng.load_state_dict(saved["rng"])
-        default_generator(self.config.device).load_state_dict(saved["default_rng"])
+        for name, generator in generators.items():
+            generator.load_state_dict(saved["generators"][name])
         self.step = saved["step"]
         self._began -= saved["seconds"]
         return saved["metrics_bytes"]
+
+    def _generators(self):
+        """{name: Generator} of all that the loop may draw from, each once."""
+        found = {"rng": self.rng, "default": default_generator(self.config.device)}
+        for part, module in self._modules():
+            for path, m in module.named_modules():
+                found.update((".".join(filter(None, (part, path, attribute))), value)
+                             for attribute, value in vars(m).items()
+                             if isinstance(value, Generator))
+        seen = {id(part) for part in self.parts.values()}       # those are saved as parts
+        return {name: g for name, g in found.items() if id(g) not in seen and not seen.add(id(g))}
+
+    def _modules(self):
+        """[(name, part)] of the parts that are modules."""
+        return [(n, part) for n, part in self.parts.items() if isinstance(part, nn.Module)]
 
     def _end_step(self):
         """Count the step, then read, show and save what is due."""
@@ -248,11 +280,10 @@ class Run:
         _refuse_nan(states, self.step)
         states["run"] = {
             "step": self.step,
-            "samples": self._samples,
+            "data": self._loader.state_dict(),
             "seconds": self._seconds(),
             "metrics_bytes": metrics_bytes,
-            "rng": self.rng.state_dict(),
-            "default_rng": default_generator(self.config.device).state_dict(),
+            "generators": {name: g.state_dict() for name, g in self._generators().items()},
         }
         checkpoint.save(self.folder / "checkpoint.safetensors", states)
         self._saved_step, now = self.step, time.monotonic()
