@@ -37,6 +37,7 @@ from minigen.train.interrupt import Interrupt
 from minigen.train.progress import Progress
 
 SAVE_EVERY = 30.0       # seconds between checkpoints: what a crash may cost
+SAVE_SHARE = 0.05       # of the time at most goes into them
 READ_EVERY = 0.5        # seconds between looks at the logged terms: they wait for the device
 
 
@@ -76,6 +77,8 @@ class Run:
         expected, found = sorted([*self.parts, "run"]), sorted(self._saved)
         if expected != found:
             raise UsageError(f"{self.folder}: the checkpoint holds {found} and not {expected}")
+        for unfinished in self.folder.glob(".*.part"):      # what a killed process was writing
+            unfinished.unlink()
         print(f"run: {self.folder}, continued after step {self._saved_step}", flush=True)
         return self
 
@@ -287,7 +290,7 @@ class Run:
         }
         checkpoint.save(self.folder / "checkpoint.safetensors", states)
         self._saved_step, now = self.step, time.monotonic()
-        self._next_save = now + max(SAVE_EVERY, 20 * (now - began))     # at most 5 % of the time
+        self._next_save = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)
 
 
 def _new_folder(out, name):
