@@ -13,8 +13,9 @@ import minigen
 from minigen import Generator, nn
 from minigen.data import DataLoader, epoch_order
 from minigen.train import About, Demo, DivergenceError, Launch, Run, UsageError, checkpoint
+from minigen.train.demo import as_typed
 from minigen.train.progress import Progress
-from minigen.train.settings import field_comments, parse, settings, show
+from minigen.train.settings import field_comments, parse, settings
 from minigen.train.verdict import verdict
 
 
@@ -134,7 +135,7 @@ def test_settings_are_parsed_by_their_type(text, value):
     assert name == text.split("=")[0].strip()
     assert parsed == value
     assert type(parsed) is type(value)
-    assert parse(Config, f"{name}={show(value)}") == (name, value)
+    assert parse(Config, f"{name}={as_typed(value)}") == (name, value)
 
 
 @pytest.mark.parametrize(("text", "message"), [

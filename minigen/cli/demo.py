@@ -19,8 +19,9 @@ from pathlib import Path
 from minigen.cli.table import table
 from minigen.data import DataError
 from minigen.train import Demo, DivergenceError, Launch, UsageError
+from minigen.train.demo import as_typed
 from minigen.train.device import device_name
-from minigen.train.settings import field_comments, nearest, parse, restore, settings, show
+from minigen.train.settings import field_comments, nearest, parse, restore, settings
 from minigen.train.verdict import recorded_words
 
 HELP = """Train a model of the course on this machine and draw its figures, into ./runs/NAME-1/.
@@ -184,7 +185,7 @@ def explain(name, module):
     configs = {preset: module.Config(**values) for preset, values in presets.items()}
     rows = [["setting", *configs, ""]]
     for setting in settings(module.Config).values():
-        values = [show(getattr(config, setting.name)) for config in configs.values()]
+        values = [as_typed(getattr(config, setting.name)) for config in configs.values()]
         rows.append([setting.name, *values, setting.comment])
     lines = [f"minigen demo {name}: {about.en}, « {about.fr} »", "", module.__doc__.strip(), "",
              "Settings, changed by --set name=value; what each preset has:", *table(rows), "",

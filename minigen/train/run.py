@@ -14,8 +14,8 @@ was never stopped.
         return run.report(elbo=...)
 
 A run's folder: config.json (what was asked for), metrics.jsonl (a line a step), figures,
-checkpoint.safetensors, and at the end report.json.
-Read next: checkpoint.py, history.py, interrupt.py, progress.py, verdict.py.
+checkpoint.safetensors, and at the end report.json and, for people, report.html.
+Read next: checkpoint.py, history.py, interrupt.py, progress.py, verdict.py, report.py.
 """
 
 import itertools
@@ -28,7 +28,7 @@ import minigen
 from minigen import Generator, Tensor, backend, from_numpy, nn, no_grad
 from minigen.data import DataLoader
 from minigen.ops.random import default_generator
-from minigen.train import checkpoint, verdict
+from minigen.train import checkpoint, report, verdict
 from minigen.train.demo import UsageError
 from minigen.train.device import device_name
 from minigen.train.files import replacing, write_json
@@ -174,22 +174,30 @@ class Run:
         return self._history.path
 
     def report(self, **metrics):
-        """Print the final metrics and compare them with the reference.   -> exit code, 0 or 1
+        """Print the final metrics, compare them with the reference, write report.json and .html.
+
+        -> exit code, 0 or 1
 
         metrics: floats. The one that the demo's record names meets its bar or not; with other
         settings or own data there is nothing to meet, and the code is 0.
         """
         line, code = verdict.verdict(self.config, metrics)
         seconds = self._seconds()
-        write_json(self.folder / "report.json", {
+        facts = {
             **self.config.description(self.name),
             "metrics": {name: float(value) for name, value in metrics.items()},
+            "steps": self.step,
             "seconds": round(seconds, 1),
             "hardware": device_name(self.config.device),
-        })
+        }
+        write_json(self.folder / "report.json", facts)
+        if self._history is not None:
+            self._history.read()        # the curves show it to its end
+        page = report.write(self.folder, self.config, facts, line)
         for name, value in metrics.items():
             print(f"{name:>16}  {value:.4g}")
-        print(f"{line}\n{seconds:.0f} s; everything is in {self.folder}", flush=True)
+        print(f"{line}\n{seconds:.0f} s; everything is in {self.folder}, on one page: {page.name}",
+              flush=True)
         return code
 
     def _begin(self, data, batch, epochs, steps):
