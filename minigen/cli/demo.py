@@ -21,6 +21,7 @@ from minigen.data import DataError
 from minigen.train import Demo, DivergenceError, Launch, UsageError
 from minigen.train.demo import as_typed
 from minigen.train.device import device_name
+from minigen.train.parallel import world
 from minigen.train.settings import field_comments, nearest, parse, restore, settings
 from minigen.train.verdict import recorded_words
 
@@ -69,8 +70,9 @@ def run(args: argparse.Namespace) -> int:
         module = load(args.name)
         config = resumed(args, module) if args.resume else fresh(args, module)
         config.check()
-        _announce(args.name, config)
-        return module.main(config)
+        with world().speaking():        # under mpiexec one speaks for all
+            _announce(args.name, config)
+            return module.main(config)
     except (UsageError, DataError) as error:
         print(f"minigen demo: {error}", file=sys.stderr)
         return 2

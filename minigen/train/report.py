@@ -87,7 +87,8 @@ def _results(metrics):
 def _training(folder, facts):
     """How long it took and on what, and the curves, unless a figure of the demo shows them."""
     steps = f"{facts['steps']} steps in " if facts["steps"] else ""
-    words = _tag("p", f"{steps}{facts['seconds']:.0f} s on {facts['hardware']}.")
+    ranks = f", by {facts['processes']} processes" if facts["processes"] > 1 else ""
+    words = _tag("p", f"{steps}{facts['seconds']:.0f} s on {facts['hardware']}{ranks}.")
     history = folder / "metrics.jsonl"
     if (folder / "training.png").exists():
         return words + _picture("training", (folder / "training.png").read_bytes())
