@@ -157,10 +157,6 @@ class Together:
         for tensor in tensors if self.world.size > 1 else ():
             assign(tensor, self.world.first(tensor.data))
 
-    def mean(self, numbers):
-        """Weighted means over ranks.   float64 (n,) -> (n,)"""
-        return self.world.sum(np.asarray(numbers, np.float64) * self.weight)
-
     def _average(self, gradient):
         if gradient.requires_grad:
             raise RuntimeError("data-parallel training: the gradient of a parameter was asked for "

@@ -318,13 +318,14 @@ class Run:
     def _agree(self, asked, due):
         """What all ranks do next, and have: logged means, buffers.   -> (asked, due) for all"""
         names = [name for name, value in self._terms.items() if isinstance(value, Tensor)]
-        means = self._together.mean([self._terms[name].item() for name in names])
+        numbers = [self._terms[name].item() * self._together.weight for name in names]
+        numbers += [asked, due and self._world.rank == 0]
+        *means, asked, due = self._world.sum(np.array(numbers, np.float64)).tolist()
         self._terms |= zip(names, means, strict=True)
         for _, module in self._modules():
             if not isinstance(module, EMA):     # the same on all ranks, since what it follows is
                 self._together.follow(module.buffers())
-        flags = np.array([asked, due and self._world.rank == 0], np.int64)
-        return (self._world.sum(flags) > 0).tolist()
+        return asked > 0, due > 0
 
     def _seconds(self):
         """How long the run has taken, earlier starts included."""
