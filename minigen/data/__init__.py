@@ -1,11 +1,12 @@
 """Data as plain NumPy arrays: made-up sets, a user's pictures, the order to visit them in.
 
-Read next: images.py (`load`, the one call that demos make), digits.py, loader.py.
+Read next: toy2d.py (points), digits.py, images.py (`load`, what demos call), loader.py.
 """
 
+from minigen.data import toy2d
 from minigen.data.digits import digits, digits_binary
 from minigen.data.images import Images, load
 from minigen.data.loader import epoch_order
 from minigen.data.source import DataError
 
-__all__ = ["DataError", "Images", "digits", "digits_binary", "epoch_order", "load"]
+__all__ = ["DataError", "Images", "digits", "digits_binary", "epoch_order", "load", "toy2d"]
