@@ -5,8 +5,18 @@ Read next: toy2d.py (points), digits.py, images.py (`load`, what demos call), lo
 
 from minigen.data import toy2d
 from minigen.data.digits import digits, digits_binary
+from minigen.data.faces import faces
 from minigen.data.images import Images, load
 from minigen.data.loader import epoch_order
 from minigen.data.source import DataError
 
-__all__ = ["DataError", "Images", "digits", "digits_binary", "epoch_order", "load", "toy2d"]
+__all__ = [
+    "DataError",
+    "Images",
+    "digits",
+    "digits_binary",
+    "epoch_order",
+    "faces",
+    "load",
+    "toy2d",
+]

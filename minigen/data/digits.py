@@ -20,6 +20,7 @@ import numpy as np
 from scipy import ndimage
 
 from minigen.data.factors import settle
+from minigen.data.outlines import whole_greys
 from minigen.data.source import DataError
 
 FONT = """
@@ -69,8 +70,7 @@ def digits(n, seed=0, size=28, **factors):
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         pixels = _draw(size, **{name: values[part] for name, values in made.items()})
-        # whole greys: they also absorb the last bit, in which processors differ
-        images[part, 0] = np.rint(255 * pixels) / 255
+        images[part, 0] = whole_greys(pixels)
     return Digits(images, **made)
 
 
