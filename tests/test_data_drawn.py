@@ -6,9 +6,10 @@ Read next: test_data.py, the digits; test_data_toy2d.py.
 import numpy as np
 import pytest
 
-from minigen.data import DataError, faces
+from minigen.data import DataError, anomaly, faces, shapes, shapes_upright
+from minigen.data.stencils import GLYPHS, SHAPES, lay
 
-PICTURES = {"faces": faces}
+PICTURES = {"faces": faces, "shapes": shapes, "shapes_upright": shapes_upright}
 
 
 @pytest.mark.parametrize("make", PICTURES.values(), ids=PICTURES)
@@ -59,13 +60,82 @@ def test_what_is_not_asked_to_vary_stays_and_noise_is_added_on_top():
 
 
 def test_two_principal_components_hold_what_is_linear_in_yaw_and_smile():
-    made = faces(500, 4, noise=0.02)
-    pixels = made.images.reshape(500, -1).astype(float)
+    made = faces(200, 4, noise=0.02)
+    pixels = made.images.reshape(200, -1).astype(float)
     pixels -= pixels.mean(0)
     factors = np.stack([made.yaw - made.yaw.mean(), made.smile - made.smile.mean()], 1)
-    linear = factors @ np.linalg.lstsq(factors, pixels, rcond=None)[0]          # (500, 1024)
+    linear = factors @ np.linalg.lstsq(factors, pixels, rcond=None)[0]          # (200, 1024)
     directions = np.linalg.svd(pixels, full_matrices=False)[2][:2]
     assert ((linear @ directions.T) ** 2).sum() > 0.8 * (linear**2).sum()
+
+
+@pytest.mark.parametrize("make", [shapes, shapes_upright])
+def test_shapes_are_balanced_and_their_masks_follow_the_factors(make):
+    made = make(320, 1, 48)
+    assert (np.bincount(made.labels) == 40).all()
+    axis = (np.arange(48) + 0.5) / 24 - 1
+    area = made.masks.sum((1, 2, 3)) / 24**2
+    disc = make(2, 1, 48, labels=0, scale=np.array([0.35, 0.7]), position=0.0, rotation=0.0)
+    ratio = disc.masks[1].sum() / disc.masks[0].sum()
+    assert ratio == pytest.approx(4, rel=0.02)
+    assert (area > 0.02).all() and (area < 4 * made.scale**2).all()
+    moved = make(8, 1, 48, position=np.array([0.25, -0.125])).masks
+    middle = make(8, 1, 48, position=0.0).masks
+    for axes, by in (((1, 2), 0.25), ((1, 3), -0.125)):
+        centre = [(m.sum(axes) * axis).sum(1) / m.sum((1, 2, 3)) for m in (moved, middle)]
+        np.testing.assert_allclose(centre[0] - centre[1], by, atol=0.002)
+
+
+def test_a_shape_has_its_colour_and_the_rest_its_background():
+    made = shapes(64, 2, 32, hue=1 / 3)
+    inside = made.masks[:, 0] == 1
+    green = made.images.transpose(0, 2, 3, 1)[inside].mean(0)
+    np.testing.assert_allclose(green, (0.95 / 4, 0.95, 0.95 / 4), atol=0.01)
+    # other backgrounds leave the shapes as they were
+    other = shapes(64, 2, 32, hue=1 / 3, backdrop=shapes(64, 3).backdrop)
+    inside = np.repeat(made.masks == 1, 3, axis=1)
+    np.testing.assert_array_equal(made.images[inside], other.images[inside])
+    assert abs(made.images - other.images)[~inside].mean() > 0.05
+
+
+def test_raw_pixels_do_not_tell_shapes_apart():
+    train, test = shapes(2000, 0, 24), shapes(400, 10_000, 24)
+    x, y = (part.images.reshape(len(part.images), -1) for part in (train, test))
+    nearest = ((x**2).sum(1) - 2 * y @ x.T).argmin(1)
+    assert 1 / 8 < (train.labels[nearest] == test.labels).mean() < 0.6
+
+
+@pytest.mark.parametrize("names", [SHAPES, GLYPHS])
+def test_outlines_differ_and_upright_ones_differ_from_their_quarter_turns(names):
+    axis = np.linspace(-1, 1, 64)
+    x, y = np.meshgrid(axis, axis)
+    which = np.arange(8)
+    upright = lay(names, which, x, y, np.ones(8), np.zeros(8)) < 0
+    differ = (upright[:, None] ^ upright).mean((2, 3))
+    assert differ[~np.eye(8, dtype=bool)].min() > 0.03
+    turned = lay(names, which, x, y, np.ones(8), np.full(8, 90.0)) < 0
+    np.testing.assert_allclose(turned, np.rot90(upright, axes=(1, 2)), atol=1)
+    assert (turned ^ np.rot90(upright, axes=(1, 2))).mean() < 0.01      # counter-clockwise
+    if names == GLYPHS:
+        assert (turned ^ upright).mean((1, 2)).min() > 0.1
+
+
+@pytest.mark.parametrize("kind", ["class", "scratch", "hole", "colour"])
+def test_anomalies_are_where_they_say_and_nowhere_else(kind):
+    made = anomaly(140, 3, kind=kind, share=0.25)
+    again = anomaly(140, 3, kind=kind, share=0.25)
+    assert made.images.tobytes() == again.images.tobytes()
+    assert made.labels.sum() == 35 and made.defects[made.labels == 0].max() == 0
+    assert (made.defects[made.labels == 1].sum((1, 2, 3)) > 1).all()
+    normal = made.shapes.labels[made.labels == 0]
+    assert (np.bincount(normal, minlength=8) == [15] * 7 + [0]).all()
+    apart = (made.shapes.labels == 7) | (abs(made.shapes.hue - 0.6) > 0.1)
+    assert (apart == ((made.labels == 1) & (kind in ("class", "colour")))).all()
+    change = abs(made.images - made.shapes.images).max(1, keepdims=True)
+    assert change[made.defects == 0].max() == 0
+    if kind in ("scratch", "hole"):
+        assert change[made.defects > 0.9].mean() > 0.1
+    assert anomaly(20, kind=kind, share=0).labels.max() == 0
 
 
 @pytest.mark.parametrize(
@@ -74,6 +144,9 @@ def test_two_principal_components_hold_what_is_linear_in_yaw_and_smile():
         (lambda: faces(5, size=8), DataError, "size is 8"),
         (lambda: faces(5, channels=2), DataError, "channels 2"),
         (lambda: faces(5, vary=("nose",)), ValueError, "vary has nose; it may have skin, hair"),
+        (lambda: shapes(5, size=8), DataError, "shapes: size 8 is too small"),
+        (lambda: shapes_upright(5, labels=8), ValueError, "shapes_upright: labels is 8"),
+        (lambda: anomaly(5, kind="dent"), ValueError, "kind is 'dent'.* class, scratch, hole"),
         (lambda: faces(5, smile=2), ValueError, "faces: smile is 2; it must be float64, -1 to 1"),
     ],
 )

@@ -4,19 +4,24 @@ Read next: toy2d.py (points), digits.py, images.py (`load`, what demos call), lo
 """
 
 from minigen.data import toy2d
+from minigen.data.anomaly import anomaly
 from minigen.data.digits import digits, digits_binary
 from minigen.data.faces import faces
 from minigen.data.images import Images, load
 from minigen.data.loader import epoch_order
+from minigen.data.shapes import shapes, shapes_upright
 from minigen.data.source import DataError
 
 __all__ = [
     "DataError",
     "Images",
+    "anomaly",
     "digits",
     "digits_binary",
     "epoch_order",
     "faces",
     "load",
+    "shapes",
+    "shapes_upright",
     "toy2d",
 ]

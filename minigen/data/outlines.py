@@ -67,6 +67,14 @@ def paint(images, colour, share):
     images += share[..., None, :, :] * (colour - images)
 
 
+def hsv(hue, saturation, value):
+    """Colours of hues in turns: 0 red, 1/3 green, 2/3 blue.   (m,) each or one -> (m, 3) float32"""
+    third = np.asarray(hue)[..., None] * 6 + np.array([0, 4, 2])
+    pure = np.clip(abs(third % 6 - 3) - 1, 0, 1)
+    saturation, value = np.asarray(saturation)[..., None], np.asarray(value)[..., None]
+    return (value * (1 - saturation + saturation * pure)).astype(np.float32)
+
+
 def whole_greys(pixels):
     """Pixels as a picture file has them: multiples of 1/255 in [0, 1], float32.
 
