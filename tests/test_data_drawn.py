@@ -6,10 +6,24 @@ Read next: test_data.py, the digits; test_data_toy2d.py.
 import numpy as np
 import pytest
 
-from minigen.data import DataError, anomaly, faces, shapes, shapes_upright
+from minigen.data import (
+    DataError,
+    anomaly,
+    faces,
+    landscapes,
+    shapes,
+    shapes_upright,
+    text_overlay,
+)
 from minigen.data.stencils import GLYPHS, SHAPES, lay
+from minigen.data.text_overlay import WORDS, _font
 
-PICTURES = {"faces": faces, "shapes": shapes, "shapes_upright": shapes_upright}
+PICTURES = {
+    "faces": faces,
+    "landscapes": landscapes,
+    "shapes": shapes,
+    "shapes_upright": shapes_upright,
+}
 
 
 @pytest.mark.parametrize("make", PICTURES.values(), ids=PICTURES)
@@ -138,6 +152,60 @@ def test_anomalies_are_where_they_say_and_nowhere_else(kind):
     assert anomaly(20, kind=kind, share=0).labels.max() == 0
 
 
+def test_a_landscape_has_its_parts_where_the_factors_say():
+    made = landscapes(80, 1, 64, hour=0.0)
+    assert (np.bincount(made.labels) == 20).all() and set(made.sun) == {-1, 1}
+
+    def at(x, y):
+        column, row = (np.rint(32 * (place + 1) - 0.5).astype(int) for place in (x, y))
+        return made.images[np.arange(80), :, row, column]
+
+    top = np.full(80, -0.7)
+    sun = at(0.72 * made.sun, top)
+    np.testing.assert_allclose(sun, np.tile([1, 0.93, 0.55], (80, 1)), atol=0.01)
+    assert (at(-0.72 * made.sun, top) @ [-1, 0, 1] > 0.2).all()              # blue sky
+    ground = at(np.full(80, -0.97), np.full(80, 0.97))
+    assert (ground.argmax(1) == 1).all()                                     # green
+    for left in (-1, 1):
+        window = at(made.house + left * 0.58 * made.width, made.horizon - 0.18)
+        np.testing.assert_allclose(window, np.tile([0.98, 0.96, 0.75], (80, 1)), atol=0.01)
+    tree = made.house + made.side * (made.width + 0.3)
+    trunk = at(tree, made.horizon + 0.13)[abs(tree) < 0.95]
+    assert len(trunk) > 40 and (abs(trunk - (0.35, 0.22, 0.12)) < 0.1).all()
+
+
+def test_words_are_where_the_mask_says_and_nothing_else_changes():
+    made, again = text_overlay(60, 4), text_overlay(60, 4)
+    assert made.corrupted.tobytes() == again.corrupted.tobytes() and made.words == again.words
+    few = text_overlay(3, 4)
+    assert (few.corrupted == made.corrupted[:3]).all() and few.words == made.words[:3]
+    assert (made.clean == landscapes(60, 4).images).all()
+    ink = np.repeat(made.mask == 1, 3, axis=1)
+    assert set(np.unique(made.mask)) == {0, 1} and 0.08 < made.mask.mean() < 0.2
+    assert (made.corrupted[~ink] == made.clean[~ink]).all()
+    black = text_overlay(60, 4, ink=0)
+    assert black.corrupted[ink].max() == 0 and black.words == made.words
+    said = {word for text in made.words for word in text.split()}
+    assert said <= set(WORDS) and len(said) > 20
+    texts = made.words
+    cells = [sum(_font()[letter].sum() for letter in text if letter.isalpha()) for text in texts]
+    np.testing.assert_array_equal(made.mask.sum((1, 2, 3)), cells)
+
+
+def test_words_go_over_any_picture():
+    grey = np.full((4, 1, 30, 64), 0.5, np.float32)
+    made = text_overlay(4, images=grey, lines=1, zoom=2, ink=1)
+    assert made.corrupted.shape == grey.shape and set(np.unique(made.corrupted)) == {0.5, 1}
+    blocks = made.mask[0, 0]
+    runs = np.diff(np.flatnonzero(np.diff(np.pad(blocks.max(0), 1))))
+    assert (runs % 2 == 0).all()
+
+
+def test_letters_are_26_different_ones():
+    cells = np.array(list(_font().values()))
+    assert cells.shape == (26, 7, 6) and len(np.unique(cells.reshape(26, -1), axis=0)) == 26
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -147,6 +215,9 @@ def test_anomalies_are_where_they_say_and_nowhere_else(kind):
         (lambda: shapes(5, size=8), DataError, "shapes: size 8 is too small"),
         (lambda: shapes_upright(5, labels=8), ValueError, "shapes_upright: labels is 8"),
         (lambda: anomaly(5, kind="dent"), ValueError, "kind is 'dent'.* class, scratch, hole"),
+        (lambda: landscapes(5, size=16), DataError, "size 16 is too small for a house"),
+        (lambda: text_overlay(5, lines=9), DataError, "9 lines of words at zoom 1 do not fit"),
+        (lambda: text_overlay(5, images=np.zeros((4, 3, 48, 48))), ValueError, r"not \(5, 1 or 3"),
         (lambda: faces(5, smile=2), ValueError, "faces: smile is 2; it must be float64, -1 to 1"),
     ],
 )

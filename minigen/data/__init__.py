@@ -8,9 +8,11 @@ from minigen.data.anomaly import anomaly
 from minigen.data.digits import digits, digits_binary
 from minigen.data.faces import faces
 from minigen.data.images import Images, load
+from minigen.data.landscapes import landscapes
 from minigen.data.loader import epoch_order
 from minigen.data.shapes import shapes, shapes_upright
 from minigen.data.source import DataError
+from minigen.data.text_overlay import text_overlay
 
 __all__ = [
     "DataError",
@@ -20,8 +22,10 @@ __all__ = [
     "digits_binary",
     "epoch_order",
     "faces",
+    "landscapes",
     "load",
     "shapes",
     "shapes_upright",
+    "text_overlay",
     "toy2d",
 ]
