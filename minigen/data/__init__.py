@@ -12,6 +12,7 @@ from minigen.data.landscapes import landscapes
 from minigen.data.loader import epoch_order
 from minigen.data.shapes import shapes, shapes_upright
 from minigen.data.source import DataError
+from minigen.data.speechlike import speechlike
 from minigen.data.text_overlay import text_overlay
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "load",
     "shapes",
     "shapes_upright",
+    "speechlike",
     "text_overlay",
     "toy2d",
 ]
