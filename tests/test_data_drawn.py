@@ -11,6 +11,7 @@ from minigen.data import (
     anomaly,
     faces,
     landscapes,
+    multi_sprites,
     shapes,
     shapes_upright,
     text_overlay,
@@ -21,6 +22,7 @@ from minigen.data.text_overlay import WORDS, _font
 PICTURES = {
     "faces": faces,
     "landscapes": landscapes,
+    "multi_sprites": multi_sprites,
     "shapes": shapes,
     "shapes_upright": shapes_upright,
 }
@@ -206,6 +208,36 @@ def test_letters_are_26_different_ones():
     assert cells.shape == (26, 7, 6) and len(np.unique(cells.reshape(26, -1), axis=0)) == 26
 
 
+def test_sprites_and_background_share_out_each_pixel():
+    made = multi_sprites(80, 2)
+    np.testing.assert_allclose(made.masks.sum(1), 1, atol=1e-6)
+    assert made.masks.min() >= 0 and (np.bincount(made.count) == 20).all()
+    seen = made.masks[:, 1:].sum((2, 3)) > 0
+    assert not seen[np.arange(3) >= made.count[:, None]].any()
+    assert (made.masks[made.count == 0, 0] == 1).all()
+
+
+def test_the_nearer_sprite_hides_the_farther():
+    place = {"position": 0.0, "kinds": np.array([0, 1, 2]), "count": 3}
+    made = multi_sprites(1, 0, scale=np.array([0.3, 0.5, 0.9]), depth=[0.1, 0.5, 0.9], **place)
+    disc, square, triangle = made.masks[0, 1:]
+    alone = multi_sprites(1, 0, scale=0.3, **place | {"count": 1}).masks[0, 1]
+    np.testing.assert_array_equal(disc, alone)
+    assert square[15:17, 15:17].max() == 0 and square.sum() > 0 and triangle.sum() > 0
+    hidden = multi_sprites(1, 0, scale=np.array([0.3, 0.5, 0.9]), depth=[0.9, 0.5, 0.1], **place)
+    assert hidden.masks[0, 1].sum() == 0 and hidden.masks[0, 3, 15, 15] == 1
+
+
+def test_a_sprite_has_its_hue_and_a_flat_background_one_colour():
+    made = multi_sprites(16, 3, hue=np.array([0, 1 / 3, 2 / 3]), gradient=0)
+    pixels = made.images.transpose(0, 2, 3, 1)
+    for k in range(3):
+        inside = pixels[made.masks[:, 1 + k] == 1]
+        assert len(inside) and (inside.argmax(1) == k).all()
+    for i in range(16):
+        assert len(np.unique(pixels[i][made.masks[i, 0] == 1], axis=0)) == 1
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -218,6 +250,7 @@ def test_letters_are_26_different_ones():
         (lambda: landscapes(5, size=16), DataError, "size 16 is too small for a house"),
         (lambda: text_overlay(5, lines=9), DataError, "9 lines of words at zoom 1 do not fit"),
         (lambda: text_overlay(5, images=np.zeros((4, 3, 48, 48))), ValueError, r"not \(5, 1 or 3"),
+        (lambda: multi_sprites(5, count=4), ValueError, "count is 4; it must be int64, 0 to 3"),
         (lambda: faces(5, smile=2), ValueError, "faces: smile is 2; it must be float64, -1 to 1"),
     ],
 )

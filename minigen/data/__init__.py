@@ -10,6 +10,7 @@ from minigen.data.faces import faces
 from minigen.data.images import Images, load
 from minigen.data.landscapes import landscapes
 from minigen.data.loader import epoch_order
+from minigen.data.multi_sprites import multi_sprites
 from minigen.data.shapes import shapes, shapes_upright
 from minigen.data.source import DataError
 from minigen.data.speechlike import speechlike
@@ -25,6 +26,7 @@ __all__ = [
     "faces",
     "landscapes",
     "load",
+    "multi_sprites",
     "shapes",
     "shapes_upright",
     "speechlike",
