@@ -11,14 +11,17 @@ from minigen.data.images import Images, load
 from minigen.data.landscapes import landscapes
 from minigen.data.loader import epoch_order
 from minigen.data.multi_sprites import multi_sprites
+from minigen.data.scene3d import scene3d
 from minigen.data.shapes import shapes, shapes_upright
 from minigen.data.source import DataError
 from minigen.data.speechlike import speechlike
 from minigen.data.text_overlay import text_overlay
+from minigen.data.views import Views, load_views, rays, save_views
 
 __all__ = [
     "DataError",
     "Images",
+    "Views",
     "anomaly",
     "digits",
     "digits_binary",
@@ -26,7 +29,11 @@ __all__ = [
     "faces",
     "landscapes",
     "load",
+    "load_views",
     "multi_sprites",
+    "rays",
+    "save_views",
+    "scene3d",
     "shapes",
     "shapes_upright",
     "speechlike",
