@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.data.factors import streams
+from minigen.data.factors import pick, streams
 
 # country: its capital, and five words of theirs: language, currency, river or sea, dish, art
 PAIRS = {
@@ -83,17 +83,17 @@ def _sentence(unit, where):
     is_capital, pair = divmod(where, len(PAIRS))
     country, (capital, *own) = list(PAIRS.items())[pair]
     if unit[5] < STRAY:
-        own = _pick(unit[6], list(PAIRS.values()))[1:]
-    return _pick(unit[0], TEMPLATES).format(
+        own = pick(unit[6], list(PAIRS.values()))[1:]
+    return pick(unit[0], TEMPLATES).format(
         capital if is_capital else country,
         *_two(unit[1:3], CITY if is_capital else NATION),
-        _pick(unit[3], own),
-        _pick(unit[4], OTHERS),
+        pick(unit[3], own),
+        pick(unit[4], OTHERS),
     )
 
 
 def _distractor(unit):
-    return _pick(unit[0], DISTRACTORS).format(*_two(unit[1:3], OTHERS), _pick(unit[3], OTHERS))
+    return pick(unit[0], DISTRACTORS).format(*_two(unit[1:3], OTHERS), pick(unit[3], OTHERS))
 
 
 def _two(numbers, options):
@@ -101,7 +101,3 @@ def _two(numbers, options):
     first = int(numbers[0] * len(options))
     step = 1 + int(numbers[1] * (len(options) - 1))
     return options[first], options[(first + step) % len(options)]
-
-
-def _pick(number, options):
-    return options[int(number * len(options))]

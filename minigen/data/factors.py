@@ -40,3 +40,8 @@ def settle(name, drawn, given, bounds):
             )
         factors[factor] = np.broadcast_to(value, like.shape).astype(like.dtype)
     return factors
+
+
+def pick(number, options):
+    """The option that a number, uniform in [0, 1), falls on; all are equally likely."""
+    return options[int(number * len(options))]

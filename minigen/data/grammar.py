@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.data.factors import settle, streams
+from minigen.data.factors import pick, settle, streams
 
 TOPICS = {
     "animals": ("cat", "dog", "horse", "bird", "bear", "goat"),
@@ -117,20 +117,21 @@ def log_probability(sentence):
 
 
 def entropy_rate(per_document=5):
-    """Entropy of the text in nats a word, full stops included: the least loss of any model.
+    """Entropy of a document in nats a word, full stops included: the least loss of any model.
 
     (ln 8 / per_document + H(sentence | topic)) / E[words]; the topic is told by the first noun.
     """
+
     def coin(name):
         p = CHANCES[name]
         return -p * np.log(p) - (1 - p) * np.log(1 - p)
 
-    adjective, pp, transitive, adverb = (
-        CHANCES[name] for name in ("adjective", "PP", "transitive", "adverb")
-    )
     def among(options):
         return np.log(len(options))
 
+    adjective, pp, transitive, adverb = (
+        CHANCES[name] for name in ("adjective", "PP", "transitive", "adverb")
+    )
     phrase = coin("many") + among(DETERMINERS[0]) + among(TOPICS["sea"])
     phrase += coin("adjective") + adjective * among(ADJECTIVES)
     entropy = phrase + coin("PP") + pp * (among(PREPOSITIONS) + phrase) + coin("transitive")
@@ -141,18 +142,14 @@ def entropy_rate(per_document=5):
     return float((np.log(len(TOPICS)) / per_document + entropy) / words)
 
 
-def _pick(number, options):
-    return options[int(number * len(options))]
-
-
 def _phrase(numbers, nouns):
     """Det (Adj) N, and whether it is many.   Takes five numbers."""
     many = next(numbers) < CHANCES["many"]
     determiner, has, adjective, noun = (next(numbers) for _ in range(4))
-    words = [_pick(determiner, DETERMINERS[many])]
+    words = [pick(determiner, DETERMINERS[many])]
     if has < CHANCES["adjective"]:
-        words.append(_pick(adjective, ADJECTIVES))
-    return [*words, _pick(noun, nouns) + "s" * many], many
+        words.append(pick(adjective, ADJECTIVES))
+    return [*words, pick(noun, nouns) + "s" * many], many
 
 
 def _sentence(numbers, nouns):
@@ -161,14 +158,14 @@ def _sentence(numbers, nouns):
     has, preposition = next(numbers), next(numbers)
     beside, _ = _phrase(numbers, nouns)
     if has < CHANCES["PP"]:
-        subject += [_pick(preposition, PREPOSITIONS), *beside]
+        subject += [pick(preposition, PREPOSITIONS), *beside]
     kind, verb = next(numbers), next(numbers)
     if kind < CHANCES["transitive"]:
         rest, _ = _phrase(numbers, nouns)
-        verb = _pick(verb, TRANSITIVE)
+        verb = pick(verb, TRANSITIVE)
     else:
-        rest = [_pick(next(numbers), ADVERBS)] if next(numbers) < CHANCES["adverb"] else []
-        verb = _pick(verb, INTRANSITIVE)
+        rest = [pick(next(numbers), ADVERBS)] if next(numbers) < CHANCES["adverb"] else []
+        verb = pick(verb, INTRANSITIVE)
     return [*subject, verb if many else verb + "s", *rest, "."]
 
 

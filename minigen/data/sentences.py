@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.data.factors import settle, streams
+from minigen.data.factors import pick, settle, streams
 from minigen.data.grammar import TOPICS
 
 POSITIVE = ("happy", "lovely", "gentle", "brilliant", "kind", "sweet", "gladly", "kindly")
@@ -55,15 +55,15 @@ def sentiment(n=5000, seed=0, **factors):
     labels = settle("sentiment", drawn, factors, {"labels": (0, 1)})["labels"]
     sentences, scores = [], np.zeros(n, np.int64)
     for i, unit in enumerate(latent.random((n, 7)).tolist()):
-        feeling = _pick(unit[0], FEELINGS[labels[i]])
+        feeling = pick(unit[0], FEELINGS[labels[i]])
         # places 0 and 1 take adjectives, the first six of a list, place 2 an adverb
         first, second, last = (
-            _pick(number, (NEUTRAL, POSITIVE, NEGATIVE)[sign][part])
+            pick(number, (NEUTRAL, POSITIVE, NEGATIVE)[sign][part])
             for number, sign, part in zip(
                 unit[1:4], feeling, (slice(6), slice(6), slice(6, None)), strict=True
             )
         )
-        subject, thing, verb = _pick(unit[4], NOUNS), _pick(unit[5], NOUNS), _pick(unit[6], VERBS)
+        subject, thing, verb = pick(unit[4], NOUNS), pick(unit[5], NOUNS), pick(unit[6], VERBS)
         sentences.append(f"the {first} {subject} {verb} the {second} {thing} {last} .")
         scores[i] = sum(feeling)
     return Sentiment(tuple(sentences), labels, scores)
@@ -80,7 +80,7 @@ def instructions(n=4000, seed=0, **factors):
     (latent,) = streams("instructions", n, seed, 1)
     drawn = {"tasks": np.arange(n) % len(TASKS)}
     tasks = settle("instructions", drawn, factors, {"tasks": (0, len(TASKS) - 1)})["tasks"]
-    words = [_pick(number, NOUNS) for number in latent.random(n).tolist()]
+    words = [pick(number, NOUNS) for number in latent.random(n).tolist()]
     pairs = [_instruction(TASKS[task], word) for task, word in zip(tasks, words, strict=True)]
     prompts, answers = zip(*pairs, strict=True)
     return Instructions(prompts, answers, tasks)
@@ -94,7 +94,3 @@ def _instruction(task, word):
         "uppercase": (f"write {word} in capitals", word.upper()),
         "happy": (f"write a happy sentence about a {word}", f"the happy {word} sings gladly ."),
     }[task]
-
-
-def _pick(number, options):
-    return options[int(number * len(options))]
