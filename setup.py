@@ -26,6 +26,7 @@ PACKAGES = [
     "minigen.data",
     "minigen.demos",
     "minigen.demos.autoencoders",
+    "minigen.demos.data",
     "minigen.draw",
     "minigen.gradcheck",
     "minigen.gradcheck.child",
