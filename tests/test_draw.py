@@ -8,6 +8,7 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image
 
 import minigen
 from minigen import draw
@@ -152,6 +153,102 @@ def test_figures_are_free_of_pyplot(tmp_path):
     assert isinstance(draw.grid(np.ones((1, 1, 4, 4))), Figure)
 
 
+def test_captions_stand_below_their_pictures():
+    black = np.zeros((3, 1, 28, 28))
+    plain = draw.grid(black, columns=2)
+    figure = draw.grid(black, columns=2, captions=["a", "b", "c"])
+    assert figure.get_figwidth() == plain.get_figwidth()
+    assert figure.get_figheight() > plain.get_figheight()
+    (ax, ay), (bx, by), (cx, cy) = (text.get_position() for text in figure.texts)
+    assert ax == cx < bx
+    assert ay == by > cy
+    shown = pixels(figure)
+    height, width = shown.shape[:2]
+    assert (shown[int((1 - cy) * height), int((bx + 0.1) * width)] == 255).all()
+    # around a caption all is white but the text, and above it the picture ends
+    line = shown[int((1 - ay) * height), : width // 2]
+    assert 0 < (line < 128).all(1).mean() < 0.1
+    assert found(shown, (0, 0, 0)) >= found(pixels(plain), (0, 0, 0))
+
+
+def test_rows_of_different_pictures_are_refused():
+    with pytest.raises(ValueError, match="rows: b are 2 of 5 × 5, a 2 of 4 × 4"):
+        draw.rows(a=np.zeros((2, 1, 4, 4)), b=np.zeros((2, 3, 5, 5)))
+
+
+@pytest.mark.parametrize(("span", "reach"), [(2.0, 2.0), (None, 1.28155)])
+def test_latent_map_shows_each_code_in_its_place(span, reach):
+    def decoder(z):
+        """Grey by z1 in a red channel, by z2 in a green one."""
+        assert not z.requires_grad
+        shade = z / 4 + 0.5                                     # (N, 2), in [0, 1]
+        blue = minigen.ops.zeros_like(shade[:, :1])
+        colour = minigen.ops.cat([shade, blue], 1)
+        return colour[:, :, None, None] + minigen.ops.zeros((1, 1, 4, 4))
+
+    figure = draw.latent_map(decoder, span, side=5)
+    texts = [t.get_text() for t in figure.texts]
+    assert texts[-2:] == ["$z_1$", "$z_2$"]
+    assert f"−{reach:.3g}" in texts
+    mosaic = figure.axes[0].images[0].get_array()               # (5·6 + 2, 5·6 + 2, 3)
+    low, high = 0.5 - reach / 4, 0.5 + reach / 4
+    np.testing.assert_allclose(mosaic[3, 3], [low, high, 0], atol=1e-5)         # upper left
+    np.testing.assert_allclose(mosaic[-4, -4], [high, low, 0], atol=1e-5)       # lower right
+    assert pixels(figure).std() > 0
+
+
+# Sound and animations ---------------------------------------------------------------------------
+
+
+def test_spectrogram_shows_a_tone_at_its_frequency_and_time():
+    rate = 8000
+    time = np.arange(rate) / rate
+    tone = np.where(time >= 0.5, np.sin(2 * np.pi * 1000 * time), 0)
+    figure = draw.spectrograms(rate, 256, half_silent=minigen.tensor(tone), quiet=0.001 * tone)
+    first, second = (a for a in figure.axes if a.get_title())
+    assert first.get_title() == "half silent"
+    image = first.images[0]
+    left, right, bottom, top = image.get_extent()
+    decibels = image.get_array()                                # (129, T)
+    row, column = np.unravel_index(decibels.argmax(), decibels.shape)
+    kilohertz = bottom + (row + 0.5) * (top - bottom) / len(decibels)
+    assert kilohertz == pytest.approx(1)
+    assert left + column * (right - left) / decibels.shape[1] > 0.45
+    assert decibels[:, : decibels.shape[1] // 3].max() == -70
+    assert decibels.max() == 0
+    assert second.images[0].get_array().max() == pytest.approx(-60, abs=1e-6)   # one scale
+    with pytest.raises(ValueError, match=r"x has shape \(9,\), not \(L,\) with at least 256"):
+        draw.spectrograms(rate, x=np.zeros(9))
+
+
+def test_animation_is_a_gif_of_its_figures(tmp_path):
+    shades = (0.0, 0.6, 1.0)
+    movie = draw.animation((draw.grid(np.full((1, 1, 8, 8), s)) for s in shades), seconds=0.2)
+    movie.savefig(tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as file:
+        assert file.n_frames == 3
+        assert file.info["loop"] == 0
+        times = []
+        for i, shade in enumerate(shades):
+            file.seek(i)
+            times.append(file.info["duration"])
+            middle = file.convert("L").getpixel((file.width // 2, file.height // 2))
+            assert middle == pytest.approx(255 * shade, abs=1)
+        assert times == [200, 200, 1200]
+    assert movie._repr_html_().startswith('<img src="data:image/gif;base64,R0lGOD')
+    with pytest.raises(ValueError, match='format=\'png\'; an animation is written as "gif"'):
+        movie.savefig(tmp_path / "a.png", format="png")
+
+
+def test_animations_of_nothing_or_of_several_sizes_are_refused():
+    with pytest.raises(ValueError, match="animation: no figures"):
+        draw.animation([])
+    with pytest.raises(ValueError, match="animation: seconds=0; players"):
+        draw.animation([], seconds=0)
+    with pytest.raises(ValueError, match="figure 1 has 700 × 420 pixels, the first 700 × 640"):
+        draw.animation([draw.scatter(np.zeros((1, 2))), draw.lines({"": ([0], [0])})])
+
+
 # Panels and what fills them ---------------------------------------------------------------------
 
 
@@ -249,6 +346,7 @@ def test_quiver_shrinks_all_arrows_alike_and_only_if_needed():
 
 
 MISTAKES = [
+    (lambda: draw.grid(np.zeros((3, 1, 2, 2)), captions=["a"]), "1 captions for 3 pictures"),
     (lambda: draw.scatter(np.zeros((3, 4))), r"points have shape \(3, 4\)"),
     (lambda: draw.scatter(np.zeros((3, 2)), [0, 1]), "2 labels for 3 points"),
     (lambda: draw.scatter(np.zeros((3, 2)), values=[0, 1]), "2 values for 3 points"),
