@@ -14,7 +14,14 @@ import time
 
 import numpy as np
 
-from minigen.gradcheck import patterns, patterns_sums, patterns_terms, patterns_where
+from minigen.gradcheck import (
+    patterns,
+    patterns_layers,
+    patterns_sums,
+    patterns_terms,
+    patterns_upstream,
+    patterns_where,
+)
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.evidence import gather
 from minigen.gradcheck.report import Diagnosis
@@ -23,6 +30,7 @@ SECONDS = 0.6           # for the differences of a pair
 FEWEST = 4              # entries of a larger argument that have to be known
 CANNOT = (np.linalg.LinAlgError, MemoryError)   # an experiment that cannot be made says nothing
 EXPERIMENTS = (
+    patterns_where.untouched,
     patterns.rounded,
     patterns.multiple,
     patterns_terms.matrix_product,
@@ -36,14 +44,18 @@ EXPERIMENTS = (
     patterns_where.one_of_several,
     patterns_where.masked,
     patterns_where.swapped,
+    patterns_where.blocks,
     patterns.multiple_by_array,
-    patterns_where.twice,
+    patterns_upstream.read_otherwise,
+    patterns_where.partly,
     patterns_terms.lines_of_terms,
+    patterns_layers.projected,
     patterns_sums.sums,
     patterns.shifted,
     patterns.noisy,
     patterns.slightly,
     patterns_where.border,
+    patterns_where.threshold,
     patterns_where.wrong_side,
 )
 

@@ -8,7 +8,7 @@ they fill most of it; with few entries too many sets would.
 Read next: patterns_terms.py.
 """
 
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 
@@ -98,17 +98,67 @@ def repeated(evidence):
     return None
 
 
-def twice(evidence):
-    """Some entries exactly twice too large, the others right."""
+def untouched(evidence):
+    """0 everywhere, though the right gradient is not."""
+    if evidence.claimed.any() or not evidence.bad.any():
+        return None
+    message = f"{evidence.gradient} is 0 everywhere: nothing is ever added to it"
+    return diagnosis(evidence, "missing_term", message)
+
+
+def partly(evidence):
+    """Wrong entries that are all the same multiple of the right ones, and others that are right."""
     bad, right = evidence.bad, evidence.usable & ~evidence.bad
     right = right & (np.abs(evidence.numeric) > evidence.tolerance)
-    if bad.sum() < 2 or right.sum() < 2 or not evidence.fits(evidence.claimed / 2, bad):
+    if bad.sum() < FEWEST or right.sum() < FEWEST:
         return None
-    message = (
-        f"{evidence.gradient} is exactly twice too large at {int(bad.sum())} entries and right at "
-        "the others: something is added there twice"
-    )
-    return diagnosis(evidence, "double_count", message, entries=int(bad.sum()))
+    a, n = evidence.claimed[bad], evidence.numeric[bad]
+    c = float(a @ n) / float(n @ n)
+    if (np.abs(a - c * n) > max(1.0, abs(c)) * evidence.tolerance[bad]).any():
+        return None
+    where = f"at {int(bad.sum())} entries{_slab(bad)} and right at the others"
+    found = {"entries": int(bad.sum()), "factor": c}
+    if abs(c + 1) < 1e-6:
+        return diagnosis(evidence, "sign", f"{evidence.gradient} has the wrong sign {where}",
+                         **found)
+    if abs(c - 2) < 1e-6:
+        message = f"{evidence.gradient} is exactly twice too large {where}: something is added "
+        return diagnosis(evidence, "double_count", f"{message}there twice", **found)
+    if abs(c) < 1e-6:
+        message = f"{evidence.gradient} is 0 {where}: something is not added there"
+        return diagnosis(evidence, "missing_term", message, "likely", **found)
+    message = f"{evidence.gradient} is exactly {c:.6g} times as large as it must be {where}"
+    kind = "small_error" if abs(c - 1) < 0.02 else "factor"
+    return diagnosis(evidence, kind, message, **found)
+
+
+def _slab(bad):
+    """", 4 to 7 along axis 1," if that is where the wrong entries are, all of them; else ""."""
+    for axis in range(bad.ndim):
+        rows = np.flatnonzero(bad.any(tuple(k for k in range(bad.ndim) if k != axis)))
+        if len(rows) < bad.shape[axis] and np.ptp(rows) == len(rows) - 1:
+            return f", {rows[0]} to {rows[-1]} along axis {axis},"
+    return ""
+
+
+def blocks(evidence):
+    """The parts of a concatenation in another order."""
+    if not evidence.whole or not evidence.bad.any():
+        return None
+    for axis, length in enumerate(evidence.x.shape):
+        for many in (2, 3, 4):
+            if length % many or length < 2 * many:
+                continue
+            parts = np.split(evidence.claimed, many, axis)
+            for order in list(permutations(range(many)))[1:]:
+                if evidence.fits(np.concatenate([parts[k] for k in order], axis)):
+                    message = (
+                        f"{evidence.gradient} is right with its {many} parts along axis {axis} in "
+                        f"another order, {order}: are they stacked as forward has them?"
+                    )
+                    return diagnosis(evidence, "wrong_order", message, axis=axis,
+                                     order=list(order))
+    return None
 
 
 def border(evidence):
@@ -137,7 +187,7 @@ def border(evidence):
 
 
 def masked(evidence):
-    """Zero exactly where it should not be; or wrong exactly where an array is negative."""
+    """0 exactly where it should not be, or let through where another array is positive."""
     a, n = (np.abs(g) > evidence.tolerance for g in (evidence.claimed, evidence.numeric))
     usable = evidence.usable
     zeros, others = usable & ~n, usable & n
@@ -176,7 +226,7 @@ def wrong_side(evidence):
 
 
 def swapped(evidence):
-    """dout times one number where x > 0 and another elsewhere, with the two the other way round."""
+    """dout times a number where x > 0 and something else elsewhere, with the two swapped."""
     if not evidence.alike():
         return None
     _, v = evidence.alike()
@@ -185,15 +235,34 @@ def swapped(evidence):
         at, rest = condition & evidence.usable, ~condition & evidence.usable
         if min(at.sum(), rest.sum()) < 2:
             continue
-        here, there = np.median(right[at]), np.median(right[rest])
-        even = evidence.fits(np.where(condition, here, there) * v)
-        if even and evidence.explains(np.where(condition, there, here) * v) and here != there:
+        here = np.median(right[at])
+        if not (evidence.fits(here * v, at) and evidence.explains(here * v, rest)):
+            continue
+        if not evidence.same(evidence.claimed, evidence.numeric, at):
             message = (
-                f"{evidence.gradient} is {np.median(mine[at]):.4g} * dout where {name} and "
-                f"{np.median(mine[rest]):.4g} * dout elsewhere; it must be the other way round"
+                f"{evidence.gradient} is {np.median(mine[rest]):.4g} * dout except where {name}, "
+                "where it must be so; it must be the other way round"
             )
             return diagnosis(evidence, "wrong_mask", message, mask=name)
     return None
+
+
+def threshold(evidence):
+    """Wrong exactly where the argument is between two numbers, on one side of 0 or of a kink."""
+    x, bad = evidence.x.ravel(), evidence.bad.ravel()
+    if not evidence.whole or bad.sum() < FEWEST or x.size - bad.sum() < FEWEST:
+        return None
+    order = np.argsort(x)
+    places = np.flatnonzero(bad[order])
+    inside = 0 < places[0] and places[-1] < x.size - 1      # right on both sides
+    if np.ptp(places) != len(places) - 1 or not inside:
+        return None
+    low, high = x[order[places[0] - 1]], x[order[places[-1] + 1]]
+    message = (
+        f"{evidence.gradient} is wrong exactly where {evidence.name} is between {low:.3g} and "
+        f"{high:.3g}, and right below and above: compare the thresholds of forward and backward"
+    )
+    return diagnosis(evidence, "wrong_mask", message, "likely", low=float(low), high=float(high))
 
 
 def _conditions(evidence):
