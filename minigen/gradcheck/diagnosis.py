@@ -11,6 +11,7 @@ Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py, 
 """
 
 import time
+from collections import Counter
 
 import numpy as np
 
@@ -47,6 +48,8 @@ EXPERIMENTS = (
     patterns_where.blocks,
     patterns.multiple_by_array,
     patterns_upstream.read_otherwise,
+    patterns_where.labelled,
+    patterns_where.threshold,
     patterns_where.partly,
     patterns_terms.lines_of_terms,
     patterns_layers.projected,
@@ -55,7 +58,6 @@ EXPERIMENTS = (
     patterns.noisy,
     patterns.slightly,
     patterns_where.border,
-    patterns_where.threshold,
     patterns_where.wrong_side,
 )
 
@@ -79,7 +81,8 @@ def diagnose(subject, examination, reports):
                 found += examine(gather(subject, examination, claim, report, seconds))
         except StudentError:
             break
-    return sorted(found, key=lambda one: one.confidence != "confirmed")
+    times = Counter(one.kind for one in found)
+    return sorted(found, key=lambda one: (one.confidence != "confirmed", -times[one.kind]))
 
 
 def examine(evidence):

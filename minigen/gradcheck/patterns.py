@@ -70,8 +70,14 @@ def _factor(evidence, c):
     size = abs(c) if abs(c) > 1 else 1 / abs(c)
     way = "small" if abs(c) > 1 else "large"
     also = " and has the wrong sign" if c < 0 else ""
+    if abs(c - 0.5) < 1e-6 and _gathers(evidence):
+        message = (
+            f"{evidence.gradient} is exactly 2 times too large, and its entries are sums: is "
+            "something added twice, or is there a factor 2 too many?"
+        )
+        return diagnosis(evidence, "double_count", message, "likely", factor=1 / c)
     if abs(size - 2) < 1e-6 * size:
-        meaning = "does a square bring a 2?" if abs(c) > 1 else "is something counted twice?"
+        meaning = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
     else:
         meaning = _meaning(evidence, size)
     message = f"{evidence.gradient} is exactly {size:.6g} times too {way}{also}"
@@ -81,6 +87,13 @@ def _factor(evidence, c):
                              factor=1 / c)
         return diagnosis(evidence, "factor", message, factor=1 / c)
     return diagnosis(evidence, "factor", f"{message}; {meaning}", factor=1 / c)
+
+
+def _gathers(evidence):
+    """Whether an entry gets contributions from several outputs, which are added somewhere."""
+    if evidence.parts is None:
+        return False
+    return (np.abs(evidence.parts) > 1e-9 * evidence.scale).sum(1).max() > 1
 
 
 def _meaning(evidence, size):
@@ -155,13 +168,13 @@ def _known(evidence):
 def rounded(evidence):
     """The claims are float32 or float16 numbers, though the arguments are float64."""
     a = evidence.claimed[evidence.usable]
-    if a.size < FEW or not a.any() or (a == np.round(a)).all():
-        return None
+    mantissa = np.frexp(a)[0] * 64
+    if not a.any() or (mantissa == np.round(mantissa)).all():
+        return None                     # a constant such as 0.5 is a float16 number, too
     relative = np.abs(evidence.claimed - evidence.numeric)[evidence.usable].max() / evidence.scale
     for dtype in (np.float16, np.float32):
         eps = float(np.finfo(dtype).eps)
-        # a constant such as 0.5 is a float16 number, too: there have to be several others
-        if relative < eps and (a == a.astype(dtype)).all() and len(set(a)) > FEW:
+        if relative < eps and (a == a.astype(dtype)).all():
             name = np.dtype(dtype).name
             message = (
                 f"every entry of {evidence.gradient} is a {name} number: something is cast to "

@@ -19,7 +19,7 @@ Read next: diagnosis.py; patterns_terms.py, which knows dout and therefore more.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from numbers import Integral, Real
 
 import numpy as np
@@ -57,8 +57,11 @@ def projected(evidence):
     """A sum over another axis, a sum left out, or a term of the backward of a normalisation."""
     if not evidence.whole or not evidence.x.ndim or evidence.x.size > MOST:
         return None
-    for shape in _shapes(evidence):
-        x, n, a = (z.reshape(shape) for z in (evidence.x, evidence.numeric, evidence.claimed))
+    beside = [0.0, *(evidence.alike()[1:] if evidence.alike() else ())]     # dout: a skip path
+    for shape, past in product(_shapes(evidence), beside):
+        x, n, a = (
+            z.reshape(shape) for z in (evidence.x, evidence.numeric - past, evidence.claimed - past)
+        )
         for layer in _layers(x, _numbers(evidence)):
             if not _belongs(layer, n):
                 continue
@@ -99,9 +102,13 @@ def _layers(x, numbers):
         if not std.all():
             continue
         xhat, y = centred / std, x / size
-        variance = ("the term through the variance", xhat / length, xhat, xhat)
-        yield Layer("norm", axes, one / std, [(*mean, one), variance])
-        yield Layer("length", axes, one / size, [("the term through the norm", y, y, y)])
+        name = "the term through the variance"
+        # sums over another axis differ by what is divided before, and what after
+        for w in (xhat, centred):
+            variance = name, xhat * (xhat / w) / length, w, xhat
+            yield Layer("norm", axes, one / std, [(*mean, one), variance])
+        for w in (y, x):
+            yield Layer("length", axes, one / size, [("the term through the norm", y * y / w, w, y)])
         for c in numbers:
             p = np.exp(c * (x - x.max(axes, keepdims=True)))
             p = p / p.sum(axes, keepdims=True)

@@ -8,6 +8,7 @@ they fill most of it; with few entries too many sets would.
 Read next: patterns_terms.py.
 """
 
+import math
 from itertools import combinations, permutations
 
 import numpy as np
@@ -16,6 +17,7 @@ from minigen.gradcheck.patterns import diagnosis
 
 ENOUGH = 4              # entries on each side of a mask
 FEWEST = 3              # wrong entries that all have the same thing wrong
+CHANCE = 1e-3           # that as many wrong entries lie side by side
 
 
 def overwritten(evidence):
@@ -88,13 +90,14 @@ def repeated(evidence):
         if not ids or not rows.size or value.min() < 0 or value.max() >= len(evidence.x):
             continue
         times = np.bincount(value.ravel(), minlength=len(evidence.x))
-        many = times > 1
-        if set(rows) == set(np.flatnonzero(many)) and (times == 1).sum() >= 2:
+        many, once = times > 1, (times == 1).sum()
+        if set(rows) == set(np.flatnonzero(many)) and once and len(times) > 3:
             message = (
                 f"{evidence.gradient} is wrong only where an id of {name} repeats: a[ids] += b "
                 "counts a repeated id once; use np.add.at(a, ids, b)"
             )
-            return diagnosis(evidence, "overwrites", message, ids=name)
+            sure = "confirmed" if once > 1 else "likely"        # chance is at work
+            return diagnosis(evidence, "overwrites", message, sure, ids=name)
     return None
 
 
@@ -102,17 +105,20 @@ def untouched(evidence):
     """0 everywhere, though the right gradient is not."""
     if evidence.claimed.any() or not evidence.bad.any():
         return None
-    message = f"{evidence.gradient} is 0 everywhere: nothing is ever added to it"
-    return diagnosis(evidence, "missing_term", message)
+    message = (
+        f"{evidence.gradient} is 0 everywhere: is nothing ever added to it, or does a mask let "
+        "nothing through?"
+    )
+    return diagnosis(evidence, "missing_term", message, "likely")
 
 
 def partly(evidence):
     """Wrong entries that are all the same multiple of the right ones, and others that are right."""
     bad, right = evidence.bad, evidence.usable & ~evidence.bad
     right = right & (np.abs(evidence.numeric) > evidence.tolerance)
-    if bad.sum() < FEWEST or right.sum() < FEWEST:
-        return None
     a, n = evidence.claimed[bad], evidence.numeric[bad]
+    if bad.sum() < FEWEST or right.sum() < FEWEST or not n.any():
+        return None
     c = float(a @ n) / float(n @ n)
     if (np.abs(a - c * n) > max(1.0, abs(c)) * evidence.tolerance[bad]).any():
         return None
@@ -136,7 +142,8 @@ def _slab(bad):
     """", 4 to 7 along axis 1," if that is where the wrong entries are, all of them; else ""."""
     for axis in range(bad.ndim):
         rows = np.flatnonzero(bad.any(tuple(k for k in range(bad.ndim) if k != axis)))
-        if len(rows) < bad.shape[axis] and np.ptp(rows) == len(rows) - 1:
+        full = bad.sum() == len(rows) * bad.size // bad.shape[axis]
+        if full and np.ptp(rows) == len(rows) - 1:
             return f", {rows[0]} to {rows[-1]} along axis {axis},"
     return ""
 
@@ -248,14 +255,16 @@ def swapped(evidence):
 
 
 def threshold(evidence):
-    """Wrong exactly where the argument is between two numbers, on one side of 0 or of a kink."""
+    """Wrong exactly where the argument is between two numbers, right below and above."""
     x, bad = evidence.x.ravel(), evidence.bad.ravel()
-    if not evidence.whole or bad.sum() < FEWEST or x.size - bad.sum() < FEWEST:
+    if not evidence.whole or bad.sum() < 2:
         return None
     order = np.argsort(x)
     places = np.flatnonzero(bad[order])
     inside = 0 < places[0] and places[-1] < x.size - 1      # right on both sides
     if np.ptp(places) != len(places) - 1 or not inside:
+        return None
+    if (x.size - len(places) - 1) / math.comb(x.size, len(places)) > CHANCE:
         return None
     low, high = x[order[places[0] - 1]], x[order[places[-1] + 1]]
     message = (
@@ -263,6 +272,46 @@ def threshold(evidence):
         f"{high:.3g}, and right below and above: compare the thresholds of forward and backward"
     )
     return diagnosis(evidence, "wrong_mask", message, "likely", low=float(low), high=float(high))
+
+
+def labelled(evidence):
+    """Wrong only at the entries that an integer argument picks, one a row, below a softmax.
+
+    Through a log-softmax p = softmax(x) the right gradient is -p t, and t more at the label: t is
+    known from the others.
+    """
+    x, n = evidence.x, evidence.numeric
+    if x.ndim != 2 or not evidence.whole or x.shape[1] < 3:
+        return None
+    p = np.exp(x - x.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    for name, labels in evidence.inputs.items():
+        ids = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+        if not ids or labels.shape != x.shape[:1] or labels.min() < 0 or labels.max() >= x.shape[1]:
+            continue
+        at = np.eye(x.shape[1], dtype=bool)[labels]
+        if (evidence.bad != at).any():
+            continue
+        t = -np.where(at, 0, n).sum(1) / (1 - p[at])
+        if evidence.fits((at - p) * t[:, None]):
+            return _labelled(evidence, name, at, t, -p[at] * t)
+    return None
+
+
+def _labelled(evidence, name, at, t, rest):
+    """What the claim has at the labels, where `rest` + t is right."""
+    where = f"{evidence.gradient} is wrong only at the entries that {name} picks: there"
+    for kind, value, what in (
+        ("overwrites", t, "it has the new term alone: = where += is needed"),
+        ("overwrites", -t, "it has the new term alone, with the other sign: = where -= is needed"),
+        ("double_count", rest + 2 * t, "the term is added twice"),
+        ("missing_term", rest, "a term is missing"),
+        ("sign", rest - t, "a term has the wrong sign"),
+    ):
+        guess = np.where(at, value[:, None], evidence.numeric)
+        if evidence.explains(guess):
+            return diagnosis(evidence, kind, f"{where} {what}", labels=name)
+    return None
 
 
 def _conditions(evidence):
