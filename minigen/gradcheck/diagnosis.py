@@ -54,7 +54,11 @@ EXPERIMENTS = (
     patterns_terms.lines_of_terms,
     patterns_layers.projected,
     patterns_sums.sums,
+    patterns_terms.factor_transposed,
+    patterns_sums.lacking,
+    patterns_where.only_dout,
     patterns.shifted,
+    patterns.misplaced,
     patterns.noisy,
     patterns.slightly,
     patterns_where.border,
@@ -108,3 +112,12 @@ def of_shape(finding):
         return None
     message, evidence = finding.message, dict(finding.evidence)
     return Diagnosis("missing_broadcast_sum", finding.argument, "confirmed", message, evidence)
+
+
+def of_start(finding):
+    """The Diagnosis of a gradient that is one number everywhere when dout is 0: a sum that did not
+    begin with 0. None for others."""
+    if "begins with" not in finding.evidence:
+        return None
+    message, evidence = finding.message, dict(finding.evidence)
+    return Diagnosis("double_count", finding.argument, "confirmed", message, evidence)

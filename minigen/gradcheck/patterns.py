@@ -247,9 +247,10 @@ def transposed(evidence):
         if evidence.fits(moved):
             message = (
                 f"{evidence.gradient} is right with its axes in another order, {order}: a "
-                "transpose is missing, or one too many"
+                "transpose is missing, or one too many, or two indices are swapped"
             )
-            return diagnosis(evidence, "transpose", message, axes=list(order))
+            sure = "confirmed" if a.ndim == 2 else "likely"     # it may be a loop's indices
+            return diagnosis(evidence, "transpose", message, sure, axes=list(order))
         lengths = tuple(shape[k] for k in order)
         if lengths != shape:
             for guess in (a.reshape(lengths).transpose(np.argsort(order)), moved.reshape(shape)):
@@ -262,6 +263,29 @@ def transposed(evidence):
     return None
 
 
+def misplaced(evidence):
+    """The right numbers, each once, in other places."""
+    n = evidence.numeric
+    if not evidence.whole or evidence.x.ndim < 2 or n.size < 2 * FEW or not _distinct(evidence):
+        return None
+    order = np.argsort(n, axis=None)
+    sorted_claim = np.empty(n.size)
+    sorted_claim[order] = np.sort(evidence.claimed, axis=None)
+    if not evidence.fits(sorted_claim.reshape(n.shape)):
+        return None
+    message = (
+        f"{evidence.gradient} has the right numbers in the wrong places: are axes swapped, or is "
+        "something reshaped that must be transposed?"
+    )
+    return diagnosis(evidence, "transpose", message, "likely")
+
+
+def _distinct(evidence):
+    """Whether no two entries of the gradient are nearly the same."""
+    gaps = np.diff(np.sort(evidence.numeric, axis=None))
+    return gaps.min() > 4 * evidence.tolerance.max()
+
+
 def flipped(evidence):
     """a backwards along an axis is n."""
     if not evidence.whole or not _varied(evidence):
@@ -271,7 +295,8 @@ def flipped(evidence):
             if evidence.fits(np.flip(evidence.claimed, axes)):
                 where = " and ".join(map(str, axes))
                 message = f"{evidence.gradient} is right when read backwards along axis {where}"
-                return diagnosis(evidence, "flip", message, axes=list(axes))
+                sure = "confirmed" if many == 1 else "likely"       # or one of them for the other
+                return diagnosis(evidence, "flip", message, sure, axes=list(axes))
     return None
 
 

@@ -30,6 +30,7 @@ MOST = 400              # entries: the free numbers are found by least squares
 SPARE = 4               # entries beyond the free numbers, at least
 PROJECTED = 1e-3        # of its terms: what an invariant's sum may be off by, for an eps
 EXPLAINED = 0.997       # of the largest error
+MEAN = "the term through the mean"
 
 
 @dataclass
@@ -62,6 +63,8 @@ def projected(evidence):
         x, n, a = (
             z.reshape(shape) for z in (evidence.x, evidence.numeric - past, evidence.claimed - past)
         )
+        if (np.abs(a) <= evidence.tolerance.reshape(shape)).all():
+            continue                # 0 is a sum over any axis
         for layer in _layers(x, _numbers(evidence)):
             if not _belongs(layer, n):
                 continue
@@ -93,7 +96,7 @@ def _layers(x, numbers):
     every = [axes for k in range(1, x.ndim + 1) for axes in combinations(range(x.ndim), k)]
     for axes in every:
         length = int(np.prod([x.shape[k] for k in axes]))
-        one, mean = np.ones(x.shape), ("the term through the mean", 1 / length, 1.0)
+        one, mean = np.ones(x.shape), (MEAN, 1 / length, 1.0)
         if length < 3:
             continue
         centred = x - x.mean(axes, keepdims=True)
@@ -180,7 +183,10 @@ def _formulas(layer):
                 said = f"has {name} {_instead(axes)} where it must be summed or averaged {where}"
                 ratio = length / np.prod([layer.scale.shape[j] for j in axes])
                 for factor in dict.fromkeys((1.0, float(ratio))):
-                    yield kind, said, {"sums": {k: axes}, "factors": {k: factor}}
+                    also = ""
+                    if not axes and terms[k] == MEAN and factor == ratio:
+                        also = ": that cancels the part that comes directly from above"
+                    yield kind, said + also, {"sums": {k: axes}, "factors": {k: factor}}
     said = f"lacks the part that comes directly from above; there is only {terms[-1]} ({where})"
     yield "missing_term", said, {"direct": 0.0}
 
@@ -198,5 +204,7 @@ def _said(evidence, layer, share, kind, message, exact):
     message = f"{evidence.gradient} {message}"
     if not exact:
         message += f"; that explains {min(share, 0.9999):.2%} of the error"
-    sure = "confirmed" if exact and kind != "missing_term" else "likely"
+    # what cancels looks like what is left out; a term left out like one of another size
+    alike = kind == "missing_term" or "cancels" in message
+    sure = "likely" if alike or not exact else "confirmed"
     return diagnosis(evidence, kind, message, sure, **found)

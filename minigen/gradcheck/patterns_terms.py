@@ -22,6 +22,7 @@ import numpy as np
 from minigen.gradcheck.evidence import floats_among
 from minigen.gradcheck.patterns import diagnosis
 
+STEEP = 1e6             # condition number of a matrix that is too near to a singular one
 SPARE = 1               # entries along the axis beyond the number of terms, at least
 DERIVATIVES = {
     "1 - {0}**2": lambda z: 1 - z * z,
@@ -244,4 +245,34 @@ def matrix_product(evidence):
                     evidence.gradient, *shown
                 )
                 return diagnosis(evidence, "transpose", message)
+    return None
+
+
+def factor_transposed(evidence):
+    """The last factor of a chain, a square matrix m, is transposed: g @ m for g @ m.T.
+
+    g is not known, but g = n @ inv(m.T), and then g @ m is what is claimed.
+    """
+    if evidence.x.ndim < 2 or not evidence.whole:
+        return None
+    a = evidence.claimed
+    named = floats_among(evidence)
+    named |= {"the output": evidence.outputs[0]} if len(evidence.outputs) == 1 else {}
+    for name, m in named.items():
+        if m.ndim != 2 or m.shape[0] != m.shape[1] or not 1 < np.linalg.cond(m) < STEEP:
+            continue
+        for shown, needed, z in ((name, f"{name}.T", m), (f"{name}.T", name, m.T)):
+            swap = np.linalg.solve(z, z.T)      # inv(z) @ z.T
+            guesses = {}
+            if len(m) == a.shape[-1]:
+                guesses["right"] = a @ swap
+            if len(m) == a.shape[-2]:
+                guesses["left"] = swap.T @ a
+            for side, guess in guesses.items():
+                if evidence.fits(guess):
+                    message = (
+                        f"{evidence.gradient} is multiplied from the {side} by {shown} where it "
+                        f"must be {needed}"
+                    )
+                    return diagnosis(evidence, "transpose", message, matrix=name, side=side)
     return None

@@ -29,7 +29,9 @@ def read_otherwise(evidence):
     for kind, what, read, found in _readings(v):
         if evidence.explains((jacobian @ read.ravel()).reshape(evidence.x.shape)):
             message = f"{evidence.gradient} is the right one for a dout {what}"
-            return diagnosis(evidence, kind, message, **found)
+            # of several axes: it may be a loop's indices, or one axis in place of another
+            sure = "likely" if len(found.get("axes", ())) > (kind == "transpose") + 1 else "confirmed"
+            return diagnosis(evidence, kind, message, sure, **found)
     return None
 
 

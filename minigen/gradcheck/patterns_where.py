@@ -112,6 +112,23 @@ def untouched(evidence):
     return diagnosis(evidence, "missing_term", message, "likely")
 
 
+def only_dout(evidence):
+    """dout as it is, where a mask or a chain of derivatives is needed."""
+    if not evidence.alike() or not evidence.explains(evidence.alike()[1]):
+        return None
+    v = evidence.alike()[1]
+    through = np.abs(evidence.numeric) > evidence.tolerance
+    scale = np.median((evidence.numeric / v)[through]) if through.any() else 0.0
+    if (through | ~evidence.usable).all() or not evidence.fits(np.where(through, scale * v, 0.0)):
+        message = f"{evidence.gradient} is dout itself: the rest of the formula is missing"
+        return diagnosis(evidence, "missing_term", message, "likely")
+    message = (
+        f"{evidence.gradient} is dout itself, but it must be {scale:.4g} * dout at some entries and "
+        "0 at the others: the mask is missing"
+    )
+    return diagnosis(evidence, "wrong_mask", message, scale=float(scale))
+
+
 def partly(evidence):
     """Wrong entries that are all the same multiple of the right ones, and others that are right."""
     bad, right = evidence.bad, evidence.usable & ~evidence.bad
