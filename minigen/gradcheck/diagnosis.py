@@ -17,6 +17,7 @@ import numpy as np
 
 from minigen.gradcheck import (
     patterns,
+    patterns_inputs,
     patterns_layers,
     patterns_sums,
     patterns_terms,
@@ -24,7 +25,7 @@ from minigen.gradcheck import (
     patterns_where,
 )
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.evidence import gather
+from minigen.gradcheck.evidence import gather, roughness
 from minigen.gradcheck.report import Diagnosis
 
 SECONDS = 0.6           # for the differences of a pair
@@ -47,22 +48,25 @@ EXPERIMENTS = (
     patterns_where.swapped,
     patterns_where.blocks,
     patterns.multiple_by_array,
+    patterns.multiple_by_line,
     patterns_upstream.read_otherwise,
     patterns_where.labelled,
     patterns_where.threshold,
     patterns_where.partly,
+    patterns_where.let_through,
     patterns_terms.lines_of_terms,
     patterns_layers.projected,
     patterns_sums.sums,
     patterns_terms.factor_transposed,
+    patterns_inputs.at_other_inputs,
     patterns_sums.lacking,
-    patterns_where.only_dout,
     patterns.shifted,
     patterns.misplaced,
     patterns.noisy,
     patterns.slightly,
     patterns_where.border,
     patterns_where.wrong_side,
+    patterns_where.only_dout,
 )
 
 
@@ -78,11 +82,14 @@ def diagnose(subject, examination, reports):
     ]  # fmt: skip
     found = []
     until = time.monotonic() + SECONDS
+    rough = dict(zip(map(id, examination.claims), roughness(subject, examination), strict=True))
     for done, (claim, report) in enumerate(failed):
         seconds = (until - time.monotonic()) / (len(failed) - done)
         try:
             with np.errstate(all="ignore"):
-                found += examine(gather(subject, examination, claim, report, seconds))
+                found += examine(
+                    gather(subject, examination, claim, report, seconds, rough[id(claim)])
+                )
         except StudentError:
             break
     times = Counter(one.kind for one in found)

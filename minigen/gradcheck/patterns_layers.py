@@ -78,10 +78,10 @@ def _shapes(evidence):
     """The argument's shape, and that of its channels in groups."""
     shape = evidence.x.shape
     yield shape
-    for groups in evidence.inputs.values():
-        whole = isinstance(groups, Integral) and not isinstance(groups, bool)
-        if whole and len(shape) > 1 and 1 < groups < shape[1] and shape[1] % groups == 0:
-            yield shape[0], int(groups), evidence.x.size // (shape[0] * int(groups))
+    channels = shape[1] if len(shape) > 2 else 0
+    for groups in range(2, channels // 2 + 1):
+        if channels % groups == 0:
+            yield shape[0], groups, channels // groups, *shape[2:]
 
 
 def _numbers(evidence):
@@ -182,6 +182,10 @@ def _formulas(layer):
                 kind = "missing_broadcast_sum" if inside else "wrong_axis"
                 said = f"has {name} {_instead(axes)} where it must be summed or averaged {where}"
                 ratio = length / np.prod([layer.scale.shape[j] for j in axes])
+                if k == 0 and len(terms) > 1:
+                    both = {"sums": dict.fromkeys(range(len(terms)), axes)}
+                    both["factors"] = dict.fromkeys(range(len(terms)), float(ratio))
+                    yield kind, said.replace(name, " and ".join(terms)), both
                 for factor in dict.fromkeys((1.0, float(ratio))):
                     also = ""
                     if not axes and terms[k] == MEAN and factor == ratio:

@@ -84,6 +84,7 @@ def _dictionary(evidence):
     for name, z in plain.items():
         made |= {name: z, f"{name}**2": z * z, f"exp({name})": np.exp(z)}
         made[f"sigmoid({name})"] = s = 1 / (1 + np.exp(-z))
+        made[f"{name} * exp(-{name}**2 / 2)"] = z * np.exp(-z * z / 2)
         made |= {f"{name} * sigmoid({name})": z * s, f"{name} * sigmoid({name})**2": z * s * s}
         if z.ndim:
             p = np.exp(z - z.max(-1, keepdims=True))

@@ -26,6 +26,7 @@ STEEP = 1e6             # condition number of a matrix that is too near to a sin
 SPARE = 1               # entries along the axis beyond the number of terms, at least
 DERIVATIVES = {
     "1 - {0}**2": lambda z: 1 - z * z,
+    "1 - tanh({0})**2": lambda z: 1 - np.tanh(z) ** 2,
     "{0} * (1 - {0})": lambda z: z * (1 - z),
     "exp({0})": np.exp,
     "{0}": lambda z: z,
@@ -148,11 +149,13 @@ def _compared(evidence, name, axes, right, mine):
     ratios = np.sum(mine * right, 0) / np.sum(right * right, 0)
     even = np.abs(mine - ratios * right).max(0) < 1e-6 * weight
     wrong = np.flatnonzero(np.abs(ratios - 1) > 1e-6)
-    if not even.all() or len(wrong) != 1:
+    same = len(wrong) and np.ptp(ratios[wrong]) < 1e-6
+    if not even.all() or not same or len(wrong) == len(ratios):
         return None
-    ratio, term = float(ratios[wrong[0]]), LINES[name][wrong[0]]
-    where = f"along axis {', '.join(map(str, axes))}"
-    term = term if wrong[0] else f"the part that comes directly from {term}"
+    ratio, where = float(ratios[wrong[0]]), f"along axis {', '.join(map(str, axes))}"
+    shown = [*LINES[name]]
+    shown[0] = f"the part that comes directly from {shown[0]}"
+    term = " and ".join(shown[k] for k in wrong)
     evidence_of = {"line": name, "axes": list(axes), "ratio": ratio}
     if abs(ratio) < 1e-6:
         return diagnosis(evidence, "missing_term", f"{evidence.gradient} lacks {term}, {where}",
@@ -176,7 +179,8 @@ def _unsummed(evidence, name, axes, terms, weight):
                 f"{evidence.gradient} has {LINES[name][k]} without its sum or mean over axis "
                 f"{', '.join(map(str, axes))}"
             )
-            return diagnosis(evidence, "missing_broadcast_sum", message, axes=list(axes))
+            return diagnosis(evidence, "missing_broadcast_sum", message, "likely",
+                             axes=list(axes))      # or its other terms are left out
     return None
 
 

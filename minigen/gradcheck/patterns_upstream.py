@@ -62,7 +62,19 @@ def _orders(v):
 
 
 def _moves(v):
-    """dout moved by one or two along an axis, or 0 in its first or last row."""
+    """dout moved by one or two along an axis or all, or 0 in its first or last rows."""
+    for many in range(2, v.ndim + 1):
+        for axes in combinations(range(v.ndim), many):
+            where = f"axes {' and '.join(map(str, axes))}"
+            for step in (1, -1, 2, -2):
+                what = f"that is moved by {step} along {where}: are indices off by one?"
+                yield "off_by_one", what, np.roll(v, (step,) * many, axes), {"shift": step}
+            for name, kept in (("first", slice(1, None)), ("last", slice(None, -1))):
+                read = np.zeros(v.shape)
+                at = tuple(kept if k in axes else slice(None) for k in range(v.ndim))
+                read[at] = v[at]
+                what = f"without its {name} rows along {where}: does a loop stop too early?"
+                yield "boundary", what, read, {"without": name}
     for axis, length in enumerate(v.shape):
         rows = np.moveaxis(v, axis, 0)
         for step in (1, -1, 2, -2):

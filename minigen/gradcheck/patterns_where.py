@@ -38,18 +38,27 @@ def overwritten(evidence):
             for name, order in (("last", slice(None, None, -1)), ("first", slice(None))):
                 at = there[:, order].argmax(1)
                 one = np.take_along_axis(shares[:, order], at[:, None], 1)
-                if evidence.explains(one.reshape(evidence.x.shape)):
-                    return _overwritten(evidence, name)
+                if not evidence.explains(one.reshape(evidence.x.shape)):
+                    continue
+                return (_overwritten if name == "last" else _first)(evidence)
     return None
 
 
-def _overwritten(evidence, name):
+def _overwritten(evidence):
     message = (
-        f"{evidence.gradient} holds the {name} of several contributions instead of their sum: "
+        f"{evidence.gradient} holds the last of several contributions instead of their sum: "
         "= where += is needed, or, where an index repeats, a[index] += b where it must be "
         "np.add.at(a, index, b)"
     )
-    return diagnosis(evidence, "overwrites", message, kept=name)
+    return diagnosis(evidence, "overwrites", message, kept="last")
+
+
+def _first(evidence):
+    message = (
+        f"{evidence.gradient} holds the first of several contributions instead of their sum: a "
+        "sum is missing, or = stands in a loop that runs backwards where += is needed"
+    )
+    return diagnosis(evidence, "missing_broadcast_sum", message, "likely", kept="first")
 
 
 def one_of_several(evidence):
@@ -148,11 +157,28 @@ def partly(evidence):
         message = f"{evidence.gradient} is exactly twice too large {where}: something is added "
         return diagnosis(evidence, "double_count", f"{message}there twice", **found)
     if abs(c) < 1e-6:
-        message = f"{evidence.gradient} is 0 {where}: something is not added there"
-        return diagnosis(evidence, "missing_term", message, "likely", **found)
+        zeros = (evidence.usable & (np.abs(evidence.numeric) <= evidence.tolerance)).any()
+        what = "does the mask let too little through?" if zeros else "is something not added there?"
+        kind = "wrong_mask" if zeros else "missing_term"
+        return diagnosis(evidence, kind, f"{evidence.gradient} is 0 {where}: {what}", "likely",
+                         **found)
     message = f"{evidence.gradient} is exactly {c:.6g} times as large as it must be {where}"
     kind = "small_error" if abs(c - 1) < 0.02 else "factor"
-    return diagnosis(evidence, kind, message, **found)
+    return diagnosis(evidence, kind, message, "likely", **found)
+
+
+def let_through(evidence):
+    """Right but at entries that must be 0, and are not."""
+    bad = evidence.bad
+    zeros = evidence.usable & (np.abs(evidence.numeric) <= evidence.tolerance)
+    right = evidence.usable & ~bad & ~zeros
+    if bad.sum() < 2 or right.sum() < FEWEST or (bad & ~zeros).any():
+        return None
+    message = (
+        f"{evidence.gradient} is not 0 at {int(bad.sum())} entries where it must be, and right at "
+        "the others: does the mask let too much through?"
+    )
+    return diagnosis(evidence, "wrong_mask", message, "likely", entries=int(bad.sum()))
 
 
 def _slab(bad):
