@@ -16,7 +16,7 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.child.trees import is_float
 from minigen.gradcheck.claims import read
 from minigen.gradcheck.slopes import scales, stream
 from minigen.gradcheck.subject import Leaf, Subject, floats_of, weights_of
@@ -128,7 +128,9 @@ def roughness(subject, examination):
     rounded to float32 or float16 on the way is rounded differently then.
     """
     def scaled(_, v):
-        return (v * ODD).astype(v.dtype) if is_float_array(v) else v
+        if isinstance(v, (np.ndarray, np.generic)):
+            return (v * ODD).astype(v.dtype)
+        return None if v is None else v * ODD
 
     nothing = [None] * len(examination.claims)
     run = subject.run()

@@ -36,7 +36,7 @@ def at_other_inputs(evidence):
             if not np.array_equal(other, z) and _agree(evidence, {path: other},
                                                        evidence.claimed, ways):
                 message = f"{evidence.gradient} is the right one for another {name}: {what}"
-                return diagnosis(evidence, kind, message, array=name, **found)
+                return diagnosis(evidence, kind, message, "likely", array=name, **found)
     return None
 
 
@@ -55,7 +55,7 @@ def _readings(z):
     """(kind, what is said of it, an array like z, evidence)."""
     if z.dtype == bool or z.dtype.kind == "f" and z.size > 1 and np.isin(z, (0, 1)).all():
         yield "wrong_mask", "the mask is inverted", z ^ True if z.dtype == bool else 1 - z, {}
-    if z.dtype.kind != "f" or z.size < 4 or z.ndim > 4:
+    if z.dtype.kind != "f" or z.size < 3 or z.ndim > 4:
         return
     for order in list(permutations(range(z.ndim)))[1:]:
         moved = np.transpose(z, order)

@@ -150,7 +150,7 @@ def _compared(evidence, name, axes, right, mine):
     even = np.abs(mine - ratios * right).max(0) < 1e-6 * weight
     wrong = np.flatnonzero(np.abs(ratios - 1) > 1e-6)
     same = len(wrong) and np.ptp(ratios[wrong]) < 1e-6
-    if not even.all() or not same or len(wrong) == len(ratios):
+    if not even.all() or not same or (len(wrong) > 1 and wrong[0] == 0):
         return None
     ratio, where = float(ratios[wrong[0]]), f"along axis {', '.join(map(str, axes))}"
     shown = [*LINES[name]]
@@ -215,7 +215,9 @@ def summed(evidence):
                         f"{evidence.gradient} is dout summed over axis {others} where it must be "
                         f"axis {axes}"
                     )
-                    return diagnosis(evidence, "wrong_axis", message, has=list(others))
+                    # an axis of a larger dout may as well be swapped with another
+                    sure = "confirmed" if v.ndim == 2 else "likely"
+                    return diagnosis(evidence, "wrong_axis", message, sure, has=list(others))
             for i, slab in enumerate(np.moveaxis(v, axes, range(many)).reshape(-1, *shape)):
                 if evidence.explains(slab):
                     message = (

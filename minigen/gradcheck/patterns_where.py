@@ -40,17 +40,19 @@ def overwritten(evidence):
                 one = np.take_along_axis(shares[:, order], at[:, None], 1)
                 if not evidence.explains(one.reshape(evidence.x.shape)):
                     continue
-                return (_overwritten if name == "last" else _first)(evidence)
+                # a loop's = leaves entries with fewer contributions at the border
+                alike = name == "first" and np.ptp(there.sum(1)) == 0
+                return _first(evidence) if alike else _overwritten(evidence, name)
     return None
 
 
-def _overwritten(evidence):
+def _overwritten(evidence, name):
     message = (
-        f"{evidence.gradient} holds the last of several contributions instead of their sum: "
+        f"{evidence.gradient} holds the {name} of several contributions instead of their sum: "
         "= where += is needed, or, where an index repeats, a[index] += b where it must be "
         "np.add.at(a, index, b)"
     )
-    return diagnosis(evidence, "overwrites", message, kept="last")
+    return diagnosis(evidence, "overwrites", message, kept=name)
 
 
 def _first(evidence):
