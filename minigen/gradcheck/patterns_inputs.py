@@ -53,8 +53,9 @@ def _agree(evidence, changes, gradient, ways):
 
 def _readings(z):
     """(kind, what is said of it, an array like z, evidence)."""
-    if z.dtype == bool or z.dtype.kind == "f" and z.size > 1 and np.isin(z, (0, 1)).all():
-        yield "wrong_mask", "the mask is inverted", z ^ True if z.dtype == bool else 1 - z, {}
+    if z.size > 1 and np.isin(z, (0, 1)).all():
+        other = ~z if z.dtype == bool else 1 - z
+        yield "wrong_mask", "the mask is inverted", other, {}
     if z.dtype.kind != "f" or z.size < 3 or z.ndim > 4:
         return
     for order in list(permutations(range(z.ndim)))[1:]:

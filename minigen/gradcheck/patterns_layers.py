@@ -1,16 +1,16 @@
-"""Experiments on normalisation: which sums does backward take, when what comes from above is unknown?
+"""Experiments on normalisation: which sums does backward take, whatever comes from above?
 
 Idea: the backward of a softmax, a norm or a unit length is a projection. With g from above and sums
-S along its axes,
+S along its axes, p = softmax(x), y = x / |x|, h = (x - mean) / s,
 
-    softmax        p (g - S(p g))            mean and variance   s (g - S(g) / D - xhat S(xhat g) / D)
-    log-softmax    g - p S(g)                length 1            s (g - y S(y g))
+    softmax    p (g - S(p g))           norm       (g - S(g) / D - h S(h g) / D) / s
+    its log    g - p S(g)               length     (g - y S(y g)) / |x|
 
-and g need not be known: the numeric gradient is one such g itself, and the others differ from it by
-what the projection takes away, a few numbers a line. So a wrong formula (a sum over another axis, or
-none, or a term left out) is tried with these numbers free: if the claim is that formula of some g
-whose right projection is the numeric gradient, that is what is wrong. That finds it below a loss or
-another layer, too, where g is not dout.
+and g need not be known: the numeric gradient gives one such g, and the others differ from it by
+what the projection takes away, a few numbers a line. So a wrong formula (a sum over another axis,
+or none, or a term left out) is tried with these numbers free: if the claim is that formula of some
+g whose right projection is the numeric gradient, that is what is wrong. That finds it below a loss
+or another layer, too, where g is not dout.
 
 Invariant: as in patterns.py; there are several entries more than free numbers. An eps in forward
 is not known here, so that a relation may hold but nearly: then it is likely, and the share of the
@@ -26,7 +26,7 @@ import numpy as np
 
 from minigen.gradcheck.patterns import diagnosis
 
-MOST = 400              # entries: the free numbers are found by least squares
+MOST = 256              # entries: the free numbers are found by least squares
 SPARE = 4               # entries beyond the free numbers, at least
 PROJECTED = 1e-3        # of its terms: what an invariant's sum may be off by, for an eps
 EXPLAINED = 0.997       # of the largest error
@@ -60,9 +60,8 @@ def projected(evidence):
         return None
     beside = [0.0, *(evidence.alike()[1:] if evidence.alike() else ())]     # dout: a skip path
     for shape, past in product(_shapes(evidence), beside):
-        x, n, a = (
-            z.reshape(shape) for z in (evidence.x, evidence.numeric - past, evidence.claimed - past)
-        )
+        both = evidence.numeric - past, evidence.claimed - past
+        x, n, a = (z.reshape(shape) for z in (evidence.x, *both))
         if (np.abs(a) <= evidence.tolerance.reshape(shape)).all():
             continue                # 0 is a sum over any axis
         for layer in _layers(x, _numbers(evidence)):
@@ -87,7 +86,7 @@ def _shapes(evidence):
 def _numbers(evidence):
     """What the argument may be divided by, or multiplied with, before a softmax."""
     given = [float(z) for z in evidence.inputs.values()
-             if isinstance(z, Real) and not isinstance(z, (bool, Integral)) and z > 0]    # fmt: skip
+             if isinstance(z, Real) and not isinstance(z, Integral) and z > 0]     # fmt: skip
     return [1.0, *(power for z in given for power in (1 / z, z))]
 
 
@@ -105,13 +104,13 @@ def _layers(x, numbers):
         if not std.all():
             continue
         xhat, y = centred / std, x / size
-        name = "the term through the variance"
-        # sums over another axis differ by what is divided before, and what after
-        for w in (xhat, centred):
-            variance = name, xhat * (xhat / w) / length, w, xhat
+        # summed over another axis it makes a difference what is divided before, and what after
+        for u, w in ((xhat, xhat), (xhat / std, centred)):
+            variance = "the term through the variance", u / length, w, xhat
             yield Layer("norm", axes, one / std, [(*mean, one), variance])
-        for w in (y, x):
-            yield Layer("length", axes, one / size, [("the term through the norm", y * y / w, w, y)])
+        for u, w in ((y, y), (y / size, x)):
+            through = "the term through the norm", u, w, y
+            yield Layer("length", axes, one / size, [through])
         for c in numbers:
             p = np.exp(c * (x - x.max(axes, keepdims=True)))
             p = p / p.sum(axes, keepdims=True)
@@ -125,8 +124,8 @@ def _belongs(layer, n):
     """Whether n can be a gradient through the layer: what it takes away is 0."""
     g = n / layer.scale
     for _, _, w, _ in layer.terms:
-        total = (w * g).sum(layer.axes)
-        if not (np.abs(total) <= PROJECTED * np.abs(w * g).sum(layer.axes)).all():
+        total, size = np.abs((w * g).sum(layer.axes)), np.abs(w * g).sum(layer.axes)
+        if not (size.all() and (total <= PROJECTED * size).all()):
             return False
     return True
 
@@ -162,7 +161,7 @@ def _free(layer):
 
 
 def _formulas(layer):
-    """(kind, sentence, how the layer is called) of every formula that is tried."""
+    """(kind, sentence, what a call of the layer has in its place) of every formula tried."""
     where = _axes(layer.axes)
     terms = [name for name, *_ in layer.terms]
     for k, name in enumerate(terms):
@@ -171,28 +170,30 @@ def _formulas(layer):
     if len(terms) > 1:
         said = f"is right but for {' and '.join(terms)} ({where}): both are missing or wrong"
         yield "missing_term", said, {"factors": dict.fromkeys(range(len(terms)), 0.0)}
-    length = np.prod([layer.scale.shape[k] for k in layer.axes])
-    every = range(layer.scale.ndim)
-    for k, name in enumerate(terms):
-        for many in range(len(every) + 1):
-            for axes in combinations(every, many):
-                if axes == layer.axes:
-                    continue
-                inside = set(axes) < set(layer.axes)
-                kind = "missing_broadcast_sum" if inside else "wrong_axis"
-                said = f"has {name} {_instead(axes)} where it must be summed or averaged {where}"
-                ratio = length / np.prod([layer.scale.shape[j] for j in axes])
-                if k == 0 and len(terms) > 1:
-                    both = {"sums": dict.fromkeys(range(len(terms)), axes)}
-                    both["factors"] = dict.fromkeys(range(len(terms)), float(ratio))
-                    yield kind, said.replace(name, " and ".join(terms)), both
-                for factor in dict.fromkeys((1.0, float(ratio))):
-                    also = ""
-                    if not axes and terms[k] == MEAN and factor == ratio:
-                        also = ": that cancels the part that comes directly from above"
-                    yield kind, said + also, {"sums": {k: axes}, "factors": {k: factor}}
+    yield from _sums(layer, terms, where)
     said = f"lacks the part that comes directly from above; there is only {terms[-1]} ({where})"
     yield "missing_term", said, {"direct": 0.0}
+
+
+def _sums(layer, terms, where):
+    """Of `_formulas`: sums over other axes, of one term or of all, as sums and as means."""
+    shape = layer.scale.shape
+    length = np.prod([shape[k] for k in layer.axes])
+    whole = [axes for k in range(len(shape) + 1) for axes in combinations(range(len(shape)), k)]
+    sets = [(k,) for k in range(len(terms))] + ([tuple(range(len(terms)))] if terms[1:] else [])
+    for chosen, axes in product(sets, whole):
+        if axes == layer.axes:
+            continue
+        kind = "missing_broadcast_sum" if set(axes) < set(layer.axes) else "wrong_axis"
+        said = f"has {' and '.join(terms[k] for k in chosen)} "
+        said += f"{_instead(axes)} where it must be summed or averaged {where}"
+        mean = float(length / np.prod([shape[k] for k in axes]))
+        for factor in dict.fromkeys((1.0, mean)):
+            also = ""
+            if not axes and terms[chosen[0]] == MEAN and factor == mean:
+                also = ": that cancels the part that comes directly from above"
+            changes = {"sums": dict.fromkeys(chosen, axes)}
+            yield kind, said + also, {**changes, "factors": dict.fromkeys(chosen, factor)}
 
 
 def _axes(axes):

@@ -60,9 +60,9 @@ def _products(evidence):
         for name, z in arrays.items() if z.ndim >= 2 for way in ("", ".T")
     }  # fmt: skip
     for (one, p), (other, q) in product(both.items(), repeat=2):
-        if one.split(".")[0] != other.split(".")[0] and p.shape[-1] == q.shape[-2]:
-            if p.shape[:-2] == q.shape[:-2]:
-                made[f"{one} @ {other}"] = p @ q
+        fit = p.shape[-1] == q.shape[-2] and p.shape[:-2] == q.shape[:-2]
+        if fit and one.split(".")[0] != other.split(".")[0]:
+            made[f"{one} @ {other}"] = p @ q
     for axis in range(v.ndim):
         for name, z in arrays.items():
             total = v.sum(axis)[..., None]

@@ -30,7 +30,8 @@ def read_otherwise(evidence):
         if evidence.explains((jacobian @ read.ravel()).reshape(evidence.x.shape)):
             message = f"{evidence.gradient} is the right one for a dout {what}"
             # of several axes: it may be a loop's indices, or one axis in place of another
-            sure = "likely" if len(found.get("axes", ())) > (kind == "transpose") + 1 else "confirmed"
+            several = len(found.get("axes", ())) > (2 if kind == "transpose" else 1)
+            sure = "likely" if several else "confirmed"
             return diagnosis(evidence, kind, message, sure, **found)
     return None
 

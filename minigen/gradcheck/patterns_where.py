@@ -134,8 +134,8 @@ def only_dout(evidence):
         message = f"{evidence.gradient} is dout itself: the rest of the formula is missing"
         return diagnosis(evidence, "missing_term", message, "likely")
     message = (
-        f"{evidence.gradient} is dout itself, but it must be {scale:.4g} * dout at some entries and "
-        "0 at the others: the mask is missing"
+        f"{evidence.gradient} is dout itself, but it must be {scale:.4g} * dout at some entries "
+        "and 0 at the others: the mask is missing"
     )
     return diagnosis(evidence, "wrong_mask", message, scale=float(scale))
 
@@ -306,7 +306,7 @@ def threshold(evidence):
         return None
     order = np.argsort(x)
     places = np.flatnonzero(bad[order])
-    inside = 0 < places[0] and places[-1] < x.size - 1      # right on both sides
+    inside = places[0] > 0 and places[-1] < x.size - 1      # right on both sides
     if np.ptp(places) != len(places) - 1 or not inside:
         return None
     if (x.size - len(places) - 1) / math.comb(x.size, len(places)) > CHANCE:
