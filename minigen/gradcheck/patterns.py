@@ -150,7 +150,8 @@ def multiple_by_array(evidence):
                     "or it must be the other way round" if abs(power) == 2 else
                     f"or a factor {'1 / ' if power > 0 else ''}{name} is missing"
                 )
-                return diagnosis(evidence, "factor", message, array=name, power=power)
+                sure = "likely" if "(" in name else "confirmed"     # exp(x) may be by chance
+                return diagnosis(evidence, "factor", message, sure, array=name, power=power)
     return None
 
 
