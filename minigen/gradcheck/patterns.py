@@ -221,10 +221,10 @@ def noisy(evidence):
     if evidence.bad.mean() < 0.5 or worst > SMALL:
         return None
     mixed = relative.size >= 6 and 0.2 < signs < 0.8
-    unsteady = evidence.rough is not None and evidence.rough > worst / 64
+    unsteady = evidence.rough is not None and worst / 64 < evidence.rough < 64 * worst
     own = np.abs(a - n) / np.abs(n)
     for name, eps in (("float32", 2.0**-23), ("float16", 2.0**-10)):
-        # a float16 deep inside, where dout has no say, looks like a wrong eps
+        # without that, what is rounded to float16 looks like a wrong eps
         if (unsteady and worst < 64 * eps) or (
             mixed and name == "float32" and eps / 64 < worst < 4 * eps and np.median(own) < eps
         ):
