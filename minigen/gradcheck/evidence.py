@@ -140,6 +140,8 @@ def roughness(subject, examination):
         sides = [_claimed(subject, examination, shift=side * NEAR) for side in (1, -1)]
     except (StudentError, LookupError, TypeError, ValueError):
         return nothing
+    if any(len({np.shape(g) for g in claim}) > 1 for claim in zip(first, again, *sides, strict=True)):
+        return nothing
     found = []
     for g, other, above, below in zip(first, again, *sides, strict=True):
         size = np.abs(g).max(initial=0.0) or 1.0

@@ -213,7 +213,7 @@ def rounded(evidence):
 
 
 def noisy(evidence):
-    """Off by a little, now up, now down: rounding inside."""
+    """Off by a little, now up, now down, or not as smooth as a formula is: rounding inside."""
     a, n = evidence.claimed[evidence.bad], evidence.numeric[evidence.bad]
     relative = (a - n) / evidence.scale
     worst = float(np.abs(relative).max(initial=0.0))
@@ -228,9 +228,10 @@ def noisy(evidence):
         if (unsteady and worst < 64 * eps) or (
             mixed and name == "float32" and eps / 64 < worst < 4 * eps and np.median(own) < eps
         ):
+            how = "unsteadily" if unsteady else "up and down"
             message = (
-                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, up and "
-                f"down, as if something inside were rounded to {name}"
+                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, {how}, as "
+                f"if something inside were rounded to {name}"
             )
             return diagnosis(evidence, "wrong_precision", message, "likely", relative_error=worst)
     return None
