@@ -24,7 +24,8 @@ def test_it_draws_every_set_and_finds_the_bytes_again(tmp_path, capsys, monkeypa
     assert main([*arguments, "--out", str(tmp_path)]) == 0
     folder = tmp_path / "generators-1"
     assert json.loads((folder / "report.json").read_text())["metrics"] == {"same_bytes": 1}
-    for name in ("points", "pictures", "defects", "words", "sprites", "scene", "speech"):
+    for name in ("points", "pictures", "defects", "words", "sprites", "scene", "captions",
+                 "speech"):
         with Image.open(folder / f"{name}.png") as picture:
             assert len(picture.convert("RGB").getcolors(1 << 24)) > 10          # not blank
     assert "write a happy sentence about a spoon -> the happy" in capsys.readouterr().out

@@ -10,11 +10,11 @@ import multiprocessing
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from minigen import data, demos, draw
 from minigen.data import toy2d
 from minigen.data.grammar import entropy_rate
+from minigen.data.speechlike import NOISES
 from minigen.train import About, Demo, Run, UsageError
 
 ABOUT = About(
@@ -28,11 +28,11 @@ ABOUT = About(
     better="higher",
 )
 
-CLOUDS = ("ring8", "grid25", "moons", "circle", "spiral", "checkerboard", "pinwheel", "swiss_roll")
+CLOUDS = ("ring8", "grid25", "moons", "circle", "spiral", "checkerboard", "pinwheel")
 PICTURES = ("digits", "faces", "shapes", "shapes_upright", "landscapes", "multi_sprites")
 KINDS = ("scratch", "hole", "colour", "class")      # of anomalies
 MADE = {
-    **{name: getattr(toy2d, name) for name in (*CLOUDS, "two_gauss_1d")},
+    **{name: getattr(toy2d, name) for name in (*CLOUDS, "swiss_roll", "two_gauss_1d")},
     **{name: getattr(data, name) for name in (
         *PICTURES, "digits_binary", "anomaly", "text_overlay", "captions", "scene3d", "speechlike",
         "grammar_text", "char_corpus", "capitals", "sentiment", "instructions")},
@@ -52,7 +52,7 @@ def main(config: Config) -> int:
     if config.data:
         raise UsageError("generators shows what is made up, and has no use for --data")
     with Run(config, "generators") as run:
-        run.figure("points", clouds(config.seed))
+        run.figure("points", points(config.seed))
         run.figure("pictures", draw.rows(**pictures(config)))
         run.figure("defects", draw.rows(**defects(config)))
         run.figure("words", draw.rows(**words(config)))
@@ -63,21 +63,26 @@ def main(config: Config) -> int:
         run.figure("sprites", draw.rows(picture=sprites.images[shown], **seen))
         scene = data.scene3d(24, config.seed, 2 * config.size)
         run.figure("scene", draw.grid(scene.images, 8))
-        run.figure("speech", draw.rows(**spectrograms(config.seed)))
+        captions = data.captions(72, config.seed, config.size // 2)
+        run.figure("captions", draw.grid(captions.large[::13], 2, captions.texts[::13]))
+        speech = data.speechlike(4, config.seed)
+        run.figure("speech", draw.spectrograms(speech.rate, **sounds(speech)))
         say(config.seed)
         return run.report(same_bytes=same_bytes(config.seed))
 
 
-def clouds(seed):
-    """Eight clouds of the plane, each scaled to a square of its own."""
-    points, which = [], []
-    for i, name in enumerate(CLOUDS):
-        cloud = MADE[name](600, seed, **({"dim": 2} if name == "swiss_roll" else {})).points
-        low, high = cloud.min(0), cloud.max(0)
-        square = (cloud - (low + high) / 2) / (high - low).max()                # within ±1/2
-        points.append(square + 1.3 * np.array([i % 3, -(i // 3)]))
-        which.append(np.full(len(cloud), i))
-    return draw.scatter(np.concatenate(points), np.concatenate(which), CLOUDS, "points")
+def points(seed):
+    """Clouds of the plane by class, the swiss roll by the length along it, and a true density."""
+    figure, axes = draw.panels(len(CLOUDS) + 2, columns=3)
+    for name, place in zip(CLOUDS, axes, strict=False):
+        cloud = MADE[name](1000, seed)
+        draw.scatter(cloud.points, cloud.labels, title=name, equal=True, axes=place)
+    roll = toy2d.swiss_roll(1000, seed, dim=2)
+    draw.scatter(roll.points, values=roll.s, title="swiss_roll", equal=True, axes=axes[-2])
+    mixture, x = toy2d.two_gauss_1d(1000, seed), np.linspace(-4, 5, 400)
+    truth = {"two_gauss_1d": mixture.density(x[:, None])}
+    draw.density(x, truth, mixture.points[:, 0], title="two_gauss_1d", axes=axes[-1])
+    return figure
 
 
 def pictures(config):
@@ -103,16 +108,12 @@ def words(config):
     return {"clean": made.clean, "words": made.corrupted, "mask": made.mask.repeat(3, 1)}
 
 
-def spectrograms(seed):
-    """Four clips, each clean and in its noise: loudness by time (right) and pitch (up)."""
-    made = data.speechlike(4, seed)
-
-    def picture(clips):
-        _, _, spectrum = signal.stft(clips, made.rate, nperseg=256)             # (4, 129, frames)
-        decibels = 20 * np.log10(abs(spectrum[:, ::-1]) + 1e-9)
-        return np.clip((decibels + 100) / 80, 0, 1)[:, None]
-
-    return {"clean": picture(made.clean), "noisy": picture(made.noisy)}
+def sounds(speech):
+    """The second clip clean, and a clip in each noise."""
+    return {"clean": speech.clean[1]} | {
+        f"{NOISES[kind]} noise, {snr:.0f} dB": clip
+        for kind, snr, clip in zip(speech.noise, speech.snr, speech.noisy, strict=True)
+    }
 
 
 def say(seed):
