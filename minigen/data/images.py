@@ -123,8 +123,11 @@ def _gather(part, order, size, channels):
 def _generate(name, size, channels, seed, train, test):
     """Generated pictures; the test set has a seed of its own."""
     maker = GENERATORS[name]
-    size = size or maker.size
-    sets = [maker.draw(train, seed, size), maker.draw(test, seed + 10_000, size)]
+    options = {"channels": channels} if maker.either and channels else {}
+    sets = [
+        maker.draw(count, seed + apart, size or maker.size, **options)
+        for count, apart in ((train, 0), (test, 10_000))
+    ]
     return Images(
         *(with_channels(part.images, channels or part.images.shape[1]) for part in sets),
         *(part.labels if maker.classes else None for part in sets),
