@@ -343,7 +343,7 @@ def test_help_is_complete(capsys):
     assert flags == {
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
         "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
-        "--csv", "--gradescope", "--resume", "--pictures",
+        "--csv", "--gradescope", "--resume", "--pictures", "--repair",
     }  # fmt: skip
     assert shown.count("  minigen gradcheck ") == 3
     assert "  5  an error of minigen itself" in shown

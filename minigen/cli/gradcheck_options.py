@@ -78,6 +78,11 @@ def _add_how(how):
         help="memory that a homework may take, such as 512M or 2G (default 1G; Linux only)",
     )
     how.add_argument(
+        "--repair", action=argparse.BooleanOptionalAction, default=USUAL.repair,
+        help="search for an edit that makes a wrong gradient right, for at most 5s a pair (default "
+        "yes; not with --no-isolate)",
+    )
+    how.add_argument(
         "--no-isolate", dest="isolate", action="store_false",
         help="run the homework in this process, without limits: for your own files, in a debugger",
     )
@@ -127,6 +132,7 @@ def settings(args):
         strict=args.strict == "on",
         nudge=args.nudge,
         isolate=args.isolate,
+        repair=args.repair,
         memory=args.mem,
         timeout=args.timeout or max(USUAL.timeout, 2 * args.budget),
         pictures=bool(args.pictures),
@@ -148,7 +154,7 @@ def again(args):
     }
     for option, (value, usual, text) in changed.items():
         words += [option, str(text)] if value != usual else []
-    return words + ["--no-isolate"] * (not args.isolate)
+    return words + ["--no-repair"] * (not args.repair) + ["--no-isolate"] * (not args.isolate)
 
 
 def homework(paths):

@@ -19,7 +19,7 @@ from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child.discover import make_pair
 from minigen.gradcheck.child.session import Session
 
-OF_FILES = ("only", "seeds", "isolate", "memory", "timeout")
+OF_FILES = ("only", "seeds", "isolate", "repair", "memory", "timeout")
 CHOICES = [f.name for f in dataclasses.fields(Settings) if f.name not in OF_FILES]
 
 

@@ -11,7 +11,7 @@ Read next: structure.py, values.py; report.py for what comes out.
 
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -43,6 +43,7 @@ NO_INPUTS = (
     "one to fill in)"
 )
 OURS = "an error of minigen itself, not of the homework: this pair is not checked"
+VALUES = "ignores_upstream", "wrong_shape", "wrong_order"   # structure that other values make right
 GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
 
 
@@ -60,6 +61,7 @@ class Settings:
     isolate: bool = True        # a process of its own for every file
     memory: int = 1 << 30       # bytes of that process
     timeout: float = 60.0       # seconds of a pair in that process
+    repair: bool = True         # search for an edit that makes a wrong gradient right
     pictures: bool = False      # keep what they are drawn from; a dozen calls of forward more
 
 
@@ -175,7 +177,10 @@ def check_pair(session, description, settings, spec=None):
         if options["fault"]:
             raise StudentError("error", options["fault"])
         with session.within(settings.timeout):
-            _check_points(report, session, options, settings, spec)
+            failed = _check_points(report, session, options, settings, spec)
+        wrong = failed and report.verdict == "fail" and failed.of_values
+        if wrong and settings.repair and isinstance(session, Process):
+            _repair(report, failed, session, options, settings, spec)
     except StudentError as error:
         if error.kind in ("memory", "crash") and session.shared:
             # an earlier pair may have left that behind: once more, in a new process
@@ -203,7 +208,7 @@ def _fault(options):
 
 
 def _check_points(report, session, options, settings, spec):
-    """Fill the report from point after point, up to the first that is wrong."""
+    """Fill the report from point after point, up to the first that is wrong: that PointReport."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
@@ -234,11 +239,30 @@ def _check_points(report, session, options, settings, spec):
             if report.verdict in ("error", "fail"):
                 if report.verdict == "fail" and guessed:
                     _doubt(report, session, options, settings, guessed)
-                return
+                return point
         entries = sum(np.size(leaf.value) for leaf in subject.floats())
         if entries > MANY and len(seeds) > 1:
             report.notes.append(f"one seed only: {entries:,} entries say as much")
-            return
+            return None
+    return None
+
+
+def _repair(report, point, session, options, settings, spec):
+    """Add what a search for an edit that makes the gradient right says, to the report's diagnosis.
+
+    An edit is believed if the whole check passes with it, at every seed.
+    """
+    from minigen.gradcheck.repair import repaired
+
+    def passes(edited, seconds):
+        again = Report(report.name, seed=settings.seed)
+        budget = min(settings.budget, seconds)
+        _check_points(again, edited, options, replace(settings, budget=budget), spec)
+        return again.verdict == "pass"
+
+    started = time.monotonic()
+    report.diagnosis = repaired(session, point, report.diagnosis, passes)
+    report.repair_seconds = time.monotonic() - started
 
 
 def _completed(session, described, inputs, seed):
@@ -286,11 +310,21 @@ class PointReport:
     notes: list = field(default_factory=list)
     diagnosis: list = field(default_factory=list)       # Diagnosis of the values
     diagnosis_seconds: float = 0.0
+    subject: object = None
+    examination: object = None                          # of structure.py
+    evidence: list = field(default_factory=list)        # Evidence on arguments that are wrong
+
+    @property
+    def of_values(self):
+        """Whether other values of gradients would make it right."""
+        wrong = [x for x in (*self.findings, *self.arguments) if x.verdict == "fail"]
+        return any(getattr(x, "check", VALUES[0]) in VALUES for x in wrong)
 
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
     point = PointReport(examination.findings, [], examination.notes)
+    point.subject, point.examination = subject, examination
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -314,7 +348,7 @@ def _check_point(subject, options, settings, seed, seconds):
             from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
 
             started = time.monotonic()
-            point.diagnosis = diagnose(subject, examination, point.arguments)
+            point.diagnosis, point.evidence = diagnose(subject, examination, point.arguments)
             point.diagnosis_seconds = time.monotonic() - started
     return point
 
@@ -376,7 +410,13 @@ def conclude(report):
         found += filter(None, map(of_shape, report.structure))
     if report.verdict == "fail":
         found += [of_values for of_values in report.diagnosis if of_values not in found]
-    report.diagnosis = found
+    report.diagnosis = sorted(found, key=lambda one: not _explains(one, found[0]))
+
+
+def _explains(one, first):
+    """Whether a repair says more than the first: a backward that does not follow the upstream
+    gradient lacks it, or has something else wrong, and the repair tells which."""
+    return first.kind == "ignores_upstream" and one.fix and one.kind != "factor"
 
 
 def worst(verdicts, otherwise="pass"):

@@ -49,7 +49,7 @@ EXPERIMENTS = (
 
 
 def diagnose(subject, examination, reports):
-    """[Diagnosis] of the arguments whose ArgumentReport failed, the surest first.
+    """([Diagnosis], the surest first, [Evidence]) of the arguments whose ArgumentReport failed.
 
     subject, examination: of the point that failed; runs forward, for SECONDS at most. What the
     homework raises meanwhile ends the diagnosis, not the check.
@@ -58,16 +58,17 @@ def diagnose(subject, examination, reports):
         (claim, report) for claim, report in zip(examination.claims, reports, strict=True)
         if report.verdict == "fail"
     ]  # fmt: skip
-    found = []
+    found, gathered = [], []
     until = time.monotonic() + SECONDS
     for done, (claim, report) in enumerate(failed):
         seconds = (until - time.monotonic()) / (len(failed) - done)
         try:
             with np.errstate(all="ignore"):
-                found += examine(gather(subject, examination, claim, report, seconds))
+                gathered.append(gather(subject, examination, claim, report, seconds))
+                found += examine(gathered[-1])
         except StudentError:
             break
-    return sorted(found, key=lambda one: one.confidence != "confirmed")
+    return sorted(found, key=lambda one: one.confidence != "confirmed"), gathered
 
 
 def examine(evidence):

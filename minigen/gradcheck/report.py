@@ -107,6 +107,7 @@ class Report:
     forward_calls: int = 0
     seconds: float = 0.0
     diagnosis_seconds: float = 0.0      # of these, experiments on what is wrong
+    repair_seconds: float = 0.0         # and the search for an edit that makes it right
     seed: int = 0
     reproduce: str = ""     # the command or call that gives this report again
     output: str = ""        # what the homework printed

@@ -1,0 +1,191 @@
+"""Which one edit of a homework's backward makes its gradients right?
+
+Idea: a process of its own, started for this alone, tries the single edits of what backward runs
+(child/repair.py) against the numeric gradients; those that fit come back, the most telling is put
+in place there, and the whole check is made again: other seeds, other upstream gradients, structure.
+Only an edit with which it passes is said. The homework's file is never written to.
+
+Invariant: the report stands before the search begins; a crash, an endless loop or an answer without
+sense ends the search and changes nothing.
+Read next: child/repair.py, child/edits.py (what is tried); docs/gradcheck-diagnosis.md.
+"""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minigen.gradcheck.child import trees
+from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.wire import Opaque
+from minigen.gradcheck.evidence import gather
+from minigen.gradcheck.inputs import SpecError
+from minigen.gradcheck.process import Process
+from minigen.gradcheck.report import Diagnosis, Fix
+from minigen.gradcheck.subject import Subject
+
+SECONDS = 5.0           # in all
+SEARCHING = 0.7         # of these, the part for trying edits; the rest is for checking them
+AT_ONCE = 0.25          # seconds of one request: what a crash can lose
+DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
+MOST = 5                # edits that are checked as a whole
+SEVERAL = 40            # edits that fit: more say nothing
+
+WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
+    "sign": "a sign is wrong",
+    "factor": "a factor is missing, wrong or there once too often",
+    "transpose": "axes are in the wrong order: a transpose is missing, misplaced or one too many",
+    "flip": "an array is read backwards where it should not be, or the reverse",
+    "missing_broadcast_sum": "a sum over an axis is missing, or one too many",
+    "missing_term": "a term is missing, or one too many",
+    "input_vs_output": "one variable stands where another is needed: input and output, perhaps",
+    "wrong_axis": "an axis is wrong",
+    "wrong_mask": "a condition or mask is wrong",
+    "wrong_order": "two values are in the wrong order",
+    "off_by_one": "a number or index is off by one",
+    "boundary": "a bound is wrong: of a slice, or of a comparison",
+    "overwrites": "a value is overwritten where it should be added to",
+    "double_count": "something is counted twice",
+    "small_error": "a constant is slightly off",
+    "wrong_precision": "a value is rounded to fewer digits on the way",
+    "wrong_variable": "one variable stands where another is needed",
+    "power": "an exponent is wrong",
+    "function": "a function stands where another is needed",
+}
+FORMULA = "wrong_formula"       # the kind of those that have no other
+NO_KIND = ("wrong_variable", "power", "function")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An edit that fits, as the child describes it."""
+
+    number: int
+    function: str
+    label: str
+    line: int
+    before: str
+    after: str
+    fits: tuple
+
+    @property
+    def kind(self):
+        """Of the diagnosis."""
+        return FORMULA if self.label in NO_KIND else self.label
+
+
+def repaired(session, point, said, passes):
+    """The Diagnosis list of a pair that failed, with what the search found.
+
+    session: the pair's Process; point: the PointReport that failed; said: [Diagnosis] of the
+    experiments; passes(session, seconds): whether the whole check passes in another process.
+    """
+    subject, deadline = point.subject, time.monotonic() + SECONDS
+    if any(isinstance(leaf, Opaque) for _, leaf in trees.leaves(subject.inputs)):
+        return said
+    try:
+        targets = targets_of(point)
+        with Process(session.path, session.memory, SECONDS) as other, other.within(SECONDS):
+            for name, options in session.configured.items():
+                other.configure(name, options)
+            found = _search(other, point, targets, deadline)
+            for candidate in ranked(found, said)[:MOST]:
+                other.adopt(candidate.number)
+                left = deadline - time.monotonic()
+                if left > 0 and passes(other, left):
+                    return joined(candidate, said)
+    except (StudentError, SpecError, RuntimeError):
+        pass
+    return said
+
+
+def targets_of(point):
+    """What right gradients have to meet, a dict for each claim; see Repair in child/repair.py.
+
+    Where the claim is wrong, the numeric gradient; where it is right, the claim itself. [] where
+    there is too little to compare with.
+    """
+    examination = point.examination
+    gathered = {evidence.name: evidence for evidence in point.evidence}
+    verdicts = {report.name: report.verdict for report in point.arguments}
+    targets = []
+    for claim in examination.claims:
+        label = claim.leaf.label
+        verdict = verdicts.get(label, "fail")
+        if verdict == "fail" and label not in gathered:
+            blank = replace(claim, gradient=np.zeros_like(claim.leaf.value))
+            seconds = DIFFERENCES / len(examination.claims)
+            gathered[label] = gather(point.subject, examination, blank, None, seconds)
+        if verdict == "pass":
+            value = np.asarray(claim.gradient)
+            eps = np.finfo(value.dtype).eps if value.dtype.kind == "f" else 0
+            scale = np.abs(value).max(initial=0.0)
+            tolerance = np.full(value.size, (1e-9 + 64 * eps) * scale)
+            index = np.arange(value.size)
+        elif verdict == "fail":
+            evidence = gathered[label]
+            value, index = evidence.numeric, np.flatnonzero(evidence.usable)
+            tolerance = evidence.tolerance.ravel()[index]
+        else:
+            continue
+        targets.append({
+            "place": list(claim.place), "shape": list(np.shape(claim.leaf.value)), "index": index,
+            "value": value.ravel()[index].astype(float), "tolerance": tolerance,
+        })  # fmt: skip
+    return [target for target in targets if target["index"].size]
+
+
+def _search(session, point, targets, deadline):
+    """[Candidate]: edits that meet all targets, as many as there is time for."""
+    if not targets:
+        return []
+    subject = point.subject
+    run = Subject(session, subject.name, subject.arguments, subject.inputs).run()
+    session.repair(run.number, point.examination.upstream, targets)
+    until = deadline - (1 - SEARCHING) * SECONDS
+    found, done = [], False
+    while not done and time.monotonic() < until:
+        try:
+            answer = session.search(AT_ONCE)
+        except StudentError:
+            break
+        new, done = understood(answer, len(targets))
+        found += new
+    return found
+
+
+def understood(answer, count):
+    """([Candidate] that meet all targets, whether the search is at its end); of an answer without
+    sense, nothing and the end."""
+    try:
+        candidates = [Candidate(**{**one, "fits": tuple(one["fits"])}) for one in answer["found"]]
+        done = answer["done"] is not False
+    except (TypeError, LookupError, AttributeError):
+        return [], True
+    return [c for c in candidates if c.label in WORDS and len(c.fits) == count], done
+
+
+def ranked(found, said):
+    """The candidates, the most telling first: of a kind that an experiment names, too; of a kind
+    with a name; what makes the code shorter; what stands first."""
+    kinds = [one.kind for one in said]
+
+    def order(candidate):
+        grown = len(candidate.after.removeprefix("pass")) - len(candidate.before)
+        return candidate.kind not in kinds, candidate.kind == FORMULA, grown, candidate.number
+
+    return sorted(found, key=order)
+
+
+def joined(candidate, said):
+    """The list of Diagnosis with the edit's own first."""
+    fix = Fix(candidate.line, candidate.before, candidate.after)
+    same = [one for one in said if one.kind == candidate.kind]
+    if same:
+        first = replace(same[0], fix=fix)
+        return [first, *(one for one in said if one is not same[0])]
+    message = (
+        f"{WORDS[candidate.label]} in {candidate.function}: with one edit there, every check passes"
+    )
+    found = Diagnosis(candidate.kind, None, "confirmed", message, {"label": candidate.label}, fix)
+    return [found, *said]
