@@ -277,7 +277,7 @@ def orders(node, parent, field, names):
             yield "wrong_order", type(node)(swapped, ast.Load())
 
 
-def accumulations(statement):
+def accumulations(statement, names):
     """a += b: a = b, or a -= b, or not at all, or twice; a[i] = b: a[i] += b, or not at all."""
     nothing = ast.Pass()
     if isinstance(statement, ast.AugAssign):
@@ -293,7 +293,7 @@ def accumulations(statement):
         yield "missing_term", nothing
 
 
-def scattered_sums(statement):
+def scattered_sums(statement, names):
     """np.add.at(a, i, b): a[i] += b, which forgets repeated indices; or not at all."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return
