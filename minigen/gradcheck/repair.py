@@ -63,6 +63,7 @@ class Candidate:
     number: int
     function: str
     label: str
+    slip: str
     line: int
     before: str
     after: str

@@ -28,7 +28,6 @@ from .session import StudentError
 
 SLOWER = 20             # times what the student's own backward takes: an edit that loops
 LEAST = 0.05            # seconds that an edit may take
-SPOILING = ("small_error", "wrong_precision")       # what is added by these makes nothing right
 
 
 class Interrupted(BaseException):
@@ -69,7 +68,7 @@ class Repair:
                 self.found.append((function, code))
                 new.append({
                     "number": len(self.found) - 1, "function": function.__qualname__,
-                    "label": slip(edit, function), "line": edit.line, "before": edit.before,
+                    "label": edit.label, "slip": slip(edit, function), "line": edit.line, "before": edit.before,
                     "after": edit.after, "fits": sorted(fits),
                 })  # fmt: skip
             if time.monotonic() > until:
@@ -88,14 +87,14 @@ class Repair:
 
     def _candidates(self, functions):
         """(function, edit, the code with it), the pair's own backward first."""
+        source = "\n".join(self.session.source.lines) + "\n"
         for function in functions:
-            name = function.__qualname__
-            source = alone(function)
+            own, first = inspect.getsourcelines(function)
+            rest = len(self.session.source.lines) - (first - 1 + len(own))
             with contextlib.suppress(ValueError, SyntaxError):     # it stands inside another
-                for edit in edits(source, name):
-                    if edit.label in SPOILING and len(edit.after) > len(edit.before):
-                        continue
-                    code = compiled(edit.source, name, function.__code__)
+                for edit in edits(source, function.__qualname__, inserting=True):
+                    lines = edit.source.splitlines()
+                    code = compiled(lines[: len(lines) - rest], first, function)
                     if code is not None:
                         yield function, edit, code
 
@@ -178,16 +177,6 @@ def functions_of(pair):
                     yield one
 
 
-def alone(function):
-    """The file's text with nothing but one function, at its lines; its class is an empty head."""
-    lines, first = inspect.getsourcelines(function)
-    text = [""] * (first - 1) + [line.rstrip("\n") for line in lines]
-    owner = function.__qualname__.rpartition(".")[0]
-    if owner:
-        text[first - 2] = f"class {owner}:"
-    return "\n".join(text) + "\n"
-
-
 def slip(edit, function):
     """The label of the slip that an edit undoes: of the edit that leads back from it, if there is
     one, for `=` made `+=` undoes another slip than `+=` made `=`."""
@@ -201,13 +190,19 @@ def slip(edit, function):
     return next(back, edit.label)
 
 
-def compiled(text, name, former):
-    """The code of the function of that name in a text; None if it cannot stand for the former."""
+def compiled(lines, first, function):
+    """The code of a function from the lines of a file up to its last, of which `first` is its
+    first; None if it cannot stand for the function's own code.
+    """
+    owner = function.__qualname__.rpartition(".")[0]
+    above = [""] * (first - 2) + [f"class {owner}:" if owner else ""] if first > 1 else []
+    former = function.__code__
     try:
+        text = "\n".join([*above, *lines[first - 1 :]])
         code = compile(text, former.co_filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return None
-    for part in name.split("."):
+    for part in function.__qualname__.split("."):
         code = next((c for c in code.co_consts if getattr(c, "co_name", None) == part), None)
         if code is None:
             return None
