@@ -17,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
-from .edits_insert import INSERTING, INSERTING_STATEMENTS, SAID, START
+from .edits_insert import INSERTING, INSERTING_STATEMENTS, SAID, RANKS
 from .edits_rules import RULES, STATEMENT_RULES
 from .edits_scope import Surroundings
 
@@ -75,14 +75,14 @@ def _likeliest_first(tree, function, path):
     found = []
     for anchor, place in _anchors(function.body):
         known = _names_before(function, place.lineno)
-        scope = surroundings.at(known, place.lineno)
+        scope = surroundings.at(known)
         own = _variants(anchor, known, RULES, anchor is place and STATEMENT_RULES)
         new = _variants(anchor, scope, INSERTING, anchor is place and INSERTING_STATEMENTS)
         ranks = Counter()
         for (rule, where), label, after in (*own, *new):
             label = SAID.get((rule, label), label)
             if label is not None:
-                rank = START.get(rule, 0) + ranks[rule, where]
+                rank = RANKS.get(rule, 0) + ranks[rule, where]
                 ranks[rule, where] += 1
                 found.append((rank, label, anchor, place, after))
     found.sort(key=lambda change: change[0])

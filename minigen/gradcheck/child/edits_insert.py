@@ -1,203 +1,181 @@
-"""Edits that put in what is missing: a factor, a term, a sum, a transpose, a bound ... one at a time.
+"""Edits that put in what is missing: a factor, a term, a function, a sum, a bound ... one at a time.
 
 Idea: most slips leave something out, and putting it back is the repair. A rule here is as in
 edits_rules.py, a generator from a node to (label, new node), but takes a Scope: what the line
 could have used. Its candidates come the likeliest first. The label is the slip that is undone.
 
-START says how soon a rule is tried: its k-th candidate at a place has the rank START + k, and
+RANKS says how soon a rule is tried: its k-th candidate at a place has the rank of the rule + k, and
 all edits of a function come in the order of their ranks, so that a search can stop at any time.
 Read next: edits_scope.py (what is offered), edits.py (which applies the rules).
 """
 
 import ast
-from functools import lru_cache
+import difflib
 
-from .edits_rules import DROPS, SWAPS, _number
-from .edits_scope import REDUCTIONS, called, is_value
+from .edits_insert_shapes import (
+    added, behind, bounds, dots, expression, flips, named_axes, reductions, repeated, scattered,
+    shapes, unpacked,
+)       # fmt: skip
+from .edits_rules import DROPS, OUTPUTS, SWAPS, _number, variables
+from .edits_scope import REDUCTIONS, called, is_gradient, is_product, is_value, stored
 
-MAKERS = ("zeros", "zeros_like", "ones", "ones_like", "empty_like", "empty", "array", "arange",
-          "pad", "argmax", "argsort", "split")      # fmt: skip
 EDGES = (1.001, 1.00001)        # factors of small errors
-STATES = "sigpy"                # first letters of outputs that 1 - y stands beside
-
-
-@lru_cache(maxsize=None)
-def _node(text):
-    return ast.parse(text, mode="eval").body
+PENALTIES = ("reg", "lam", "l2", "decay", "weight_decay", "wd")
+HALF = ("np.float16", "np.float32", "np.float64", "np.half", "np.single")
 
 
 def _times(node, text):
-    return ast.BinOp(node, ast.Mult(), _node(text))
+    return ast.BinOp(node, ast.Mult(), expression(text))
 
 
 def _over(node, text):
-    return ast.BinOp(node, ast.Div(), _node(text))
+    return ast.BinOp(node, ast.Div(), expression(text))
 
 
 def _plus(node, text):
-    return ast.BinOp(node, ast.Add(), _node(text))
+    return ast.BinOp(node, ast.Add(), expression(text))
 
 
 def _minus(node, text):
-    return ast.BinOp(node, ast.Sub(), _node(text))
+    return ast.BinOp(node, ast.Sub(), expression(text))
 
 
-def _after(node, text):
-    """A node with something written behind it: .T, .sum(axis=0)."""
-    call = _node("_" + text)
-    if isinstance(call, ast.Attribute):
-        return ast.Attribute(node, call.attr, ast.Load())
-    return ast.Call(ast.Attribute(node, call.func.attr, ast.Load()), call.args, call.keywords)
-
-
-def _place(node, parent, field, scope):
-    """Where a value stands: whole, term, operand (of @), reduced, factor, or None: no value.
-
-    whole: a right-hand side or a returned value. Sizes, indices and caches are no values.
-    """
-    kinds = ast.Name | ast.BinOp | ast.Call | ast.Subscript | ast.UnaryOp | ast.Attribute
-    if not isinstance(node, kinds | ast.Compare) or isinstance(
-        getattr(node, "ctx", None), ast.Store
-    ):
-        return None
-    name, _ = called(node)
-    if name in MAKERS or scope.is_size(node):
-        return None
-    if isinstance(parent, ast.Assign | ast.AugAssign) and field == "value":
-        targets = parent.targets if isinstance(parent, ast.Assign) else [parent.target]
-        return None if isinstance(targets[0], ast.Tuple) else "whole"
-    if isinstance(parent, ast.Return):
-        return None if isinstance(node, ast.Tuple) else "whole"
-    if isinstance(parent, ast.Tuple | ast.List) and field == "elts":
-        return "whole"
-    if isinstance(parent, ast.BinOp) and field in ("left", "right"):
-        kinds = {ast.Add: "term", ast.Sub: "term", ast.MatMult: "operand",
-                 ast.Mult: "factor", ast.Div: "factor"}     # fmt: skip
-        return kinds.get(type(parent.op))
-    name, owner = called(parent)
-    if name in REDUCTIONS and owner is node:
-        return "reduced"
-    if isinstance(parent, ast.Attribute) and parent.attr in REDUCTIONS:
-        return "reduced"
-    if name in ("dot", "matmul", "einsum", "where") and field == "args":
-        return "operand"
-    return None
-
-
-def _mentions(node):
+def _values(node):
     return {ast.unparse(n) for n in ast.walk(node) if is_value(n)}
 
 
 def factors(node, parent, field, scope):
-    """A factor or divisor that is missing: a size, a cached value, a factor of other lines."""
-    place = _place(node, parent, field, scope)
-    if place in (None, "factor") or (isinstance(node, ast.UnaryOp) and place == "term"):
+    """A factor that is missing: a value, a mask, a factor of other lines, 1 - y, 2; or a divisor.
+
+    A product is extended once, not at each of its factors.
+    """
+    place = scope.place(node, parent, field)
+    if place in (None, "factor", "argument") or isinstance(node, ast.UnaryOp):
         return
-    inside = _mentions(node)
+    inside = _values(node)
     counted = place in ("whole", "term")
-    last = []
+    states = [v for v in scope.arrays if not is_gradient(v)]
     if counted:
-        for size in [s for s in scope.sizes if s in scope.unused]:
-            yield "factor", _over(node, size)
-    for value in scope.arrays:
-        if value in inside:
-            last.append(("factor", _times(node, value)))
-        else:
-            yield "factor", _times(node, value)
+        yield from (("factor", _over(node, v)) for v in scope.sizes if v in scope.unused)
+    local = [v for v in scope.arrays if v not in inside]
+    yield from (("factor", _times(node, v)) for v in local if v in scope.unused)
+    yield from (("factor", _times(node, v)) for v in local if v not in scope.unused)
     for text in scope.factors:
-        if not set(_mentions(_node(text))) <= inside or "-" in text or ">" in text:
-            yield "factor", _times(node, text)
-    for value in scope.arrays:
-        if not _is_gradient(value):
-            yield "factor", _times(node, f"(1 - {value})")
-            yield "factor", _times(node, f"(1 - {value} ** 2)")
-            yield "wrong_mask", _times(node, f"({value} > 0)")
+        size = scope.is_size(expression(text))
+        if counted or not size:
+            yield ("wrong_mask" if ">" in text or "<" in text else "factor"), _times(node, text)
     if counted:
-        for number in (2, 0.5):
-            yield "factor", _times(node, str(number))
-        yield from _divisors(node, scope)
-    yield from last
+        yield from (("factor", _over(node, size)) for size in _counts(scope))
+        yield from (("factor", _over(node, text)) for text in scope.factors)
+    for value in states:
+        yield "factor", _times(node, f"(1 - {value})")
+        yield "wrong_mask", _times(node, f"({value} > 0)")
+        yield "factor", _times(node, f"(1 - {value} ** 2)")
+    yield from (("factor", _over(node, value)) for value in states)
+    if counted:
+        yield from _rare_factors(node, scope)
+    yield from (("factor", _times(node, v)) for v in states if v in inside)
 
 
-def _divisors(node, scope):
-    for size in scope.sizes:
-        yield "factor", _over(node, size)
+def _counts(scope):
+    """What a mean divides by."""
+    arrays = [v for v in scope.arrays if is_value(expression(v))]
+    first = [v for v in arrays if is_gradient(v)][:1] + [v for v in arrays if not is_gradient(v)][:3]
+    parts = [f"{v}.{part}" for part in ("shape[0]", "size", "shape[1]") for v in first]
+    return [*scope.sizes, *parts]
+
+
+def _rare_factors(node, scope):
     for value in scope.arrays:
-        if "[" not in value:
-            yield "factor", _over(node, f"{value}.shape[0]")
-    for text in scope.factors:
-        yield "factor", _over(node, text)
-    for value in scope.arrays:
-        if not _is_gradient(value):
-            yield "factor", _over(node, value)
+        if not is_gradient(value):
             yield "factor", _over(node, f"(1 - {value})")
-            yield "factor", _over(node, f"{value}.size")
+            yield "factor", _times(node, f"np.sign({value})")
             yield "factor", _over(node, f"np.sqrt({value}.shape[-1])")
+            yield "power", _over(node, f"{value} ** 2")
     for size in scope.sizes:
-        yield "factor", _times(node, size)
         yield "factor", _over(node, f"np.sqrt({size})")
-
-
-def _is_gradient(text):
-    """Whether a name is one of a gradient: dout, dx, grad_output, upstream."""
-    name = text.split(".")[-1].split('"')[-1].split("'")[-1]
-    return name.startswith(("d", "g_", "grad", "upstream"))
+        yield "factor", _times(node, size)
 
 
 def complements(node, parent, field, scope):
-    """y: 1 - y. -y: 1 - y. 1: 1 - y, 1 - y ** 2, 1 + y."""
-    place = _place(node, parent, field, scope)
-    beside = isinstance(parent, ast.BinOp) and not isinstance(parent.op, ast.MatMult)
-    if beside and _number(node) == 1 and not isinstance(parent.op, ast.Pow):
-        for value in scope.arrays:
-            if not _is_gradient(value):
-                yield "missing_term", ast.BinOp(node, ast.Sub(), _node(value))
-                yield "missing_term", ast.BinOp(node, ast.Sub(), _node(f"{value} ** 2"))
-                yield "missing_term", ast.BinOp(node, ast.Add(), _node(value))
-    if place == "factor" and not _is_gradient(ast.unparse(node)):
-        inner = node.operand if isinstance(node, ast.UnaryOp) else node
-        for operator in (ast.Sub(), ast.Add()):
-            yield "missing_term", ast.BinOp(ast.Constant(1), operator, inner)
-        yield "missing_term", ast.BinOp(inner, ast.Sub(), ast.Constant(1))
+    """y: 1 - y, y - 1. -y: 1 - y. 1: 1 - y, 1 - y ** 2."""
+    states = [v for v in scope.arrays if not is_gradient(v)]
+    if is_product(parent) and _number(node) == 1:
+        for value in states:
+            yield "missing_term", ast.BinOp(node, ast.Sub(), expression(value))
+            yield "missing_term", ast.BinOp(node, ast.Sub(), expression(f"{value} ** 2"))
+    place = scope.place(node, parent, field)
+    if place != "factor" or is_product(node) or is_gradient(ast.unparse(node)):
+        return
+    inner = node.operand if isinstance(node, ast.UnaryOp) else node
+    yield "missing_term", ast.BinOp(ast.Constant(1), ast.Sub(), inner)
+    yield "missing_term", ast.BinOp(inner, ast.Sub(), ast.Constant(1))
+    yield "missing_term", ast.BinOp(ast.Constant(1), ast.Add(), inner)
 
 
 def terms(node, parent, field, scope):
-    """A term of a sum: a gradient that comes another way, a term of other lines."""
-    place = _place(node, parent, field, scope)
-    if place not in ("whole", "factor") or isinstance(node, ast.Constant):
+    """A term of a sum: a gradient that comes another way, a term of other lines, a value."""
+    place = scope.place(node, parent, field)
+    inner = place == "factor" and not is_product(node)
+    if not (inner or place in ("whole", "argument")):
         return
-    inside = _mentions(node)
-    whole = place == "whole"
-    if whole:
+    inside = _values(node)
+    ways = [v for v in scope.arrays if is_gradient(v) and v not in inside]
+    if not inner:
+        unused = [v for v in ways if v in scope.unused]
+        for value in unused:
+            yield "missing_term", _plus(node, value)
+            yield from (("missing_term", _plus(node, f"{value} / {n}")) for n in _counts(scope)[:4])
+        yield from _penalties(node, parent, scope)
+        yield from (("missing_term", _plus(node, v)) for v in ways if v not in unused)
+    others = [t for t in scope.terms if not scope.is_size(expression(t))]
+    for sign in (_plus, _minus):
+        yield from (("missing_term", sign(node, text)) for text in others)
+    if not inner:
+        yield from (("missing_term", _minus(node, v)) for v in ways)
+        sizes = _counts(scope)[:2]
+        yield from (("missing_term", _plus(node, f"{v} / {n}")) for n in sizes for v in ways)
+    if isinstance(node, ast.UnaryOp):
         for value in scope.arrays:
-            if _is_gradient(value) and value not in inside:
-                yield "missing_term", _plus(node, value)
-    for text in scope.terms:
-        yield "missing_term", _minus(node, text)
-        yield "missing_term", _plus(node, text)
-    if whole:
-        for value in scope.arrays:
-            if _is_gradient(value) and value not in inside:
-                yield "missing_term", _minus(node, value)
+            yield "missing_term", ast.BinOp(expression(value), ast.Sub(), node.operand)
+    elif inner:
+        states = [v for v in scope.arrays if not is_gradient(v) and v not in inside]
+        for sign in (_minus, _plus):
+            yield from (("missing_term", sign(node, value)) for value in states)
+
+
+def _penalties(node, parent, scope):
+    """dW: dW + reg * W."""
+    target = ast.unparse(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
+    for rate in scope.names:
+        if rate.startswith(PENALTIES):
+            for value in scope.arrays:
+                if not is_gradient(value) and value.strip("'\"]").endswith(target[1:2]) and target:
+                    yield "missing_term", _plus(node, f"{rate} * {value}")
+                    yield "missing_term", _plus(node, f"2 * {rate} * {value}")
 
 
 def centred(node, parent, field, scope):
-    """The terms of norms and softmax: g - g.mean(axis), g - y * (g * y).sum(axis)."""
-    place = _place(node, parent, field, scope)
-    gradient = isinstance(node, ast.Name | ast.BinOp) and any(map(_is_gradient, _mentions(node)))
-    if place not in ("whole", "factor", "term") or not gradient or _has_matmul(node):
+    """The terms of norms and softmax: g - g.mean(axis), g - y * (g * y).mean(axis), with sum."""
+    place = scope.place(node, parent, field)
+    plain = isinstance(node, ast.Name) or isinstance(node, ast.BinOp) and not isinstance(
+        parent, ast.BinOp | ast.Attribute)      # fmt: skip
+    if place not in ("whole", "factor", "term") or not plain or _has_matmul(node):
         return
-    g = ast.unparse(node)
-    g = g if isinstance(node, ast.Name) else f"({g})"
-    others = [v for v in scope.arrays if not _is_gradient(v)]
+    gradients = [v for v in _values(node) if is_gradient(v)]
+    beside = isinstance(parent, ast.BinOp) and field == "right"
+    if not gradients and not beside:
+        return
+    g = f"({ast.unparse(node)})" if isinstance(node, ast.BinOp) else ast.unparse(node)
+    states = [v for v in scope.arrays if not is_gradient(v)]
     for axis in scope.axes:
         yield "missing_term", _minus(node, f"{g}.mean({axis})")
-        yield "missing_term", _minus(node, f"{g}.sum({axis})")
-        for y in others:
+        for y in states:
             yield "missing_term", _minus(node, f"({g} * {y}).sum({axis})")
             yield "missing_term", _minus(node, f"{y} * ({g} * {y}).mean({axis})")
             yield "missing_term", _minus(node, f"{y} * {g}.sum({axis})")
             yield "missing_term", _minus(node, f"{y} * ({g} * {y}).sum({axis})")
+        yield "missing_term", _minus(node, f"{g}.sum({axis})")
 
 
 def _has_matmul(node):
@@ -205,195 +183,129 @@ def _has_matmul(node):
 
 
 def minuses(node, parent, field, scope):
-    """A minus before a term, an argument or an exponent."""
-    name, _ = called(parent)
-    first = isinstance(parent, ast.BinOp) and field == "left" and isinstance(
-        parent.op, ast.Add | ast.Sub)       # fmt: skip
-    argument = name in ("exp", "log", "where", "maximum") and field == "args"
-    exponent = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and field == "right"
+    """A minus before a first term, an argument or an exponent."""
+    operator = getattr(parent, "op", None) if isinstance(parent, ast.BinOp) else None
+    first = field == "left" and scope.place(node, parent, field) == "term"
+    argument = called(parent)[0] in ("exp", "log", "where", "maximum") and field == "args"
+    exponent = isinstance(operator, ast.Pow) and field == "right"
     if (first or argument or exponent) and not isinstance(node, ast.UnaryOp | ast.Compare):
         yield "sign", ast.UnaryOp(ast.USub(), node)
 
 
-def squares(node, parent, field, scope):
-    """y: y ** 2."""
-    place = _place(node, parent, field, scope)
-    if place in ("factor", "term", "reduced") and is_value(node):
-        yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(2))
-
-
-def reductions(node, parent, field, scope):
-    """A sum over a broadcast axis, or a mean: a: a.sum(axis=0)."""
-    place = _place(node, parent, field, scope)
-    if place not in ("whole", "term") or called(node)[0] in REDUCTIONS:
-        return
-    for axis in scope.axes:
-        yield "missing_broadcast_sum", _after(node, f".sum({axis})")
-    for axis in scope.axes:
-        yield "missing_broadcast_sum", _after(node, f".mean({axis})")
-    yield "missing_broadcast_sum", _after(node, ".sum()")
-
-
-def named_axes(node, parent, field, scope):
-    """a.sum(): a.sum(axis=0). axis=0: axis=(0, 2); keepdims where there is none."""
-    name, owner = called(node)
-    if name in (*REDUCTIONS, "max", "argmax", "cumsum") and owner is not None:
-        given = [a for a in node.args if a is not owner]
-        keys = {k.arg: k for k in node.keywords}
-        if not given and "axis" not in keys:
-            for axis in scope.axes:
-                new = [*node.keywords, *_node(f"_({axis})").keywords]
-                yield "wrong_axis", ast.Call(node.func, node.args, new)
-        elif "keepdims" not in keys:
-            keep = ast.keyword("keepdims", ast.Constant(True))
-            yield "wrong_axis", ast.Call(node.func, node.args, [*node.keywords, keep])
-    if isinstance(node, ast.keyword) and node.arg == "keepdims":
-        yield "wrong_axis", ast.keyword("keepdims", ast.Constant(True))
-    if isinstance(node, ast.keyword) and node.arg == "axis":
-        elements = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-        taken = [_number(e) for e in elements]
-        for axis in (0, 1, 2, 3):
-            if axis not in taken and None not in taken:
-                tuples = ast.Tuple(
-                    [ast.Constant(a) for a in sorted([*taken, axis])], ast.Load())      # fmt: skip
-                yield "missing_broadcast_sum", ast.keyword("axis", tuples)
-
-
-def shapes(node, parent, field, scope):
-    """.T where there is none, .reshape(x.shape), .transpose(...) as on other lines."""
-    place = _place(node, parent, field, scope)
-    if place not in ("whole", "operand"):
-        return
-    if place == "whole":
-        yield "transpose", _after(node, ".T")
-    for text in scope.shaped:
-        yield "transpose", _after(node, text)
-    if place == "whole":
-        for value in scope.arrays:
-            if "[" not in value and not _is_gradient(value):
-                yield "transpose", _after(node, f".reshape({value}.shape)")
-
-
-def dots(node, parent, field, scope):
-    """np.dot(a, b), a.dot(b): an operand transposed, or the two the other way round."""
-    name, owner = called(node)
-    if name not in ("dot", "matmul") or len(node.args) not in (1, 2):
-        return
-    a, b = node.args if owner in node.args else (owner, node.args[0])
-
-    def call(a, b):
-        if owner in node.args:
-            return ast.Call(node.func, [a, b], node.keywords)
-        return ast.Call(ast.Attribute(a, name, ast.Load()), [b], [])
-
-    yield "transpose", call(a, _after(b, ".T"))
-    yield "transpose", call(_after(a, ".T"), b)
-    yield "transpose", call(b, a)
+def powers_of(node, parent, field, scope):
+    """y: y ** 2. d: np.sqrt(d), in a product."""
+    beside = isinstance(parent, ast.BinOp) and field in ("left", "right")
+    in_product = beside and is_product(parent)
+    counts = in_product and scope.is_size(node) and _number(node) is None
+    place = scope.place(node, parent, field)
+    fits = place == "factor" and not is_product(node) or place in ("term", "reduced")
+    if beside and fits and (is_value(node) or in_product) or place == "reduced" and is_value(node):
+        if not is_gradient(ast.unparse(node)):
+            yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(2))
+            yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(3))
+    if counts or in_product and fits:
+        yield "power", ast.Call(expression("np.sqrt"), [node], [])
 
 
 def functions(node, parent, field, scope):
-    """y: np.sqrt(y), np.exp(y) ... and the neighbours of a function, from the other side."""
-    place = _place(node, parent, field, scope)
-    if place in ("factor", "term") and not _is_gradient(ast.unparse(node)):
-        for name in ("sqrt", "exp", "log", "tanh", "abs", "sign"):
-            call = ast.Call(_node(f"np.{name}"), [node], [])
-            yield DROPS[name], call
-    name, owner = called(node)
+    """y: np.exp(y), np.log(y) ...; a function's neighbour, from the other side; a: a.copy()."""
+    place = scope.place(node, parent, field)
+    if is_value(node) and place in ("whole", "factor", "term", "reduced"):
+        for name in ("exp", "log", "tanh", "abs", "sign"):
+            yield DROPS[name], ast.Call(expression(f"np.{name}"), [node], [])
+    if place == "whole" and isinstance(node, ast.Name | ast.Subscript):
+        yield "overwrites", behind(node, ".copy()")
+    name, _ = called(node)
     for right, others in SWAPS.items():
         for wrong, label in others:
             if name == wrong and name not in SWAPS:
                 function = ast.Attribute(node.func.value, right, ast.Load())
                 yield label, ast.Call(function, node.args, node.keywords)
-    if place == "whole" and isinstance(node, ast.Name):
-        yield "overwrites", _after(node, ".copy()")
-
-
-def flips(node, parent, field, scope):
-    """a[:]: a[::-1]."""
-    if isinstance(node, ast.Slice) and node.step is None:
-        yield "flip", ast.Slice(node.lower, node.upper, _node("-1"))
-
-
-def bounds(node, parent, field, scope):
-    """a[:]: a[1:], a[:-1], a[:n]; a[i : i + n] with the bounds of other slices."""
-    if not isinstance(node, ast.Slice):
-        return
-    for name, others in (("lower", ("1",)), ("upper", ("-1",))):
-        if getattr(node, name) is None:
-            both = {"lower": node.lower, "upper": node.upper, "step": node.step}
-            for text in (*others, *scope.bounds):
-                yield "boundary", ast.Slice(**(both | {name: _node(text)}))
 
 
 def rounded(node, parent, field, scope):
     """1.00001 * a: a. 0.5005: 0.5. np.float64(np.float16(a)), a.astype(...): a."""
     value = _number(node) if isinstance(node, ast.Constant) else None
     if isinstance(value, float):
-        for edge in EDGES:
-            for new in (value / edge, value * edge):
-                short = float(f"{new:.6g}")
-                if len(repr(short)) < len(repr(value)):
-                    yield "small_error", ast.Constant(short)
+        for new in (value / edge for edge in (*EDGES, *(1 / edge for edge in EDGES))):
+            short = float(f"{new:.6g}")
+            if len(repr(short)) < len(repr(value)):
+                yield "small_error", ast.Constant(short)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         for number, other in ((node.left, node.right), (node.right, node.left)):
-            if _number(number) is not None and 0 < abs(_number(number) - 1) < 0.1:
+            if _number(number) not in (None, 1) and abs(_number(number) - 1) < 0.1:
                 yield "small_error", other
     if isinstance(node, ast.Call):
-        text = ast.unparse(node.func)
-        if text in ("np.float16", "np.float32", "np.float64", "np.single", "np.half"):
-            inner = node.args[0]
-            while isinstance(inner, ast.Call) and "np.float" in ast.unparse(inner.func):
-                inner = inner.args[0]
-            yield "wrong_precision", inner
-        if text.endswith(".astype"):
-            yield "wrong_precision", node.func.value
+        inner = node
+        while isinstance(inner, ast.Call) and ast.unparse(inner.func) in HALF and inner.args:
+            inner = inner.args[0]
+        if called(inner)[0] == "astype":
+            inner = inner.func.value
+        yield "wrong_precision", inner
 
 
-def added(statement, scope):
-    """a = b: a += b, where a has a value. a[i] += b: np.add.at(a, i, b)."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target = statement.targets[0]
-        before = isinstance(target, ast.Name) and target.id in scope.names
-        if before or isinstance(target, ast.Subscript | ast.Attribute):
-            yield "overwrites", ast.AugAssign(target, ast.Add(), statement.value)
-    if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Subscript):
-        target, value = statement.target, statement.value
-        if isinstance(statement.op, ast.Sub):
-            value = ast.UnaryOp(ast.USub(), value)
-        if not any(isinstance(n, ast.Slice) for n in ast.walk(target.slice)):
-            function = _node("np.add.at")
-            call = ast.Call(function, [target.value, target.slice, value], [])
-            yield "overwrites", ast.Expr(call)
+def likely_variables(node, parent, field, scope):
+    """A variable: another one of its kind, the most similar name first."""
+    if not isinstance(node, ast.Name) or stored(node) or node.id not in scope.names:
+        return
+    if node.id not in scope.arrays + scope.sizes:
+        return                      # a cache
+
+    def unlikeness(name):
+        kinds = [(is_gradient(n), n in OUTPUTS, n in scope.sizes) for n in (name, node.id)]
+        alike = difflib.SequenceMatcher(None, name, node.id).ratio()
+        other = sum(a != b for a, b in zip(*kinds, strict=True))
+        return (kinds[0][2] != kinds[1][2], name not in scope.unused, other - alike)
+
+    others = [name for name in scope.names if name in scope.arrays or name in scope.sizes]
+    yield from variables(node, parent, field, [node.id, *sorted(others, key=unlikeness)])
+
+
+def extra_terms(node, parent, field, scope):
+    """a + b: a, where b is too much; twice too much where both are the same."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        same = ast.unparse(node.left) == ast.unparse(node.right)
+        label = "double_count" if same else "extra_term"
+        if isinstance(parent, ast.Slice):
+            label = "off_by_one" if _number(node.right) is not None else "boundary"
+        yield label, node.left
+        plus = isinstance(node.op, ast.Add)
+        yield label, node.right if plus else ast.UnaryOp(ast.USub(), node.right)
 
 
 INSERTING = [
-    minuses, rounded, dots, shapes, factors, complements, terms, centred, squares, reductions,
-    named_axes, functions, flips, bounds,
+    minuses, rounded, dots, extra_terms, named_axes, likely_variables, factors, complements, terms,
+    centred, powers_of, reductions, shapes, functions, bounds, flips,
 ]       # fmt: skip
-INSERTING_STATEMENTS = [added]
-START = {       # rank of a rule's first candidate; 0 for those not named
-    "factors": 2,
+INSERTING_STATEMENTS = [repeated, added, scattered, unpacked]
+RANKS = {       # of a rule's first candidate at a place; 0 for those not named
+    "extra_terms": 1,
+    "likely_variables": 1,
+    "factors": 1,
     "terms": 2,
     "complements": 2,
     "centred": 2,
+    "powers_of": 2,
     "reductions": 3,
     "shapes": 3,
-    "squares": 3,
+    "scattered": 1,
+    "unpacked": 2,
     "functions": 5,
-    "bounds": 5,
-    "flips": 6,
-    "variables": 1,
+    "bounds": 4,
+    "flips": 5,
 }
-SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; None: makes no sense
+SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; None: no repair
     ("whole_values", "small_error"): None,
     ("whole_values", "wrong_precision"): None,
     ("numbers", "small_error"): None,
     ("calls", "overwrites"): None,
     ("calls", "missing_broadcast_sum"): "wrong_axis",
     ("axes", "missing_broadcast_sum"): "wrong_axis",
-    ("sums", "missing_term"): "extra_term",
+    ("sums", "missing_term"): None,                         # extra_terms
+    ("variables", "wrong_variable"): None,                  # likely_variables
+    ("variables", "input_vs_output"): None,
     ("accumulations", "overwrites"): "double_count",
-    ("accumulations", "double_count"): None,
+    ("accumulations", "double_count"): None,                # added, repeated
     ("accumulations", "missing_term"): "extra_term",
     ("scattered_sums", "overwrites"): None,
     ("scattered_sums", "double_count"): None,
