@@ -161,14 +161,14 @@ def wrong(pool, limit, seed=0):
             if kind == "value":
                 found["labels"][mutant.edit.label] += 1
                 found["verdicts"][verdict] += 1
-                said.append((mutant.edit.label, *outcome))
+                said.append((mutant.edit.label, outcome))
                 if verdict != "fail":
                     found["missed"].append((mutant.name, verdict))
     return found | {"diagnosis": bench_gradcheck_diagnosis.tally(said)}
 
 
 def try_mutant(mutant):
-    """(kind, verdict of the checker or None, outcome of its diagnosis or None): see
+    """(kind, verdict of the checker or None, outcomes of its diagnosis or None): see
     bench_gradcheck_mutants and bench_gradcheck_diagnosis."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(mutant.path).name
@@ -176,8 +176,9 @@ def try_mutant(mutant):
         kind, name = ORACLE.judge(mutant, path)
         if kind != "value":
             return kind, None, None
-        file = check_file(path, Settings(isolate=False, only=(name,)))
-        return kind, file.status, bench_gradcheck_diagnosis.outcome(mutant.edit.label, file)
+        alone = check_file(path, Settings(isolate=False, only=(name,)))
+        both = check_file(path, Settings(only=(name,)))
+        return kind, alone.status, bench_gradcheck_diagnosis.outcomes(mutant.edit.label, alone, both)
 
 
 def behaviour(pool):

@@ -79,7 +79,7 @@ class Process:
         return self._ask("search", [seconds], {})
 
     def adopt(self, number):
-        """Go on with an edit that the search found, in this process alone."""
+        """Put an edit that the search found in place, in this process alone; None: none."""
         self._ask("adopt", [number], {})
 
     def describe(self):

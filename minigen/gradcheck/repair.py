@@ -5,13 +5,13 @@ Idea: a process of its own, started for this alone, tries the single edits of wh
 in place there, and the whole check is made again: other seeds, other upstream gradients, structure.
 Only an edit with which it passes is said. The homework's file is never written to.
 
-Invariant: the report stands before the search begins; a crash, an endless loop or an answer without
-sense ends the search and changes nothing.
+Invariant: the report stands before the search begins; a crash or an answer without sense ends the
+search and changes nothing.
 Read next: child/repair.py, child/edits.py (what is tried); docs/gradcheck-diagnosis.md.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -24,12 +24,12 @@ from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import Diagnosis, Fix
 from minigen.gradcheck.subject import Subject
 
-SECONDS = 5.0           # in all
+SECONDS = 4.5           # in all
 SEARCHING = 0.7         # of these, the part for trying edits; the rest is for checking them
-AT_ONCE = 0.25          # seconds of one request: what a crash can lose
+AT_ONCE = 0.25          # seconds of one request
 DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
+MORE = 0.5              # seconds that the search goes on once an edit fits
 MOST = 5                # edits that are checked as a whole
-SEVERAL = 40            # edits that fit: more say nothing
 
 WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
     "sign": "a sign is wrong",
@@ -50,10 +50,11 @@ WORDS = {   # label of an edit: what is wrong, in words that do not give the edi
     "wrong_precision": "a value is rounded to fewer digits on the way",
     "wrong_variable": "one variable stands where another is needed",
     "power": "an exponent is wrong",
-    "function": "a function stands where another is needed",
+    "function": "a function stands where another is needed, or is missing",
+    "extra_term": "a term is there that does not belong",
 }
 FORMULA = "wrong_formula"       # the kind of those that have no other
-NO_KIND = ("wrong_variable", "power", "function")
+NO_KIND = ("wrong_variable", "power", "function", "extra_term")
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,10 @@ class Candidate:
     number: int
     function: str
     label: str
-    slip: str
     line: int
     before: str
     after: str
-    fits: tuple
+    fits: list
 
     @property
     def kind(self):
@@ -85,16 +85,11 @@ def repaired(session, point, said, passes):
     if any(isinstance(leaf, Opaque) for _, leaf in trees.leaves(subject.inputs)):
         return said
     try:
-        targets = targets_of(point)
         with Process(session.path, session.memory, SECONDS) as other, other.within(SECONDS):
             for name, options in session.configured.items():
                 other.configure(name, options)
-            found = _search(other, point, targets, deadline)
-            for candidate in ranked(found, said)[:MOST]:
-                other.adopt(candidate.number)
-                left = deadline - time.monotonic()
-                if left > 0 and passes(other, left):
-                    return joined(candidate, said)
+            found = _search(other, point, targets_of(point), deadline, passes)
+            return joined(found, said) if found else said
     except (StudentError, SpecError, RuntimeError):
         pass
     return said
@@ -136,44 +131,49 @@ def targets_of(point):
     return [target for target in targets if target["index"].size]
 
 
-def _search(session, point, targets, deadline):
-    """[Candidate]: edits that meet all targets, as many as there is time for."""
-    if not targets:
-        return []
+def _search(session, point, targets, deadline, passes):
+    """The first Candidate with which the whole check passes; None if there is none in time."""
     subject = point.subject
     run = Subject(session, subject.name, subject.arguments, subject.inputs).run()
     session.repair(run.number, point.examination.upstream, targets)
-    until = deadline - (1 - SEARCHING) * SECONDS
-    found, done = [], False
-    while not done and time.monotonic() < until:
-        try:
-            answer = session.search(AT_ONCE)
-        except StudentError:
-            break
-        new, done = understood(answer, len(targets))
-        found += new
-    return found
+    until, checks, since = deadline - (1 - SEARCHING) * SECONDS, MOST, None
+    found, done = [], not targets
+    while not done and checks:
+        new, done = understood(session.search(AT_ONCE), len(targets))
+        now = time.monotonic()
+        done, found = done or now > until, found + new
+        since = (since or now) if found else None
+        if found and (done or now - since > MORE):      # there may be a more telling one
+            for candidate in ranked(found)[:checks]:
+                session.adopt(candidate.number)
+                checks -= 1
+                if passes(session, max(deadline - time.monotonic(), AT_ONCE)):
+                    return candidate
+            session.adopt(None)
+            found = []
+    return None
 
 
 def understood(answer, count):
     """([Candidate] that meet all targets, whether the search is at its end); of an answer without
     sense, nothing and the end."""
     try:
-        candidates = [Candidate(**{**one, "fits": tuple(one["fits"])}) for one in answer["found"]]
+        candidates = [Candidate(**one) for one in answer["found"]]
+        good = all(type(getattr(c, f.name)) is f.type for c in candidates for f in fields(c))
         done = answer["done"] is not False
     except (TypeError, LookupError, AttributeError):
+        return [], True
+    if not good:
         return [], True
     return [c for c in candidates if c.label in WORDS and len(c.fits) == count], done
 
 
-def ranked(found, said):
-    """The candidates, the most telling first: of a kind that an experiment names, too; of a kind
-    with a name; what makes the code shorter; what stands first."""
-    kinds = [one.kind for one in said]
+def ranked(found):
+    """The candidates, the most telling first: the less they add to the code the better, for what
+    was put in by mistake explains more than what would make up for it; then as they were tried."""
 
     def order(candidate):
-        grown = len(candidate.after.removeprefix("pass")) - len(candidate.before)
-        return candidate.kind not in kinds, candidate.kind == FORMULA, grown, candidate.number
+        return len(candidate.after.removeprefix("pass")) - len(candidate.before), candidate.number
 
     return sorted(found, key=order)
 

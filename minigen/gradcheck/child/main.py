@@ -80,7 +80,7 @@ class _Responder:
         return self.repairs.search(seconds)
 
     def adopt(self, number):
-        """Leave an edit that it found in place."""
+        """Leave an edit that it found in place; None: none."""
         self.repairs.adopt(number)
 
     def answer(self, number, method, arguments, options):

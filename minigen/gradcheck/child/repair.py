@@ -8,7 +8,7 @@ or a decorated one, sees the edit.
 
 Functions that forward runs, too, are left alone: to edit them would change what is differentiated.
 An edit that loops is interrupted, one that writes to what the forward left is stopped, for the
-next one needs it; a crash ends this process, and the checker has what was found before.
+next one needs it; a crash ends this process, and the search.
 Invariant: between two edits the functions are as the student wrote them.
 Read next: edits.py; ../repair.py, which asks, and believes nothing that it has not checked.
 """
@@ -68,7 +68,7 @@ class Repair:
                 self.found.append((function, code))
                 new.append({
                     "number": len(self.found) - 1, "function": function.__qualname__,
-                    "label": edit.label, "slip": slip(edit, function), "line": edit.line, "before": edit.before,
+                    "label": slip(edit, function), "line": edit.line, "before": edit.before,
                     "after": edit.after, "fits": sorted(fits),
                 })  # fmt: skip
             if time.monotonic() > until:
@@ -77,10 +77,13 @@ class Repair:
         return {"found": new, "tried": self.tried, "done": done}
 
     def adopt(self, number):
-        """Leave an edit that was found in place, instead of one that was adopted before."""
+        """Leave an edit that was found in place, instead of one that was adopted before; None: go
+        back to what the student wrote."""
         if self.edited:
             function, code = self.edited
-            function.__code__ = code
+            function.__code__, self.edited = code, None
+        if number is None:
+            return
         function, code = self.found[number]
         self.edited = function, function.__code__
         function.__code__ = code
@@ -181,8 +184,8 @@ def slip(edit, function):
     """The label of the slip that an edit undoes: of the edit that leads back from it, if there is
     one, for `=` made `+=` undoes another slip than `+=` made `=`."""
     if edit.after == "pass":
-        text = [line.strip() for line in inspect.getsource(function).splitlines()]
-        return "double_count" if text.count(edit.before) > 1 else edit.label
+        lines = [line.strip() for line in inspect.getsource(function).splitlines()]
+        return "double_count" if lines.count(edit.before) > 1 else edit.label
     back = (
         other.label for other in edits(edit.source, function.__qualname__)
         if other.line == edit.line and other.after == edit.before
