@@ -167,9 +167,9 @@ def wrong(pool, limit, seed=0):
     return found | {"diagnosis": bench_gradcheck_diagnosis.tally(said)}
 
 
-def try_mutant(mutant):
+def try_mutant(mutant, repair=True):
     """(kind, verdict of the checker or None, outcomes of its diagnosis or None): see
-    bench_gradcheck_mutants and bench_gradcheck_diagnosis."""
+    bench_gradcheck_mutants and bench_gradcheck_diagnosis. repair: search for one, too."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(mutant.path).name
         path.write_text(mutant.edit.source, encoding="utf-8")
@@ -177,8 +177,9 @@ def try_mutant(mutant):
         if kind != "value":
             return kind, None, None
         alone = check_file(path, Settings(isolate=False, only=(name,)))
-        both = check_file(path, Settings(only=(name,)))
-        return kind, alone.status, bench_gradcheck_diagnosis.outcomes(mutant.edit.label, alone, both)
+        both = check_file(path, Settings(only=(name,))) if repair else alone
+        outcomes = bench_gradcheck_diagnosis.outcomes(mutant.edit.label, alone, both)
+        return kind, alone.status, outcomes
 
 
 def behaviour(pool):
