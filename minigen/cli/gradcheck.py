@@ -41,7 +41,8 @@ Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in.
 
 A wrong gradient is experimented with: where a sign, a factor, a transpose, an axis, a term ... is
-found to be what is wrong, the report says so (docs/gradcheck-diagnosis.md)."""
+found to be what is wrong, the report says so. Then single edits of backward are tried, and the kind
+of one with which every check passes is named (docs/gradcheck-diagnosis.md)."""
 
 EXIT_CODES = """exit code, the first that holds:
   5  an error of minigen itself, not of the homework
