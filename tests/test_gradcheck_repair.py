@@ -160,11 +160,14 @@ def test_the_functions_are_as_before_between_edits(tmp_path):
 def test_an_answer_without_sense_ends_the_search():
     good = {"number": 0, "function": "f", "label": "sign", "line": 3, "before": "a", "after": "b",
             "fits": [0]}    # fmt: skip
-    assert len(understood({"found": [good], "done": False}, 1)[0]) == 1
-    assert understood({"found": [good | {"label": "gossip"}], "done": False}, 1) == ([], False)
-    odd = {"found": [good | {"before": 7}], "done": False}
-    for answer in (None, [], odd, {"found": [3], "done": False}, {"found": [{"label": "sign"}]}):
-        assert understood(answer, 1) == ([], True)
+
+    def answer(*found):
+        return {"found": [*found], "tried": 5, "done": False}
+
+    assert len(understood(answer(good), 1)[0]) == 1
+    assert understood(answer(good | {"label": "gossip"}), 1) == ([], 5, False)
+    for odd in (None, [], answer(good | {"before": 7}), answer(3), answer({"label": "sign"})):
+        assert understood(odd, 1) == ([], 0, True)
 
 
 def test_the_process_asks_the_child(tmp_path):

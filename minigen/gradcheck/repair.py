@@ -28,7 +28,7 @@ SECONDS = 4.5           # in all
 SEARCHING = 0.7         # of these, the part for trying edits; the rest is for checking them
 AT_ONCE = 0.25          # seconds of one request
 DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
-MORE = 0.5              # seconds that the search goes on once an edit fits
+MORE = 400              # edits that are tried once one fits, and as many as before it
 MOST = 5                # edits that are checked as a whole
 
 WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
@@ -138,14 +138,15 @@ def _search(session, point, targets, deadline, passes):
     subject = point.subject
     run = Subject(session, subject.name, subject.arguments, subject.inputs).run()
     session.repair(run.number, point.examination.upstream, targets)
-    until, checks, since = deadline - (1 - SEARCHING) * SECONDS, MOST, None
-    found, done = [], not targets
+    until, checks = deadline - (1 - SEARCHING) * SECONDS, MOST
+    found, done, enough = [], not targets, 0
     while not done and checks:
-        new, done = understood(session.search(AT_ONCE), len(targets))
-        now = time.monotonic()
-        done, found = done or now > until, found + new
-        since = (since or now) if found else None
-        if found and (done or now - since > MORE):      # there may be a more telling one
+        new, tried, done = understood(session.search(AT_ONCE), len(targets))
+        done = done or time.monotonic() > until
+        if new and not found:       # there may be a more telling one
+            enough = 2 * tried + MORE
+        found += new
+        if found and (done or tried > enough):
             for candidate in ranked(found)[:checks]:
                 session.adopt(candidate.number)
                 checks -= 1
@@ -157,17 +158,18 @@ def _search(session, point, targets, deadline, passes):
 
 
 def understood(answer, count):
-    """([Candidate] that meet all targets, whether the search is at its end); of an answer without
-    sense, nothing and the end."""
+    """([Candidate] that meet all targets, how many edits were tried, whether that is the end); of
+    an answer without sense, nothing and the end."""
     try:
+        tried = int(answer["tried"])
         candidates = [Candidate(**one) for one in answer["found"]]
         good = all(type(getattr(c, f.name)) is f.type for c in candidates for f in fields(c))
         done = answer["done"] is not False
-    except (TypeError, LookupError, AttributeError):
-        return [], True
+    except (TypeError, ValueError, LookupError, AttributeError):
+        return [], 0, True
     if not good:
-        return [], True
-    return [c for c in candidates if c.label in WORDS and len(c.fits) == count], done
+        return [], 0, True
+    return [c for c in candidates if c.label in WORDS and len(c.fits) == count], tried, done
 
 
 def ranked(found):
