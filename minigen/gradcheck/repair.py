@@ -25,10 +25,11 @@ from minigen.gradcheck.report import Diagnosis, Fix
 from minigen.gradcheck.subject import Subject
 
 SECONDS = 4.5           # in all
-SEARCHING = 0.7         # of these, the part for trying edits; the rest is for checking them
+SEARCHING = 0.6         # of these, the part for trying edits; the rest is for checking them
 AT_ONCE = 0.25          # seconds of one request
 DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
 MORE = 400              # edits that are tried once one fits, and as many as before it
+FEW = 3                 # characters that are a sign, or another name, and no insertion
 MOST = 5                # edits that are checked as a whole
 
 WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
@@ -45,7 +46,7 @@ WORDS = {   # label of an edit: what is wrong, in words that do not give the edi
     "off_by_one": "a number or index is off by one",
     "boundary": "a bound is wrong: of a slice, or of a comparison",
     "overwrites": "a value is overwritten where it should be added to",
-    "double_count": "something is counted twice",
+    "double_count": "something is counted twice, or is one contribution too many",
     "small_error": "a constant is slightly off",
     "wrong_precision": "a value is rounded to fewer digits on the way",
     "wrong_variable": "one variable stands where another is needed",
@@ -73,6 +74,11 @@ class Candidate:
     def kind(self):
         """Of the diagnosis."""
         return FORMULA if self.label in NO_KIND else self.label
+
+    @property
+    def added(self):
+        """Characters that it adds to the code."""
+        return len(self.after.removeprefix("pass")) - len(self.before)
 
 
 def repaired(session, point, said, passes):
@@ -174,23 +180,26 @@ def understood(answer, count):
 
 def ranked(found):
     """The candidates, the most telling first: the less they add to the code the better, for what
-    was put in by mistake explains more than what would make up for it; then as they were tried."""
+    was put in by mistake explains more than what would make up for it; then as they were tried,
+    but a sign is lost more often than written `x -= 1` as `x = 1`."""
 
-    def order(candidate):
-        return len(candidate.after.removeprefix("pass")) - len(candidate.before), candidate.number
-
-    return sorted(found, key=order)
+    return sorted(found, key=lambda one: (one.added, one.label == "overwrites", one.number))
 
 
 def joined(candidate, said):
-    """The list of Diagnosis with the edit's own first."""
+    """The list of Diagnosis with the edit first: of what the experiments say of the same kind, or,
+    where the edit has no better name, of what they say first; else as a Diagnosis of its own.
+
+    Confirmed is the kind of an edit that puts nothing in, which might make up for another slip.
+    """
     fix = Fix(candidate.line, candidate.before, candidate.after)
-    same = [one for one in said if one.kind == candidate.kind]
+    same = [one for one in said if candidate.kind in (one.kind, FORMULA)]
     if same:
-        first = replace(same[0], fix=fix)
-        return [first, *(one for one in said if one is not same[0])]
+        return [replace(same[0], fix=fix), *(one for one in said if one is not same[0])]
     message = (
         f"{WORDS[candidate.label]} in {candidate.function}: with one edit there, every check passes"
     )
-    found = Diagnosis(candidate.kind, None, "confirmed", message, {"label": candidate.label}, fix)
+    sure = candidate.added <= FEW and candidate.kind != FORMULA
+    confidence = "confirmed" if sure else "likely"
+    found = Diagnosis(candidate.kind, None, confidence, message, {"label": candidate.label}, fix)
     return [found, *said]

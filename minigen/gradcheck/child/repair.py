@@ -184,8 +184,7 @@ def slip(edit, function):
     """The label of the slip that an edit undoes: of the edit that leads back from it, if there is
     one, for `=` made `+=` undoes another slip than `+=` made `=`."""
     if edit.after == "pass":
-        lines = [line.strip() for line in inspect.getsource(function).splitlines()]
-        return "double_count" if lines.count(edit.before) > 1 else edit.label
+        return "double_count"
     back = (
         other.label for other in edits(edit.source, function.__qualname__)
         if other.line == edit.line and other.after == edit.before
