@@ -17,7 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
-from .edits_insert import INSERTING, INSERTING_STATEMENTS, SAID, RANKS
+from .edits_insert import INSERTING, INSERTING_STATEMENTS, RANKS, SAID
 from .edits_rules import RULES, STATEMENT_RULES
 from .edits_scope import Surroundings
 
@@ -155,7 +155,7 @@ def _swapped(anchor, parent, field, index, new):
     old = holder[key]
     holder[key] = new
     try:
-        return ast.unparse(ast.fix_missing_locations(anchor))
+        return ast.unparse(anchor)
     finally:
         holder[key] = old
 

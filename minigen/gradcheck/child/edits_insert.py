@@ -13,9 +13,26 @@ import ast
 import difflib
 
 from .edits_insert_shapes import (
-    added, behind, bounds, dots, expression, flips, named_axes, reductions, repeated, scattered,
-    shapes, unpacked,
-)       # fmt: skip
+    behind,
+    bounds,
+    dots,
+    expression,
+    flips,
+    named_axes,
+    reductions,
+    shapes,
+)  # fmt: skip
+from .edits_insert_statements import (
+    added,
+    more_axes,
+    other_axes,
+    other_signs,
+    other_uses,
+    renamed,
+    repeated,
+    scattered,
+    unpacked,
+)  # fmt: skip
 from .edits_rules import DROPS, OUTPUTS, SWAPS, _number, variables
 from .edits_scope import REDUCTIONS, called, is_gradient, is_product, is_value, stored
 
@@ -45,28 +62,26 @@ def _values(node):
 
 
 def factors(node, parent, field, scope):
-    """A factor that is missing: a value, a mask, a factor of other lines, 1 - y, 2; or a divisor.
+    """A factor that is missing: a value, a mask, a factor of other lines, 1 - y; or a divisor.
 
     A product is extended once, not at each of its factors.
     """
     place = scope.place(node, parent, field)
-    if place in (None, "factor", "argument") or isinstance(node, ast.UnaryOp):
+    if place not in ("whole", "term", "operand", "reduced") or isinstance(node, ast.UnaryOp):
         return
     inside = _values(node)
     counted = place in ("whole", "term")
     states = [v for v in scope.arrays if not is_gradient(v)]
-    if counted:
-        yield from (("factor", _over(node, v)) for v in scope.sizes if v in scope.unused)
-    local = [v for v in scope.arrays if v not in inside]
-    yield from (("factor", _times(node, v)) for v in local if v in scope.unused)
-    yield from (("factor", _times(node, v)) for v in local if v not in scope.unused)
-    for text in scope.factors:
-        size = scope.is_size(expression(text))
-        if counted or not size:
+    divisors = [v for v in scope.sizes if v in scope.unused] + scope.divisors
+    for text in divisors:
+        if (counted or not scope.is_size(expression(text))) and text not in inside:
+            yield "factor", _over(node, text)
+    yield from (("factor", _times(node, v)) for v in scope.arrays if v not in inside)
+    for text in (*scope.factors, *scope.divisors):
+        if counted or not scope.is_size(expression(text)):
             yield ("wrong_mask" if ">" in text or "<" in text else "factor"), _times(node, text)
     if counted:
         yield from (("factor", _over(node, size)) for size in _counts(scope))
-        yield from (("factor", _over(node, text)) for text in scope.factors)
     for value in states:
         yield "factor", _times(node, f"(1 - {value})")
         yield "wrong_mask", _times(node, f"({value} > 0)")
@@ -79,9 +94,9 @@ def factors(node, parent, field, scope):
 
 def _counts(scope):
     """What a mean divides by."""
-    arrays = [v for v in scope.arrays if is_value(expression(v))]
-    first = [v for v in arrays if is_gradient(v)][:1] + [v for v in arrays if not is_gradient(v)][:3]
-    parts = [f"{v}.{part}" for part in ("shape[0]", "size", "shape[1]") for v in first]
+    arrays = [v for v in scope.arrays if is_gradient(v)][:1]
+    arrays += [v for v in scope.arrays if not is_gradient(v)][:3]
+    parts = [f"{v}.{part}" for part in ("shape[0]", "size", "shape[1]") for v in arrays]
     return [*scope.sizes, *parts]
 
 
@@ -92,6 +107,8 @@ def _rare_factors(node, scope):
             yield "factor", _times(node, f"np.sign({value})")
             yield "factor", _over(node, f"np.sqrt({value}.shape[-1])")
             yield "power", _over(node, f"{value} ** 2")
+    for text in scope.factors:
+        yield "factor", _over(node, text)
     for size in scope.sizes:
         yield "factor", _over(node, f"np.sqrt({size})")
         yield "factor", _times(node, size)
@@ -116,32 +133,44 @@ def complements(node, parent, field, scope):
 def terms(node, parent, field, scope):
     """A term of a sum: a gradient that comes another way, a term of other lines, a value."""
     place = scope.place(node, parent, field)
-    inner = place == "factor" and not is_product(node)
-    if not (inner or place in ("whole", "argument")):
-        return
+    if place in ("whole", "argument"):
+        yield from _ways(node, parent, scope)
+    elif place == "compared" or (place == "factor" and not is_product(node)):
+        others = [t for t in scope.terms if not scope.is_size(expression(t))]
+        inside = _values(node)
+        states = [v for v in scope.arrays if not is_gradient(v) and v not in inside]
+        if isinstance(node, ast.UnaryOp):
+            for value in scope.arrays:
+                yield "missing_term", ast.BinOp(expression(value), ast.Sub(), node.operand)
+        for sign in (_plus, _minus):
+            yield from (("missing_term", sign(node, text)) for text in others)
+        for sign in (_minus, _plus):
+            yield from (("missing_term", sign(node, value)) for value in states)
+    elif place == "operand" and isinstance(node, ast.Name) and is_gradient(node.id):
+        yield "missing_term", _plus(node, f"{node.id}.T")
+
+
+def _ways(node, parent, scope):
+    """Terms of a whole right-hand side."""
     inside = _values(node)
-    ways = [v for v in scope.arrays if is_gradient(v) and v not in inside]
-    if not inner:
-        unused = [v for v in ways if v in scope.unused]
-        for value in unused:
-            yield "missing_term", _plus(node, value)
-            yield from (("missing_term", _plus(node, f"{value} / {n}")) for n in _counts(scope)[:4])
-        yield from _penalties(node, parent, scope)
-        yield from (("missing_term", _plus(node, v)) for v in ways if v not in unused)
+    flows = [v for v in scope.arrays if is_gradient(v)]
+    unused = [v for v in flows if v in scope.unused]
+    for value in unused:
+        yield "missing_term", _plus(node, value)
+        yield from (("missing_term", _plus(node, f"{value} / {n}")) for n in _counts(scope)[:4])
+    yield from _penalties(node, parent, scope)
+    ways = [v for v in flows if v not in inside and v not in unused]
+    yield from (("missing_term", _plus(node, v)) for v in ways)
     others = [t for t in scope.terms if not scope.is_size(expression(t))]
     for sign in (_plus, _minus):
         yield from (("missing_term", sign(node, text)) for text in others)
-    if not inner:
-        yield from (("missing_term", _minus(node, v)) for v in ways)
-        sizes = _counts(scope)[:2]
-        yield from (("missing_term", _plus(node, f"{v} / {n}")) for n in sizes for v in ways)
-    if isinstance(node, ast.UnaryOp):
-        for value in scope.arrays:
-            yield "missing_term", ast.BinOp(expression(value), ast.Sub(), node.operand)
-    elif inner:
-        states = [v for v in scope.arrays if not is_gradient(v) and v not in inside]
-        for sign in (_minus, _plus):
-            yield from (("missing_term", sign(node, value)) for value in states)
+    states = [v for v in scope.arrays if not is_gradient(v)]
+    for g in flows[:1]:
+        for sign in (_plus, _minus):
+            yield from (("missing_term", sign(node, f"{g} * {y}")) for y in states)
+    yield from (("missing_term", _minus(node, v)) for v in ways)
+    for size in _counts(scope)[:2]:
+        yield from (("missing_term", _plus(node, f"{v} / {size}")) for v in ways)
 
 
 def _penalties(node, parent, scope):
@@ -158,8 +187,8 @@ def _penalties(node, parent, scope):
 def centred(node, parent, field, scope):
     """The terms of norms and softmax: g - g.mean(axis), g - y * (g * y).mean(axis), with sum."""
     place = scope.place(node, parent, field)
-    plain = isinstance(node, ast.Name) or isinstance(node, ast.BinOp) and not isinstance(
-        parent, ast.BinOp | ast.Attribute)      # fmt: skip
+    plain = isinstance(node, ast.Name) or (isinstance(node, ast.BinOp) and not isinstance(
+        parent, ast.BinOp | ast.Attribute))      # fmt: skip
     if place not in ("whole", "factor", "term") or not plain or _has_matmul(node):
         return
     gradients = [v for v in _values(node) if is_gradient(v)]
@@ -176,6 +205,56 @@ def centred(node, parent, field, scope):
             yield "missing_term", _minus(node, f"{y} * {g}.sum({axis})")
             yield "missing_term", _minus(node, f"{y} * ({g} * {y}).sum({axis})")
         yield "missing_term", _minus(node, f"{g}.sum({axis})")
+
+
+def norms(node, parent, field, scope):
+    """g, the gradient of y / n: g - y * (g * y).sum(axis) / n ** 2, where n depends on y."""
+    place = scope.place(node, parent, field)
+    plain = isinstance(node, ast.Name) and is_gradient(node.id)
+    if (place != "whole" and not (plain and place in ("factor", "term"))) or _has_matmul(node):
+        return
+    g = ast.unparse(node) if isinstance(node, ast.Name) else f"({ast.unparse(node)})"
+    known = [v for v in scope.arrays if not is_gradient(v)]
+    lengths = [v for v in known if v in scope.divisors]
+    for n in lengths:
+        for y in (v for v in known if v != n):
+            for axis in scope.axes:
+                for method in REDUCTIONS:
+                    part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
+                    yield "missing_term", _minus(node, part)
+
+
+def softmaxes(node, parent, field, scope):
+    """g * p * (1 - p), as for a sigmoid: p * (g - (g * p).sum(axis)), for a softmax."""
+    if not is_product(node) or is_product(parent):
+        return
+    parts = _factors_of(node)
+    for part in parts:
+        minus = isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub)
+        if minus and _number(part.left) == 1:
+            p = ast.unparse(part.right)
+            rest = [ast.unparse(f) for f in parts if f is not part and ast.unparse(f) != p]
+            if len(rest) == len(parts) - 2 and rest:
+                g = " * ".join(rest)
+                for axis in dict.fromkeys(["axis=-1, keepdims=True", *scope.axes]):
+                    new = f"{p} * ({g} - ({g} * {p}).sum({axis}))"
+                    yield "missing_term", expression(new)
+
+
+def _factors_of(node):
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return [*_factors_of(node.left), *_factors_of(node.right)]
+    return [node]
+
+
+def epsilons(node, parent, field, scope):
+    """var: var + 1e-5, under a root or a fraction, as forward has it."""
+    root = called(parent)[0] == "sqrt"
+    power = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Pow) and field == "left"
+    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and field == "right"
+    if isinstance(node, ast.expr) and (root or power or below) and not scope.is_size(node):
+        for text in [*scope.small, *(name for name in scope.names if name.startswith("eps"))]:
+            yield "small_error", _plus(node, text)
 
 
 def _has_matmul(node):
@@ -198,19 +277,22 @@ def powers_of(node, parent, field, scope):
     in_product = beside and is_product(parent)
     counts = in_product and scope.is_size(node) and _number(node) is None
     place = scope.place(node, parent, field)
-    fits = place == "factor" and not is_product(node) or place in ("term", "reduced")
-    if beside and fits and (is_value(node) or in_product) or place == "reduced" and is_value(node):
+    fits = (place == "factor" and not is_product(node)) or place in ("term", "reduced")
+    if (beside and fits and (is_value(node) or in_product)) or (place == "reduced" and is_value(node)):
         if not is_gradient(ast.unparse(node)):
             yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(2))
             yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(3))
-    if counts or in_product and fits:
+    if counts or (in_product and fits):
         yield "power", ast.Call(expression("np.sqrt"), [node], [])
 
 
 def functions(node, parent, field, scope):
     """y: np.exp(y), np.log(y) ...; a function's neighbour, from the other side; a: a.copy()."""
     place = scope.place(node, parent, field)
-    if is_value(node) and place in ("whole", "factor", "term", "reduced"):
+    if is_value(node) and place == "compared":
+        yield "wrong_mask", ast.Call(expression("np.abs"), [node], [])
+    negative = isinstance(node, ast.UnaryOp) and is_value(node.operand)
+    if (is_value(node) or negative) and place in ("whole", "factor", "term", "reduced"):
         for name in ("exp", "log", "tanh", "abs", "sign"):
             yield DROPS[name], ast.Call(expression(f"np.{name}"), [node], [])
     if place == "whole" and isinstance(node, ast.Name | ast.Subscript):
@@ -274,11 +356,23 @@ def extra_terms(node, parent, field, scope):
 
 
 INSERTING = [
-    minuses, rounded, dots, extra_terms, named_axes, likely_variables, factors, complements, terms,
-    centred, powers_of, reductions, shapes, functions, bounds, flips,
+    minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, factors,
+    complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes, functions, bounds,
+    flips,
 ]       # fmt: skip
-INSERTING_STATEMENTS = [repeated, added, scattered, unpacked]
+INSERTING_STATEMENTS = [
+    repeated, added, scattered, unpacked, other_signs, other_axes, more_axes, renamed, other_uses,
+]       # fmt: skip
 RANKS = {       # of a rule's first candidate at a place; 0 for those not named
+    "rounded": -1,
+    "repeated": -1,
+    "other_signs": 2,
+    "other_axes": 2,
+    "more_axes": 2,
+    "renamed": 2,
+    "other_uses": 4,
+    "norms": 2,
+    "epsilons": 1,
     "extra_terms": 1,
     "likely_variables": 1,
     "factors": 1,

@@ -1,4 +1,4 @@
-"""Edits that put in a sum, an axis, a transpose, a shape or a bound; or another statement.
+"""Edits that put in a sum, an axis, a transpose, a shape or a bound.
 
 Idea: rules in the form of edits_insert.py, for what changes where numbers stand and which of them
 are added, not what is computed of each. The axes and shapes are those of other lines of the file.
@@ -32,7 +32,7 @@ def reductions(node, parent, field, scope):
     """A sum over a broadcast axis, or a mean: a: a.sum(axis=0)."""
     place = scope.place(node, parent, field)
     beside = place == "factor" and field == "right" and is_product(node)
-    if place not in ("whole", "term") and not beside or called(node)[0] in REDUCTIONS:
+    if (place not in ("whole", "term") and not beside) or called(node)[0] in REDUCTIONS:
         return
     axes = [*scope.axes, *(BIAS_AXES if place == "whole" else ())]
     for method in REDUCTIONS:
@@ -78,7 +78,7 @@ def _of_keyword(node):
 def shapes(node, parent, field, scope):
     """.transpose(...) and .reshape(...) as on other lines, .reshape(x.shape), .T."""
     place = scope.place(node, parent, field)
-    if place not in ("whole", "operand"):
+    if place not in ("whole", "operand", "shaped"):
         return
     for text in scope.shaped:
         yield "transpose", behind(node, text)
@@ -114,54 +114,19 @@ def flips(node, parent, field, scope):
 
 
 def bounds(node, parent, field, scope):
-    """a[i:n]: a[i : i + n]. a[:]: a[1:], a[:-1], and the bounds of other slices."""
+    """a[i:n]: a[i : i + n], a[i + 1 : n + 1]. a[:]: a[1:], a[:-1], bounds of other slices."""
     if not isinstance(node, ast.Slice):
         return
-    if node.lower is not None and node.upper is not None:
-        both = ast.BinOp(node.lower, ast.Add(), node.upper)
-        yield "boundary", ast.Slice(node.lower, both, node.step)
+    if node.upper is not None:
+        for operator in (ast.Add(), ast.Sub()):
+            lower, upper = (ast.BinOp(bound or ast.Constant(0), operator, ast.Constant(1))
+                            for bound in (node.lower, node.upper))      # fmt: skip
+            yield "off_by_one", ast.Slice(lower, upper, node.step)
+        if node.lower is not None:
+            both = ast.BinOp(node.lower, ast.Add(), node.upper)
+            yield "boundary", ast.Slice(node.lower, both, node.step)
     for name, first in (("lower", "1"), ("upper", "-1")):
         if getattr(node, name) is None:
             parts = {"lower": node.lower, "upper": node.upper, "step": node.step}
             for text in (first, *scope.bounds):
                 yield "boundary", ast.Slice(**(parts | {name: expression(text)}))
-
-
-def repeated(statement, scope):
-    """A statement that stands twice: once."""
-    if ast.unparse(statement) in scope.repeated:
-        yield "double_count", ast.Pass()
-
-
-def added(statement, scope):
-    """a = b: a += b, a -= b, a *= b, where a has a value."""
-    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
-        return
-    target, value = statement.targets[0], statement.value
-    before = isinstance(target, ast.Name) and target.id in scope.names
-    if before or isinstance(target, ast.Subscript | ast.Attribute):
-        for operator in (ast.Add(), ast.Sub(), ast.Mult()):
-            yield "overwrites", ast.AugAssign(target, operator, value)
-
-
-def scattered(statement, scope):
-    """a[i] += b, a[i] = b: np.add.at(a, i, b), for indices that repeat."""
-    target = getattr(statement, "target", None) or getattr(statement, "targets", [None])[0]
-    if not isinstance(target, ast.Subscript) or isinstance(target.slice, ast.Slice | ast.Constant):
-        return
-    value = statement.value
-    if isinstance(getattr(statement, "op", None), ast.Sub):
-        value = ast.UnaryOp(ast.USub(), value)
-    if not any(isinstance(n, ast.Slice) for n in ast.walk(target.slice)):
-        call = ast.Call(expression("np.add.at"), [target.value, target.slice, value], [])
-        yield "overwrites", ast.Expr(call)
-
-
-def unpacked(statement, scope):
-    """x, w, b = cache: two neighbours the other way round."""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-    if isinstance(target, ast.Tuple) and not isinstance(statement.value, ast.Tuple):
-        names = target.elts
-        for i in range(len(names) - 1):
-            new = ast.Tuple([*names[:i], names[i + 1], names[i], *names[i + 2 :]], ast.Store())
-            yield "wrong_variable", ast.Assign([new], statement.value, lineno=0)

@@ -14,7 +14,7 @@ import builtins
 from dataclasses import dataclass, field
 
 NODES = 10              # an expression of more is not offered elsewhere
-REDUCTIONS = ("sum", "mean")
+REDUCTIONS = ("sum", "mean")        # methods, or functions of NumPy
 SHAPED = ("transpose", "swapaxes", "reshape", "moveaxis")
 AXES = ("axis=0", "axis=-1, keepdims=True")     # where no reduction says another
 MOST_AXES = 3
@@ -39,11 +39,15 @@ class Scope:
     wholes: set                                     # ids of tuples that are returned or assigned
     settled: set                                    # names that are assigned as a whole, once
     repeated: set                                   # statements that stand twice
-    factors: list = field(default_factory=list)     # of products elsewhere: (1 - y), np.sqrt(d)
+    has_matmul: bool                                # whether the function multiplies matrices
+    small: list                                     # numbers like 1e-5 of the file: texts
+    factors: list = field(default_factory=list)     # of products elsewhere: (1 - y)
+    divisors: list = field(default_factory=list)    # of quotients elsewhere: N, np.sqrt(d)
     terms: list = field(default_factory=list)       # of sums elsewhere
     axes: list = field(default_factory=list)        # of reductions elsewhere: "axis=0"
     shaped: list = field(default_factory=list)      # methods: ".transpose(0, 2, 1)"
     bounds: list = field(default_factory=list)      # of slices elsewhere
+    outputs: list = field(default_factory=list)     # what forward and helpers return
 
     def is_size(self, node):
         """Whether an expression is made of numbers and sizes only: no array, as far as is seen."""
@@ -60,7 +64,8 @@ class Scope:
         """Where a value stands, or None: no value, or one that is edited elsewhere.
 
         whole: a right-hand side or a returned value. term, factor, operand (of @, dot, where):
-        a part. reduced: what is summed. argument: what a function of the file is given.
+        a part. reduced: what is summed. shaped: what is reshaped. compared: of a mask. argument:
+        what a function of the file is given.
         """
         kinds = ast.Name | ast.BinOp | ast.Call | ast.Subscript | ast.UnaryOp | ast.Attribute
         plain = isinstance(node, kinds | ast.Compare) and not stored(node)
@@ -75,14 +80,16 @@ class Scope:
             return "whole" if field == "values" else None
         if isinstance(parent, ast.BinOp):
             return PLACES.get(type(parent.op))
+        if isinstance(parent, ast.Compare):
+            return "compared" if field == "left" else None
         return self._place_in_call(node, parent, field)
 
     def _place_in_call(self, node, parent, field):
         name, owner = called(parent)
         if name in REDUCTIONS and owner is node:
             return "reduced"
-        if isinstance(parent, ast.Attribute) and parent.attr in REDUCTIONS:
-            return "reduced"
+        if isinstance(parent, ast.Attribute) and parent.attr in (*REDUCTIONS, *SHAPED):
+            return "reduced" if parent.attr in REDUCTIONS else "shaped"
         if name in ("dot", "matmul", "einsum", "where") and field == "args":
             return "operand"
         if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and field == "args":
@@ -102,7 +109,7 @@ class Surroundings:
         self.reads = {ast.unparse(n) for n in _walk(function) if is_value(n) and not stored(n)}
         self.words = _words(self.near)
         self.kept = _kept(self.near)
-        self.of_function = _of_function(function)
+        self.of_function = _of_function(function) | {"small": _small(self.near)}
 
     def at(self, names):
         """The Scope of a line before which `names` have got values."""
@@ -240,6 +247,7 @@ def _of_function(function):
         if changed or called(node)[0] == "at":
             once -= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     return {
+        "has_matmul": any(isinstance(n, ast.MatMult) for n in nodes),
         "wholes": {id(n) for n in given if isinstance(n, ast.Tuple | ast.List)},
         "settled": once,
         "repeated": {text for text in texts if texts.count(text) > 1},
@@ -248,7 +256,8 @@ def _of_function(function):
 
 def _words(functions):
     """{field of Scope: {text: names in it}} of what the functions use."""
-    found = {kind: {} for kind in ("factors", "terms", "axes", "shaped", "bounds")}
+    kinds = ("factors", "divisors", "terms", "axes", "shaped", "bounds", "outputs")
+    found = {kind: {} for kind in kinds}
     for node in (n for function in functions for n in _walk(function)):
         for kind, text, parts in _parts(node):
             inside = [n for part in parts for n in ast.walk(part)]
@@ -261,27 +270,50 @@ def _words(functions):
 def _parts(node):
     """(field of Scope, text, nodes whose names it needs) of what a node holds."""
     if isinstance(node, ast.BinOp):
-        kind = {"factor": "factors", "term": "terms"}.get(PLACES.get(type(node.op)))
-        for part in (node.left, node.right) if kind else ():
-            if not isinstance(part, ast.Constant | ast.Name) and (
-                kind == "terms" or not is_product(part)
-            ):
-                yield kind, ast.unparse(part), [part]
+        yield from _operands(node)
     if isinstance(node, ast.Slice):
         for bound in (node.lower, node.upper):
             if bound is not None:
                 yield "bounds", ast.unparse(bound), [bound]
+    if isinstance(node, ast.Return) and node.value is not None:
+        value = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
+        if isinstance(value, ast.BinOp | ast.Call):
+            yield "outputs", ast.unparse(value), [value]
     name, owner = called(node)
     if owner is None:
         return
     given = node.args[1:] if owner in node.args else node.args
-    if name in REDUCTIONS:
-        axis = [f"axis={ast.unparse(a)}" for a in given[:1]]
-        text = ", ".join([*axis, *map(ast.unparse, node.keywords)])
+    if name in (*REDUCTIONS, "max", "var", "std", "norm"):
+        axis = [f"axis={ast.unparse(a)}" for a in given[:1] if name in REDUCTIONS]
+        text = ", ".join([*axis, *(ast.unparse(k) for k in node.keywords if k.arg != "ddof")])
         if "axis" in text:
-            yield "axes", text, given
+            yield "axes", text, [*given, *(k.value for k in node.keywords)]
     if name in SHAPED and given:
         yield "shaped", f".{name}({', '.join(map(ast.unparse, given))})", given
+        places = [getattr(a, "value", None) for a in given]
+        if name == "transpose" and sorted(map(str, places)) == list(map(str, range(len(given)))):
+            back = (str(places.index(i)) for i in range(len(places)))
+            yield "shaped", f".transpose({', '.join(back)})", []
+
+
+def _operands(node):
+    place = PLACES.get(type(node.op))
+    for side in ("left", "right"):
+        part = getattr(node, side)
+        if isinstance(node.op, ast.Div) and side == "right":
+            if not isinstance(part, ast.Constant):
+                yield "divisors", ast.unparse(part), [part]
+        elif isinstance(part, ast.Constant | ast.Name):
+            continue
+        elif place == "term" or (place == "factor" and not is_product(part)):
+            yield f"{place}s", ast.unparse(part), [part]
+
+
+def _small(functions):
+    """Numbers that a file adds lest it divides by zero, and eps."""
+    parts = [n for function in functions for n in ast.walk(function)]
+    numbers = [n.value for n in parts if isinstance(n, ast.Constant) and type(n.value) is float]
+    return list(dict.fromkeys(repr(number) for number in numbers if 0 < number < 0.01))
 
 
 def is_product(node):
