@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from minigen.gradcheck import hints
 from minigen.gradcheck.checker import Settings
 
 ENDINGS = (".py", ".ipynb")
@@ -84,6 +85,12 @@ def _add_how(how):
 
 
 def _add_output(out):
+    out.add_argument(
+        "--hints", metavar="LEVEL", type=int, choices=range(len(hints.LEVELS)), default=hints.USUAL,
+        help="how much is shown of what is wrong: 0 nothing but verdict and points, 1 which "
+        "argument and entries, 2 what is wrong (default), 3 line and edit; hints = LEVEL in the "
+        "spec and HINTS = LEVEL in the file are ceilings",
+    )
     instead = out.add_mutually_exclusive_group()
     instead.add_argument(
         "--json", metavar="FILE|-", type=json_target,
@@ -130,6 +137,7 @@ def settings(args):
         memory=args.mem,
         timeout=args.timeout or max(USUAL.timeout, 2 * args.budget),
         pictures=bool(args.pictures),
+        hints=args.hints,
     )
 
 
@@ -143,6 +151,7 @@ def again(args):
         "--timeout": (args.timeout, None, f"{args.timeout or 0:g}s"),
         "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
+        "--hints": (args.hints, hints.USUAL, args.hints),
         "--spec": (args.spec, None, args.spec),
         "--exercise": (args.exercise, None, args.exercise),
     }

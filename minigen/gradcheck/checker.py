@@ -20,6 +20,7 @@ from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
+from minigen.gradcheck.hints import EDIT, KIND, VERDICT, Note, limited
 from minigen.gradcheck.inputs import SpecError, uneven
 from minigen.gradcheck.nesting import kind
 from minigen.gradcheck.process import Process
@@ -43,7 +44,9 @@ NO_INPUTS = (
     "one to fill in)"
 )
 OURS = "an error of minigen itself, not of the homework: this pair is not checked"
-GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
+GUESSED = Note(
+    "the inputs were guessed from the names of the arguments: --init shows them", VERDICT
+)
 
 
 @dataclass
@@ -61,18 +64,27 @@ class Settings:
     memory: int = 1 << 30       # bytes of that process
     timeout: float = 60.0       # seconds of a pair in that process
     pictures: bool = False      # keep what they are drawn from; a dozen calls of forward more
+    hints: int = EDIT           # the most that is shown, if neither spec nor file allows less
 
 
-def check_file(path, settings, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None, command=None):
     """Check every pair of a homework file: a FileReport.
 
-    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
+    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair;
+    command(name): what gives a pair's report again. Reports hold what their hint level allows.
     """
     file = FileReport(file=str(path))
+
+    def done(report, description):
+        report.reproduce = command(report.name) if command else ""
+        file.pairs.append(limited(report, _level(options_of(description, spec), settings)))
+        if on_report and file.status != "error":        # it is loaded
+            on_report(file.pairs[-1])
+
     try:
         session = opened(path, settings)
     except StudentError as error:
-        return _not_loaded(file, error, settings, spec)
+        return _not_loaded(file, error, settings, spec, done)
     with session:
         file.limits = session.limits
         try:
@@ -80,22 +92,19 @@ def check_file(path, settings, spec=None, on_report=None):
                 described = {d["name"]: d for d in session.describe()}
                 file.notes = session.remarks()
         except StudentError as error:
-            return _not_loaded(file, error, settings, spec)
+            return _not_loaded(file, error, settings, spec, done)
         finally:
             file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(_guarded(file, session, description, settings, spec))
-            file.pairs[-1].output = session.printed()
-            if on_report:
-                on_report(file.pairs[-1])
+            report = _guarded(file, session, description, settings, spec)
+            report.output = session.printed()
+            done(report, description)
         for name in _asked(settings, spec):
             if name not in described:
-                file.pairs.append(_missing(name, settings, spec))
-                if on_report:
-                    on_report(file.pairs[-1])
+                done(_missing(name, settings, spec), {"name": name})
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
@@ -112,12 +121,17 @@ def _asked(settings, spec):
     return [name for name in (spec.names if spec else ()) if name in (settings.only or [name])]
 
 
-def _not_loaded(file, error, settings, spec):
+def _level(options, settings):
+    """The hint level of a pair: what is asked for, or less."""
+    return min(settings.hints, options["hints"])
+
+
+def _not_loaded(file, error, settings, spec, done):
     """The report on a file without a session: what the spec asks for is there, with 0 points."""
     file.status, file.message = "error", error.sentence
     for name in _asked(settings, spec):
         points = options_of({"name": name}, spec)["points"]
-        file.pairs.append(_unchecked(name, settings.seed, points, file.message, error.kind))
+        done(_unchecked(name, settings.seed, points, file.message, error.kind), {"name": name})
     return file
 
 
@@ -151,14 +165,16 @@ def options_of(description, spec):
     """A pair's description with what the spec, if there is one, says of it.
 
     points: a float, 1 unless one of them says otherwise; structure_share: of these, as only a spec
-    may say; fault: what is wrong with what a file says of a pair, in a sentence, "" if nothing.
+    may say; hints: the lower ceiling of both; fault: what is wrong with what a file says of a pair,
+    in a sentence, "" if nothing.
     """
     asked = spec.options(description["name"]) if spec else {}
-    options = {**description, **asked}
+    options = {**description, **asked, "hints": description.get("hints", EDIT)}
     options["structure_share"] = asked.get("structure_share", STRUCTURE_SHARE)
     fault = _fault(options)
     points = 1 if fault or options.get("points") is None else options["points"]
-    return {**options, "points": float(points), "fault": fault}
+    ceilings = [asked.get("hints", EDIT), *([] if fault else [description.get("hints", EDIT)])]
+    return {**options, "points": float(points), "hints": min(ceilings), "fault": fault}
 
 
 def check_pair(session, description, settings, spec=None):
@@ -189,7 +205,10 @@ def check_pair(session, description, settings, spec=None):
 
 
 def _fault(options):
-    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
+    points, seeds, wrt, hints = (options.get(k) for k in ("points", "seeds", "wrt", "hints"))
+    if not (isinstance(hints, Integral) and VERDICT <= hints <= EDIT):
+        said = hints if isinstance(hints, Integral) else kind(hints)
+        return f"HINTS is {said}: write 0, 1, 2 or 3"
     if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
         return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
     if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
@@ -272,9 +291,9 @@ def _doubt(report, session, options, settings, plan):
     for found in (*report.structure, *report.arguments):
         if found.verdict == "fail":
             found.verdict = "undecided"
-    report.notes.append(
-        f"the inputs are guesses, and may be the mistake: {why}; write {report.name}_inputs(seed)"
-    )
+    advice = f"write {report.name}_inputs(seed)"
+    said = f"the inputs are guesses, and may be the mistake: {why}; {advice}"
+    report.notes.append(Note(said, VERDICT))
 
 
 @dataclass
@@ -311,12 +330,18 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-            from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
-
-            started = time.monotonic()
-            point.diagnosis = diagnose(subject, examination, point.arguments)
-            point.diagnosis_seconds = time.monotonic() - started
+            if _level(options, settings) >= KIND:
+                _diagnose(point, subject, examination)
     return point
+
+
+def _diagnose(point, subject, examination):
+    """Experiments on the values that are wrong."""
+    from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
+
+    started = time.monotonic()
+    point.diagnosis = diagnose(subject, examination, point.arguments)
+    point.diagnosis_seconds = time.monotonic() - started
 
 
 def _source(report, session, options, spec):

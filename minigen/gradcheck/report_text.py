@@ -44,6 +44,7 @@ FAULTS = {
     "memory": "ran out of memory",
     "crash": "crashed",
     "error": "raised an error",
+    "structure": "something about {} is wrong",     # its name is above the hint level
 }
 
 
@@ -53,9 +54,10 @@ def text(report, paint=None):
     symbol = paint(SYMBOLS[report.verdict], report.verdict)
     lines = [f"{symbol} {clean(report.name)}: {said(report)}"]
     lines += wrapped(sentence(report), SENTENCE_LINES)
+    lines += wrapped(edit(report), SENTENCE_LINES)
     lines += _arguments(report.arguments, paint)
     lines += _table(report)
-    last = [*_output(report.output), *_again(report)]
+    last = [*_output(report.output), *_again(report), *wrapped(level(report), 1)]
     notes = _notes(notes_of(report), LINES - len(lines) - len(last))
     return "\n".join([*lines, *notes, *last])
 
@@ -82,8 +84,8 @@ def said(report):
         return WORDS["undecided"]
     if fault:
         where = gradient_of(fault.argument) if fault.argument else "a gradient"
-        if fault.check == "mutates_input":
-            where = clean(fault.argument or "an input")
+        if fault.check in ("mutates_input", "structure") and fault.argument:
+            where = clean(fault.argument)
         return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(where)
     names = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
     shown = ", ".join(names[:NAMES])
@@ -124,6 +126,21 @@ def _why_undecided(argument):
         return "too few of its entries could be looked at"
     off = about(max(entry.error for entry in undecided))
     return f"forward is too noisy or too steep, its slopes may be off by {off}"
+
+
+def edit(report):
+    """The edit that makes it right, "line 14: write `dout @ w.T`, not `dout @ w`"; "" if none."""
+    fix = next((d.fix for d in report.diagnosis if d.fix), None)
+    return f"line {fix.line}: write `{fix.after}`, not `{fix.before}`" if fix else ""
+
+
+def level(report):
+    """What is not shown, where it is less than a student has without further ado."""
+    if report.hints == 0:
+        return f"{report.points:g} of {report.max_points:g} points (hint level 0: no more is shown)"
+    if report.hints == 1 and report.verdict in ("fail", "undecided"):
+        return "(hint level 1: which argument and entries, not what is wrong)"
+    return ""
 
 
 def first_fault(report):
@@ -286,7 +303,9 @@ def _output(output):
 
 
 def _again(report):
-    """Where it was checked, what it took, and how to see the same again."""
+    """Where it was checked, what it took, and how to see the same again; an exam does not say."""
+    if not report.hints:
+        return []
     calls = f"{report.forward_calls:,} call{'s' * (report.forward_calls != 1)} of forward"
     work = f"{calls}, {report.seconds:.2f} s"
     points = _points(report.points_checked, WIDTH - len(f"  Checked at : {work}"))
