@@ -200,7 +200,12 @@ def erf(x):
         return _gpu().erf(x)
     from scipy import special
 
-    return special.erf(x)
+    return _no_wider(special.erf(x), x)
+
+
+def _no_wider(y, x):
+    """y in the dtype of floats x: SciPy has no float16."""
+    return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
 
 
 def zeros_like(x, shape):
@@ -254,7 +259,7 @@ def erfc(x):
         return _gpu().erfc(x)
     from scipy import special
 
-    return special.erfc(x)
+    return _no_wider(special.erfc(x), x)
 
 
 def quiet():
