@@ -115,10 +115,12 @@ def test_text_of_a_level(level, words):
 def test_a_sentence_that_gives_the_edit_away_is_replaced_and_others_are_kept():
     fix = Fix(14, "dout @ w", "dout @ w.T")
     for words in ("line 14 is it", "`dout @ w` is it", "take dout @ w.T"):
-        said = Diagnosis("transpose", "x", "likely", words, {"where": 14}, fix)
+        said = Diagnosis("transpose", "x", "likely", words, fix=fix)
         report = Report("f", "fail", diagnosis=[said])
         (one,) = limited(report, 2).diagnosis
         assert one == Diagnosis("transpose", "x", "likely", REPAIRED)
+    assert f"- {REPAIRED}: hint level 3 shows it" in str(limited(report, 2))
+    assert "hint level 3" not in str(limited(report, 2, ceiling=2))
     report.diagnosis[0].message = "dx is right when transposed"
     (one,) = limited(report, 2).diagnosis
     assert (one.message, one.fix, one.hint_level) == ("dx is right when transposed", None, 2)

@@ -15,6 +15,7 @@ The files, by what they are about:
     values, subject             a pair as the function of arrays that the numeric core asks for
     numeric, argument, point, slopes, beside, complex_step      the numeric core, NumPy alone
     report, report_text, report_html, report_json               what was found, in words, as data
+    hints                       how much of it is shown, from an exam to the edit that repairs it
     report_csv, report_gradescope, resume   a class: tables, and going on after an interruption
     diagnosis, evidence, patterns*          what is wrong with a gradient, by experiment
     exercise, exercises/        homework with a given forward, and what it is checked with

@@ -70,14 +70,14 @@ class Settings:
 def check_file(path, settings, spec=None, on_report=None, command=None):
     """Check every pair of a homework file: a FileReport.
 
-    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair;
-    command(name): what gives a pair's report again. Reports hold what their hint level allows.
+    spec: a teacher's Spec; on_report(report): called after each pair; command(name): what gives a
+    report again. Reports hold what their hint level allows (hints.py).
     """
     file = FileReport(file=str(path))
 
     def done(report, description):
         report.reproduce = command(report.name) if command else ""
-        file.pairs.append(limited(report, _level(options_of(description, spec), settings)))
+        file.pairs.append(_shown(report, options_of(description, spec), settings))
         if on_report and file.status != "error":        # it is loaded
             on_report(file.pairs[-1])
 
@@ -124,6 +124,10 @@ def _asked(settings, spec):
 def _level(options, settings):
     """The hint level of a pair: what is asked for, or less."""
     return min(settings.hints, options["hints"])
+
+
+def _shown(report, options, settings):
+    return limited(report, _level(options, settings), options["hints"])
 
 
 def _not_loaded(file, error, settings, spec, done):

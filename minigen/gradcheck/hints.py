@@ -32,6 +32,7 @@ NOT_A_VALUE = (
 )
 NOT_COMPARED = "no entry can be compared, and hint level 2 says why"
 REPAIRED = "one edit of backward makes the gradient right"
+MORE = "one edit of backward makes the gradient right: hint level 3 shows it"
 
 
 class Note(str):
@@ -43,16 +44,20 @@ class Note(str):
         return note
 
 
-def limited(report, level):
-    """The Report as it may be seen at a level. All else but what is shown is gone from it."""
+def limited(report, level, ceiling=EDIT):
+    """The Report as it may be seen at a level; what may not is gone from it.
+
+    ceiling: the level that may be asked for.
+    """
     if level >= EDIT:
         return replace(report, hints=EDIT)
+    more = level == KIND and ceiling == EDIT and any(d.fix for d in report.diagnosis)
     seen = replace(
         report,
         hints=level,
         structure=_findings(report, level),
         diagnosis=[_diagnosis(d, level) for d in report.diagnosis if _kind(d) <= level],
-        notes=_notes(report.notes, level),
+        notes=_notes(report.notes, level) + [MORE] * more,
         arguments=[replace(a, notes=_notes(a.notes, level)) for a in report.arguments],
     )
     if level > VERDICT:
@@ -92,7 +97,7 @@ def _diagnosis(diagnosis, level):
     fix, said = diagnosis.fix, diagnosis.message
     if any(words in said for words in (fix.before, fix.after, f"line {fix.line}")):
         said = REPAIRED
-    return replace(diagnosis, message=said, evidence={}, fix=None)
+    return replace(diagnosis, message=said, fix=None)
 
 
 def _notes(notes, level):
