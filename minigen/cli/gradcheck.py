@@ -23,9 +23,10 @@ from minigen.cli import gradcheck_options as options
 from minigen.cli.gradcheck_files import Files
 from minigen.cli.table import table
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.checker import check_file, opened, options_of
+from minigen.gradcheck.checker import check_file, opened
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
+from minigen.gradcheck.options import options_of
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import SpecError, load_spec, template
 

@@ -8,7 +8,7 @@ The files, by what they are about:
 
     api, checker                the order of a check: inputs, structure, values; then a Report
     engine, second_order        minigen's own functions and modules, as pairs
-    inputs, spec, guess, worlds             where arguments come from: a teacher's file, their names
+    inputs, spec, guess, worlds, options    where arguments come from: a teacher's file, their names
     structure, behaviour, examination       does backward behave like one?
     claims, nesting, names                  which gradient belongs to which argument
     experiments, differences, variations    what would be right, what has changed, other inputs

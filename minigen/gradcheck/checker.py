@@ -12,7 +12,6 @@ Read next: structure.py, values.py; report.py for what comes out.
 import time
 import traceback
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 
 import numpy as np
 
@@ -22,10 +21,9 @@ from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
 from minigen.gradcheck.hints import EDIT, KIND, VERDICT, Note, limited
 from minigen.gradcheck.inputs import SpecError, uneven
-from minigen.gradcheck.nesting import kind
+from minigen.gradcheck.options import level, options_of
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import (
-    STRUCTURE_SHARE,
     VERDICTS,
     Diagnosis,
     FileReport,
@@ -37,7 +35,6 @@ from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import completed, modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
-MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
@@ -77,7 +74,7 @@ def check_file(path, settings, spec=None, on_report=None, command=None):
 
     def done(report, description):
         report.reproduce = command(report.name) if command else ""
-        file.pairs.append(_shown(report, options_of(description, spec), settings))
+        file.pairs.append(limited(report, settings.hints, options_of(description, spec)["hints"]))
         if on_report and file.status != "error":        # it is loaded
             on_report(file.pairs[-1])
 
@@ -121,15 +118,6 @@ def _asked(settings, spec):
     return [name for name in (spec.names if spec else ()) if name in (settings.only or [name])]
 
 
-def _level(options, settings):
-    """The hint level of a pair: what is asked for, or less."""
-    return min(settings.hints, options["hints"])
-
-
-def _shown(report, options, settings):
-    return limited(report, _level(options, settings), options["hints"])
-
-
 def _not_loaded(file, error, settings, spec, done):
     """The report on a file without a session: what the spec asks for is there, with 0 points."""
     file.status, file.message = "error", error.sentence
@@ -165,22 +153,6 @@ def _unchecked(name, seed, points, message, check="error"):
     return report
 
 
-def options_of(description, spec):
-    """A pair's description with what the spec, if there is one, says of it.
-
-    points: a float, 1 unless one of them says otherwise; structure_share: of these, as only a spec
-    may say; hints: the lower ceiling of both; fault: what is wrong with what a file says of a pair,
-    in a sentence, "" if nothing.
-    """
-    asked = spec.options(description["name"]) if spec else {}
-    options = {**description, **asked, "hints": description.get("hints", EDIT)}
-    options["structure_share"] = asked.get("structure_share", STRUCTURE_SHARE)
-    fault = _fault(options)
-    points = 1 if fault or options.get("points") is None else options["points"]
-    ceilings = [asked.get("hints", EDIT), *([] if fault else [description.get("hints", EDIT)])]
-    return {**options, "points": float(points), "hints": min(ceilings), "fault": fault}
-
-
 def check_pair(session, description, settings, spec=None):
     """Check one pair of a session at every point: a Report.
 
@@ -206,23 +178,6 @@ def check_pair(session, description, settings, spec=None):
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _fault(options):
-    points, seeds, wrt, hints = (options.get(k) for k in ("points", "seeds", "wrt", "hints"))
-    if not (isinstance(hints, Integral) and VERDICT <= hints <= EDIT):
-        said = hints if isinstance(hints, Integral) else kind(hints)
-        return f"HINTS is {said}: write 0, 1, 2 or 3"
-    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
-        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
-    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
-        return f"seeds is {kind(seeds)}: write a whole number from 1"
-    names = [wrt] if isinstance(wrt, str) else wrt
-    if wrt is not None and not (
-        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
-    ):
-        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
-    return ""
 
 
 def _check_points(report, session, options, settings, spec):
@@ -334,7 +289,7 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-            if _level(options, settings) >= KIND:
+            if level(options, settings) >= KIND:
                 _diagnose(point, subject, examination)
     return point
 

@@ -45,10 +45,9 @@ class Note(str):
 
 
 def limited(report, level, ceiling=EDIT):
-    """The Report as it may be seen at a level; what may not is gone from it.
-
-    ceiling: the level that may be asked for.
-    """
+    """The Report as it may be seen at a level, or the ceiling if that is lower; what may not be seen
+    is gone from it."""
+    level = min(level, ceiling)
     if level >= EDIT:
         return replace(report, hints=EDIT)
     more = level == KIND and ceiling == EDIT and any(d.fix for d in report.diagnosis)

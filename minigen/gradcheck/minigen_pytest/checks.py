@@ -12,9 +12,10 @@ import shlex
 import pytest
 
 from minigen.gradcheck import UndecidedGradient, gradcheck, hints, report_text
-from minigen.gradcheck.checker import Settings, check_file, opened, options_of
+from minigen.gradcheck.checker import Settings, check_file, opened
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.inputs import SpecError
+from minigen.gradcheck.options import options_of
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import load_spec
 
