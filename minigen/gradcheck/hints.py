@@ -45,8 +45,10 @@ class Note(str):
 
 
 def limited(report, level, ceiling=EDIT):
-    """The Report as it may be seen at a level, or the ceiling if that is lower; what may not be seen
-    is gone from it."""
+    """The Report as it may be seen at a level, or at the ceiling if that is lower.
+
+    What may not be seen is gone from it.
+    """
     level = min(level, ceiling)
     if level >= EDIT:
         return replace(report, hints=EDIT)
