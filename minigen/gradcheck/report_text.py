@@ -17,6 +17,7 @@ from minigen.gradcheck import differences
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
+EDIT_LINES = 2          # at the expense of those of output
 FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
@@ -46,6 +47,7 @@ FAULTS = {
     "error": "raised an error",
     "structure": "something about {} is wrong",     # its name is above the hint level
 }
+OF_ARGUMENTS = {"mutates_input": "an input", "structure": "a gradient"}     # not of their gradients
 
 
 def text(report, paint=None):
@@ -54,10 +56,11 @@ def text(report, paint=None):
     symbol = paint(SYMBOLS[report.verdict], report.verdict)
     lines = [f"{symbol} {clean(report.name)}: {said(report)}"]
     lines += wrapped(sentence(report), SENTENCE_LINES)
-    lines += wrapped(edit(report), SENTENCE_LINES)
-    lines += _arguments(report.arguments, paint)
+    repair = wrapped(edit(report), EDIT_LINES)
+    lines += repair + _arguments(report.arguments, paint)
     lines += _table(report)
-    last = [*_output(report.output), *_again(report), *wrapped(level(report), 1)]
+    output = _output(report.output, OUTPUT_LINES - len(repair))
+    last = [*output, *_again(report), *wrapped(level(report), 1)]
     notes = _notes(notes_of(report), LINES - len(lines) - len(last))
     return "\n".join([*lines, *notes, *last])
 
@@ -84,8 +87,8 @@ def said(report):
         return WORDS["undecided"]
     if fault:
         where = gradient_of(fault.argument) if fault.argument else "a gradient"
-        if fault.check in ("mutates_input", "structure") and fault.argument:
-            where = clean(fault.argument)
+        if fault.check in OF_ARGUMENTS:
+            where = clean(fault.argument or OF_ARGUMENTS[fault.check])
         return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(where)
     names = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
     shown = ", ".join(names[:NAMES])
@@ -289,15 +292,15 @@ def _notes(notes, room):
     return lines
 
 
-def _output(output):
+def _output(output, most=OUTPUT_LINES):
     """The first lines that the homework printed, each behind a bar; equal ones in a row once."""
     runs = [(line, len([*equal])) for line, equal in itertools.groupby(output.splitlines())]
     shown = []
-    for line, times in runs[:OUTPUT_LINES]:
+    for line, times in runs[:most]:
         counted = f"   ({times:,} times)" if times > 1 else ""
         shown.append(f"  | {cut(clean(line), WIDTH - 4 - len(counted))}{counted}".rstrip())
-    if len(runs) > OUTPUT_LINES:
-        more = sum(times for _, times in runs[OUTPUT_LINES - 1 :])
+    if len(runs) > most:
+        more = sum(times for _, times in runs[most - 1 :])
         shown[-1] = f"  | … and {more:,} more lines"
     return ["  The homework printed:", *shown] if shown else []
 
