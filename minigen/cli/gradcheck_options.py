@@ -87,9 +87,10 @@ def _add_how(how):
 def _add_output(out):
     out.add_argument(
         "--hints", metavar="LEVEL", type=int, choices=range(len(hints.LEVELS)), default=hints.USUAL,
-        help="how much is shown of what is wrong: 0 nothing but verdict and points, 1 which "
-        "argument and entries, 2 what is wrong (default), 3 line and edit; hints = LEVEL in the "
-        "spec and HINTS = LEVEL in the file are ceilings",
+        help="how much is shown: "
+        + ", ".join(f"{level} {what}" for level, what in enumerate(hints.LEVELS))
+        + " that makes it right, if one is found (default 2); hints = LEVEL in the spec and HINTS "
+        "= LEVEL in the file are ceilings",
     )
     instead = out.add_mutually_exclusive_group()
     instead.add_argument(

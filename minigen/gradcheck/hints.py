@@ -5,14 +5,13 @@
     2   what is wrong, in a sentence; students have this by default
     3   the line, and the edit that makes it right
 
-Idea: `limited` makes of a report the one that may be seen at a level, and the checker hands out no
-other. Text, JSON, HTML, tables and pictures show all that they are given, so none of them can say
-too much. The level is the smallest of what is asked for (`--hints`), of the teacher's spec
-(`hints = 1`) and of the file (`HINTS = 1`).
+Idea: `limited` makes of a report the one that may be seen at a level, and `check_file` and
+`gradcheck` hand out no other. Text, JSON, HTML, tables and pictures show all that they are given,
+so none of them can say too much. The level is the smallest of what is asked for (`--hints`), of the
+teacher's spec (`hints = 1`) and of the file (`HINTS = 1`).
 
-What did not run (an error, a timeout, inputs that nobody wrote) is said at every level: there is
-nothing to be found out about it. Verdict, points and exit code depend on no level. Partial points
-say how many gradients are right, and not which.
+Invariants: verdict, points and exit code are the same at every level. What did not run (an error, a
+timeout, inputs that nobody wrote) is said at each: nobody could find it out otherwise.
 Read next: report.py, what there is to be shown; docs/gradcheck-grading.md, for teachers.
 """
 
@@ -21,9 +20,7 @@ from dataclasses import replace
 from minigen.gradcheck.report import UNNAMED, Finding
 
 VERDICT, ENTRIES, KIND, EDIT = range(4)
-LEVELS = (
-    "verdict and points", "which argument and entries", "what is wrong", "which line, which edit",
-)  # fmt: skip
+LEVELS = "verdict and points", "which argument and entries", "what is wrong", "line and edit"
 USUAL = KIND
 
 NOT_A_VALUE = (
@@ -32,7 +29,7 @@ NOT_A_VALUE = (
 )
 NOT_COMPARED = "no entry can be compared, and hint level 2 says why"
 REPAIRED = "one edit of backward makes the gradient right"
-MORE = "one edit of backward makes the gradient right: hint level 3 shows it"
+MORE = f"{REPAIRED}: hint level 3 shows it"
 
 
 class Note(str):
