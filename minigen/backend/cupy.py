@@ -50,6 +50,14 @@ def module():
     return cupy
 
 
+@functools.cache
+def several():
+    """Whether there is more than one GPU, so that the current one may be another."""
+    import cupy
+
+    return cupy.cuda.is_available() and cupy.cuda.runtime.getDeviceCount() > 1
+
+
 def use(number):
     """GPU `number`: current in a `with` block, or from its `use()` on. RuntimeError if too high."""
     cupy = module()
