@@ -47,7 +47,7 @@ FAULTS = {
     "error": "raised an error",
     "structure": "something about {} is wrong",     # its name is above the hint level
 }
-OF_ARGUMENTS = {"mutates_input": "an input", "structure": "a gradient"}     # not of their gradients
+OF_ARGUMENTS = {"mutates_input": "an input", "structure": "the pair"}       # not of their gradients
 
 
 def text(report, paint=None):
@@ -94,8 +94,8 @@ def said(report):
     shown = ", ".join(names[:NAMES])
     if len(names) > NAMES:
         shown += f" and {len(names) - NAMES} more"
-    if report.verdict == "fail":
-        return f"{shown or 'a gradient'} {'are' if len(names) > 1 else 'is'} wrong"
+    if report.verdict == "fail" and names:
+        return f"{shown} {'are' if len(names) > 1 else 'is'} wrong"
     return f"{shown} {WORDS[report.verdict]}".strip()
 
 
