@@ -13,7 +13,7 @@ import os
 import sys
 import textwrap
 
-from minigen.gradcheck import differences
+from minigen.gradcheck import differences, gallery
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
@@ -50,8 +50,11 @@ FAULTS = {
 OF_ARGUMENTS = {"mutates_input": "an input", "structure": "the pair"}       # not of their gradients
 
 
-def text(report, paint=None):
-    """The report in at most 25 lines. paint(word, verdict): colours a word; None: no colours."""
+def text(report, paint=None, more=True):
+    """The report in at most 25 lines. paint(word, verdict): colours a word; None: no colours.
+
+    more: name the page that says more of the mistake.
+    """
     paint = paint or (lambda word, verdict: word)
     symbol = paint(SYMBOLS[report.verdict], report.verdict)
     lines = [f"{symbol} {clean(report.name)}: {said(report)}"]
@@ -61,6 +64,7 @@ def text(report, paint=None):
     lines += _table(report)
     output = _output(report.output, OUTPUT_LINES - len(repair))
     last = [*output, *_again(report), *wrapped(level(report), 1)]
+    last += _more(report) if more else []
     notes = _notes(notes_of(report), LINES - len(lines) - len(last))
     return "\n".join([*lines, *notes, *last])
 
@@ -314,6 +318,13 @@ def _again(report):
     points = _points(report.points_checked, WIDTH - len(f"  Checked at : {work}"))
     lines = ["  " + (f"Checked at {points}: " if points else "") + work]
     return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
+
+
+def _more(report):
+    """Where the gallery says more of what is said first; an error's own words say all there is."""
+    kinds = [found.kind for found in report.diagnosis[:1]]
+    shown = [kind for kind in kinds if kind in gallery.KINDS and kind != "error"]
+    return [f"  More: minigen gradcheck --explain {kind}" for kind in shown]
 
 
 def _points(labels, width):
