@@ -12,7 +12,6 @@ Read next: structure.py, values.py; report.py for what comes out.
 import time
 import traceback
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
 
 import numpy as np
 
@@ -20,11 +19,11 @@ from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
+from minigen.gradcheck.hints import EDIT, KIND, VERDICT, Note, limited
 from minigen.gradcheck.inputs import SpecError, uneven
-from minigen.gradcheck.nesting import kind
+from minigen.gradcheck.options import level, options_of
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import (
-    STRUCTURE_SHARE,
     VERDICTS,
     Diagnosis,
     FileReport,
@@ -36,7 +35,6 @@ from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import completed, modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
-MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
@@ -44,7 +42,9 @@ NO_INPUTS = (
 )
 OURS = "an error of minigen itself, not of the homework: this pair is not checked"
 VALUES = "ignores_upstream", "wrong_shape", "wrong_order"   # structure that other values make right
-GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
+GUESSED = Note(
+    "the inputs were guessed from the names of the arguments: --init shows them", VERDICT
+)
 
 
 @dataclass
@@ -63,18 +63,27 @@ class Settings:
     timeout: float = 60.0       # seconds of a pair in that process
     repair: bool = True         # search for an edit that makes a wrong gradient right
     pictures: bool = False      # keep what they are drawn from; a dozen calls of forward more
+    hints: int = EDIT           # the most that is shown, if neither spec nor file allows less
 
 
-def check_file(path, settings, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None, command=None):
     """Check every pair of a homework file: a FileReport.
 
-    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
+    spec: a teacher's Spec; on_report(report): called after each pair; command(name): what gives a
+    report again. Reports hold what their hint level allows (hints.py).
     """
     file = FileReport(file=str(path))
+
+    def done(report, description):
+        report.reproduce = command(report.name) if command else ""
+        file.pairs.append(limited(report, settings.hints, options_of(description, spec)["hints"]))
+        if on_report and file.status != "error":        # it is loaded
+            on_report(file.pairs[-1])
+
     try:
         session = opened(path, settings)
     except StudentError as error:
-        return _not_loaded(file, error, settings, spec)
+        return _not_loaded(file, error, settings, spec, done)
     with session:
         file.limits = session.limits
         try:
@@ -82,22 +91,19 @@ def check_file(path, settings, spec=None, on_report=None):
                 described = {d["name"]: d for d in session.describe()}
                 file.notes = session.remarks()
         except StudentError as error:
-            return _not_loaded(file, error, settings, spec)
+            return _not_loaded(file, error, settings, spec, done)
         finally:
             file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(_guarded(file, session, description, settings, spec))
-            file.pairs[-1].output = session.printed()
-            if on_report:
-                on_report(file.pairs[-1])
+            report = _guarded(file, session, description, settings, spec)
+            report.output = session.printed()
+            done(report, description)
         for name in _asked(settings, spec):
             if name not in described:
-                file.pairs.append(_missing(name, settings, spec))
-                if on_report:
-                    on_report(file.pairs[-1])
+                done(_missing(name, settings, spec), {"name": name})
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
@@ -114,12 +120,12 @@ def _asked(settings, spec):
     return [name for name in (spec.names if spec else ()) if name in (settings.only or [name])]
 
 
-def _not_loaded(file, error, settings, spec):
+def _not_loaded(file, error, settings, spec, done):
     """The report on a file without a session: what the spec asks for is there, with 0 points."""
     file.status, file.message = "error", error.sentence
     for name in _asked(settings, spec):
         points = options_of({"name": name}, spec)["points"]
-        file.pairs.append(_unchecked(name, settings.seed, points, file.message, error.kind))
+        done(_unchecked(name, settings.seed, points, file.message, error.kind), {"name": name})
     return file
 
 
@@ -149,20 +155,6 @@ def _unchecked(name, seed, points, message, check="error"):
     return report
 
 
-def options_of(description, spec):
-    """A pair's description with what the spec, if there is one, says of it.
-
-    points: a float, 1 unless one of them says otherwise; structure_share: of these, as only a spec
-    may say; fault: what is wrong with what a file says of a pair, in a sentence, "" if nothing.
-    """
-    asked = spec.options(description["name"]) if spec else {}
-    options = {**description, **asked}
-    options["structure_share"] = asked.get("structure_share", STRUCTURE_SHARE)
-    fault = _fault(options)
-    points = 1 if fault or options.get("points") is None else options["points"]
-    return {**options, "points": float(points), "fault": fault}
-
-
 def check_pair(session, description, settings, spec=None):
     """Check one pair of a session at every point: a Report.
 
@@ -179,7 +171,8 @@ def check_pair(session, description, settings, spec=None):
         with session.within(settings.timeout):
             failed = _check_points(report, session, options, settings, spec)
         wrong = failed and report.verdict == "fail" and failed.of_values
-        if wrong and settings.repair and isinstance(session, Process):
+        allowed = settings.repair and level(options, settings) >= KIND
+        if wrong and allowed and isinstance(session, Process):
             _repair(report, failed, session, options, settings, spec)
     except StudentError as error:
         if error.kind in ("memory", "crash") and session.shared:
@@ -191,20 +184,6 @@ def check_pair(session, description, settings, spec=None):
     conclude(report)
     report.seconds = time.monotonic() - started
     return report
-
-
-def _fault(options):
-    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
-    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
-        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
-    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
-        return f"seeds is {kind(seeds)}: write a whole number from 1"
-    names = [wrt] if isinstance(wrt, str) else wrt
-    if wrt is not None and not (
-        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
-    ):
-        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
-    return ""
 
 
 def _check_points(report, session, options, settings, spec):
@@ -296,9 +275,9 @@ def _doubt(report, session, options, settings, plan):
     for found in (*report.structure, *report.arguments):
         if found.verdict == "fail":
             found.verdict = "undecided"
-    report.notes.append(
-        f"the inputs are guesses, and may be the mistake: {why}; write {report.name}_inputs(seed)"
-    )
+    advice = f"write {report.name}_inputs(seed)"
+    said = f"the inputs are guesses, and may be the mistake: {why}; {advice}"
+    report.notes.append(Note(said, VERDICT))
 
 
 @dataclass
@@ -345,12 +324,18 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-            from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
-
-            started = time.monotonic()
-            point.diagnosis, point.evidence = diagnose(subject, examination, point.arguments)
-            point.diagnosis_seconds = time.monotonic() - started
+            if level(options, settings) >= KIND:
+                _diagnose(point, subject, examination)
     return point
+
+
+def _diagnose(point, subject, examination):
+    """Experiments on the values that are wrong."""
+    from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
+
+    started = time.monotonic()
+    point.diagnosis, point.evidence = diagnose(subject, examination, point.arguments)
+    point.diagnosis_seconds = time.monotonic() - started
 
 
 def _source(report, session, options, spec):
