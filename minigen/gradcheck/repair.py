@@ -193,7 +193,8 @@ def joined(candidate, said):
     Confirmed is the kind of an edit that puts nothing in, which might make up for another slip.
     """
     fix = Fix(candidate.line, candidate.before, candidate.after)
-    same = [one for one in said if candidate.kind in (one.kind, FORMULA)]
+    kinds = [candidate.kind, *["sign"] * (" -= " in candidate.after)]      # `= 1` for `-= 1`
+    same = [one for one in said if one.kind in kinds or candidate.kind == FORMULA]
     if same:
         return [replace(same[0], fix=fix), *(one for one in said if one is not same[0])]
     message = (
