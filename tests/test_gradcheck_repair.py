@@ -85,6 +85,27 @@ def test_what_forward_runs_too_is_left_alone(checked):
     assert all(one.fix is None or "slope" not in one.message for one in report.diagnosis)
 
 
+def test_what_hides_the_upstream_gradient_is_named_before_it(checked):
+    """A sum that begins with ones does not follow dout, and that is not what is wrong."""
+    text = """
+def f_forward(x, w):
+    return x @ w, (x, w)
+
+def f_backward(dout, cache):
+    x, w = cache
+    dx = np.ones_like(x)
+    for j in range(w.shape[1]):
+        dx += dout[:, j : j + 1] * w[:, j]
+    return dx, {}
+"""
+    report = checked(text.format("x.T @ dout"))
+    kinds = [one.kind for one in report.diagnosis]
+    assert kinds[0] == "double_count" and "ignores_upstream" in kinds
+    assert report.diagnosis[0].fix.after == "dx = np.zeros_like(x)"
+    report = checked(text.replace("ones", "zeros").format("x.T @ x[:, :3]"))
+    assert report.diagnosis[0].kind == "ignores_upstream"
+
+
 def test_one_edit_does_not_repair_two_mistakes(checked):
     report = checked(LINEAR.format("dx, dw = d @ w, -x.T @ d * np.sin(x[0, 0])"))
     assert report.verdict == "fail" and all(one.fix is None for one in report.diagnosis)

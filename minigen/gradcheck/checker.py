@@ -402,7 +402,8 @@ def conclude(report):
 def _explains(one, first):
     """Whether a repair says more than the first: a backward that does not follow the upstream
     gradient lacks it, or has something else wrong, and the repair tells which."""
-    return first.kind == "ignores_upstream" and one.fix and one.kind != "factor"
+    names_it = one.fix and one.kind not in ("factor", "wrong_formula")
+    return first.kind == "ignores_upstream" and names_it
 
 
 def worst(verdicts, otherwise="pass"):

@@ -154,9 +154,12 @@ def _search(session, point, targets, deadline, passes):
         found += new
         if found and (done or tried > enough):
             for candidate in ranked(found)[:checks]:
+                left = deadline - time.monotonic()
+                if left < 0:
+                    return None
                 session.adopt(candidate.number)
                 checks -= 1
-                if passes(session, max(deadline - time.monotonic(), AT_ONCE)):
+                if passes(session, left):
                     return candidate
             session.adopt(None)
             found = []

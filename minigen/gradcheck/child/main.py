@@ -17,7 +17,6 @@ import sys
 
 from . import limits
 from .discover import load
-from .repair import Repair
 from .session import StudentError
 from .wire import CHANNEL_CLOSED, Channel, Codec
 
@@ -73,6 +72,8 @@ class _Responder:
 
     def repair(self, run, upstream, targets):
         """Begin a search for an edit: see Repair."""
+        from .repair import Repair  # what is right does not load it
+
         self.repairs = Repair(self.session, run, upstream, targets)
 
     def search(self, seconds):

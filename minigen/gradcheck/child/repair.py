@@ -19,8 +19,7 @@ import signal
 import sys
 import time
 
-# Bound here, so that homework which replaces them does not replace ours.
-from numpy import abs, asarray, isfinite
+import numpy as np
 
 from . import trees
 from .edits import edits
@@ -160,13 +159,13 @@ class Repair:
 
 def _meets(gradients, place, shape, index, value, tolerance):
     try:
-        gradient = asarray(trees.at(gradients, place))
+        gradient = np.asarray(trees.at(gradients, place))
         if gradient.shape != tuple(shape) or gradient.dtype.kind != "f":
             return False
         yours = gradient.reshape(-1)[index].astype(float)
     except (LookupError, TypeError, ValueError):
         return False
-    return bool(isfinite(yours).all() and (abs(yours - value) <= tolerance).all())
+    return bool(np.isfinite(yours).all() and (np.abs(yours - value) <= tolerance).all())
 
 
 def functions_of(pair):
