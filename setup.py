@@ -30,6 +30,7 @@ PACKAGES = [
     "minigen.gradcheck",
     "minigen.gradcheck.child",
     "minigen.gradcheck.exercises",
+    "minigen.gradcheck.gallery",
     "minigen.kernels",
     "minigen.metrics",
     "minigen.models",

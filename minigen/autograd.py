@@ -160,7 +160,7 @@ def _check_unchanged(node):
         if number < node.number:
             break
         recent.append(span)
-    for array in _arrays(node.saved):
+    for array in _arrays(node.saved) if recent else ():
         low, high = byte_range(array)
         if any(start < high and low < stop for start, stop in recent):
             raise RuntimeError(

@@ -382,6 +382,8 @@ def _settle(op, y, args):
     if isinstance(y, (tuple, list)):
         raise TypeError(f"{op.name}: the forward of an op returns one array, not {_described(y)}")
     y = as_array(y)
+    if y.dtype is FLOAT32 and y.__class__ is not ndarray:  # of a GPU: as `call` says of NumPy's
+        return y
     if op.settles and y.dtype.kind == "f":
         floats = [a.dtype for a in args if isinstance(a, Tensor) or is_array(a)]
         if _no_tensor(args):  # in a VJP on arrays, where NumPy makes 0-d results scalars

@@ -332,11 +332,10 @@ def _power(a, b, **kwargs):
     return numpy.power(a, b, **kwargs)
 
 
-def _scatter_add(a, slices, value):
-    key = _key(a, slices)
-    atomic = ("int32", "uint32", "uint64", "float16", "float32", "float64")
+def _add_at(a, slices, value):
+    key, atomic = _key(a, slices), ["int32", "uint32", "uint64", "float16", "float32", "float64"]
     if a.dtype not in atomic and any(isinstance(k, numpy.ndarray) for k in key):
-        raise TypeError(f"scatter_add only supports {', '.join(atomic)}, as data type")
+        raise TypeError(f"add.at only supports {', '.join(atomic)}, as data type")
     numpy.add.at(a._array, key, _inside(value))
 
 
@@ -390,6 +389,7 @@ def _cupy():
     """The module: what stands in the tables, and a few things that are not just functions."""
     names = {name: getattr(numpy, name) for name in CONSTANTS.split()}
     names |= {name: _Ufunc(getattr(numpy, name)) for name in UFUNCS.split()}
+    names["add"].at = _add_at
     for same, parameters in FUNCTIONS.items():
         names |= {name: _like(name, parameters, getattr(numpy, name)) for name in same.split()}
     names |= {"abs": names["absolute"], "asarray": _asarray, "ndarray": ndarray, "ogrid": _Grid()}
@@ -442,7 +442,7 @@ def install(monkeypatch):
     ufuncs = {name: _Ufunc(getattr(special, name)) for name in ("erf", "erfc")}
     found = _module("cupyx.scipy.special", **ufuncs)
     scipy = _module("cupyx.scipy", special=found)
-    cupyx = _module("cupyx", errstate=_errstate, scatter_add=_scatter_add, scipy=scipy)
+    cupyx = _module("cupyx", errstate=_errstate, scipy=scipy)
     for module in (cupy, cupyx, scipy, found):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     # the default generators of its GPUs, and indices still to be looked at, go with it

@@ -344,6 +344,7 @@ def test_help_is_complete(capsys):
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
         "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
         "--csv", "--gradescope", "--resume", "--pictures",
+        "--explain", "--self-test",
     }  # fmt: skip
-    assert shown.count("  minigen gradcheck ") == 3
+    assert shown.count("  minigen gradcheck ") == 4
     assert "  5  an error of minigen itself" in shown

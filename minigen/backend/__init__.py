@@ -22,6 +22,7 @@ from minigen.backend import bounds
 ndarray = np.ndarray
 
 
+@functools.cache
 def _gpu():
     """The CuPy side, imported on first need only."""
     from minigen.backend import cupy
@@ -47,7 +48,8 @@ def array_module(*arrays):
     """
     for x in arrays:
         if type(x) is not ndarray and _is_cupy(x):
-            x.device.use()
+            if _gpu().several():
+                x.device.use()
             return sys.modules["cupy"]
     return np
 
@@ -58,7 +60,7 @@ def follow(*arrays):
     Values that are no arrays do not count. ValueError for arrays of several GPUs, which CuPy would
     compute with, slowly, and put the result on any of them.
     """
-    if "cupy" not in sys.modules:
+    if "cupy" not in sys.modules or not _gpu().several():
         return
     gpus = {x.device.id: x.device for x in arrays if _is_cupy(x)}
     if len(gpus) > 1:
@@ -109,8 +111,13 @@ def to_numpy(x):
 
 
 def watch_index(index, low, high, words):
-    """IndexError unless all of an index is in [low, high): now, or late, see bounds.py."""
+    """IndexError unless all of an index is in [low, high): now, or late, see bounds.py.
+
+    What a graph records has no numbers yet; the same step ran before, and was looked at.
+    """
     follow(index)
+    if _is_cupy(index) and is_capturing():
+        return
     bounds.watch(index, low, high, words)
 
 
@@ -200,7 +207,12 @@ def erf(x):
         return _gpu().erf(x)
     from scipy import special
 
-    return special.erf(x)
+    return _no_wider(special.erf(x), x)
+
+
+def _no_wider(y, x):
+    """y in the dtype of floats x: SciPy has no float16."""
+    return y.astype(x.dtype, copy=False) if x.dtype.kind == "f" else y
 
 
 def zeros_like(x, shape):
@@ -254,7 +266,7 @@ def erfc(x):
         return _gpu().erfc(x)
     from scipy import special
 
-    return special.erfc(x)
+    return _no_wider(special.erfc(x), x)
 
 
 def quiet():

@@ -50,6 +50,14 @@ def module():
     return cupy
 
 
+@functools.cache
+def several():
+    """Whether there is more than one GPU, so that the current one may be another."""
+    import cupy
+
+    return cupy.cuda.is_available() and cupy.cuda.runtime.getDeviceCount() > 1
+
+
 def use(number):
     """GPU `number`: current in a `with` block, or from its `use()` on. RuntimeError if too high."""
     cupy = module()
@@ -93,15 +101,14 @@ _ATOMIC = {"int32", "uint32", "uint64", "float32", "float64"}
 
 def scatter_add(target, index, values):
     """target[index] += values with repeats added, in place; sums in 32 bits at least."""
-    import cupyx
-
+    cupy = module()
     if target.dtype == "int64":  # CUDA adds to unsigned ones only; in two's complement it is one
         target, values = target.view("uint64"), values.astype("int64", copy=False).view("uint64")
     if target.dtype.name in _ATOMIC:
-        cupyx.scatter_add(target, index, values)
+        cupy.add.at(target, index, values)
         return
     wide = target.astype("int32" if target.dtype.kind in "iub" else "float32")
-    cupyx.scatter_add(wide, index, values.astype(wide.dtype))
+    cupy.add.at(wide, index, values.astype(wide.dtype))
     target[...] = wide.astype(target.dtype)
 
 

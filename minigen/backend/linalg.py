@@ -39,16 +39,19 @@ def _by_our_kernel(*arrays):
 def matmul(a, b):
     """a @ b, the leading dimensions broadcast.   ValueError for shapes that do not fit
 
-    On the CPU a stack goes as one product if b is one matrix, else perhaps in two halves.
+    A stack goes as one product if b is one matrix, else on the CPU perhaps in two halves.
     """
     if _by_our_kernel(a, b):
         return device.matmul(a, b)
-    few = a.ndim + b.ndim < 5 or a.size * b.size < FEW
-    if few or type(a) is not ndarray or min(a.ndim, b.ndim) < 2:
+    on_cpu = type(a) is ndarray
+    few = a.ndim + b.ndim < 5 or (on_cpu and a.size * b.size < FEW)
+    if few or min(a.ndim, b.ndim) < 2:
         return a @ b
     n, k, m = a.shape[-2], a.shape[-1], b.shape[-1]
-    if b.ndim == 2 and a.flags.c_contiguous and k == b.shape[0]:
+    if b.ndim == 2 and a.flags.c_contiguous and k == b.shape[0] and a.size:
         return (a.reshape(-1, k) @ b).reshape(*a.shape[:-1], m)
+    if not on_cpu:
+        return a @ b
     one = 2.0 * n * k * m
     count = max(math.prod(a.shape[:-2]), math.prod(b.shape[:-2]))
     enough = LONG if one > THREADED else SURE

@@ -36,6 +36,7 @@ a process of its own, with limits.
   minigen gradcheck conv.py                   every pair of a file, in words
   minigen gradcheck handed_in/ --csv out.csv  every file of a folder, as a table
   minigen gradcheck --exercise                exercises of the course, to be solved
+  minigen gradcheck --explain sign            a page on a kind of mistake, with an example
 
 Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a spec (--spec), or
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in.
@@ -81,29 +82,10 @@ def run(args: argparse.Namespace) -> int:
         clash = options.conflict(args)
         if clash:
             return _refuse(clash)
+        if args.explain or args.self_test:
+            return _gallery(args)
         spec = _spec(args)
-        if spec == DONE:
-            return 0
-        files = options.homework(args.files)
-        written = Files(args, settings, spec)
-        if not files:
-            words = f"no .py or .ipynb file in {', '.join(args.files)}"
-            written.nothing(words)
-            return _refuse(words)
-        if args.list or args.init:
-            return max(
-                [_list(f, settings, spec) if args.list else _init(f, settings) for f in files]
-            )
-        try:
-            earlier = written.earlier(files)
-        except ValueError as error:
-            return _refuse(str(error))
-        check = Check(args, settings, spec, written, earlier)
-        with _stopped_by_sigterm():
-            with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
-                code = check.all(files)
-            if args.json == "-":
-                _print(report_json.dumps(check.document()), sys.stdout)
+        return 0 if spec == DONE else _homework(args, settings, spec)
     except SpecError as error:
         return _refuse(str(error))
     except PermissionError as error:        # a folder that may not be looked into
@@ -113,6 +95,28 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(error.__cause__, BrokenPipeError):
             return UNREAD
         return _refuse(f"standard output: {error}")
+
+
+def _homework(args, settings, spec):
+    """Check the files, list their pairs or write specs for them; the exit code."""
+    files = options.homework(args.files)
+    written = Files(args, settings, spec)
+    if not files:
+        words = f"no .py or .ipynb file in {', '.join(args.files)}"
+        written.nothing(words)
+        return _refuse(words)
+    if args.list or args.init:
+        return max([_list(f, settings, spec) if args.list else _init(f, settings) for f in files])
+    try:
+        earlier = written.earlier(files)
+    except ValueError as error:
+        return _refuse(str(error))
+    check = Check(args, settings, spec, written, earlier)
+    with _stopped_by_sigterm():
+        with _for_json_alone() if args.json == "-" else contextlib.nullcontext():
+            code = check.all(files)
+        if args.json == "-":
+            _print(report_json.dumps(check.document()), sys.stdout)
     return code
 
 
@@ -133,6 +137,16 @@ def _spec(args):
         return _done(exercises.write(chosen, args.files))
     args.files = exercises.handed_in(chosen, args.files)
     return chosen
+
+
+def _gallery(args):
+    """Show a page of the gallery of mistakes, or check them all; the exit code."""
+    from minigen.cli import gradcheck_explain as pages  # not needed else
+
+    def say(words):
+        _print(report_text.printable(words), sys.stdout)
+
+    return pages.run(args, say, report_text.painter(sys.stdout))
 
 
 def _done(words):

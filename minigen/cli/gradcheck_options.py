@@ -108,6 +108,15 @@ def _add_output(out):
         help="go on with the run that wrote the --json FILE: files that are in it and have not "
         "changed since are not checked again",
     )
+    instead.add_argument(
+        "--explain", metavar="KIND", nargs="?", const="list",
+        help="show a page on a kind of mistake, such as sign: what it is, how to find "
+        "it by hand, the formula, an example; without KIND list the kinds",
+    )
+    instead.add_argument(
+        "--self-test", action="store_true",
+        help="check the example of every kind: is the wrong one named, does the right one pass?",
+    )
     instead.add_argument("--list", action="store_true", help="show the pairs found; check nothing")
     instead.add_argument(
         "--init", action="store_true",
@@ -176,6 +185,8 @@ def _files(paths):
 
 def conflict(args):
     """What is wrong with the options together, in a sentence; "" if nothing."""
+    if (args.explain or args.self_test) and args.files:
+        return "--explain and --self-test are about examples of minigen: leave out FILE"
     written = [path for path in (args.json, args.csv, args.gradescope) if path and path != "-"]
     results = args.csv or args.gradescope or args.resume or args.pictures
     if results and (args.list or args.init):

@@ -17,6 +17,7 @@ The files, by what they are about:
     report, report_text, report_html, report_json               what was found, in words, as data
     report_csv, report_gradescope, resume   a class: tables, and going on after an interruption
     diagnosis, evidence, patterns*          what is wrong with a gradient, by experiment
+    explain, gallery/           a page and an example of every kind of mistake
     exercise, exercises/        homework with a given forward, and what it is checked with
     process, spawn, output      a homework's own process, seen from here
     picture, picture_panels, picture_data   what was found, drawn: only then matplotlib is imported

@@ -24,26 +24,14 @@ from minigen.gradcheck.spec import Spec
 TOLERANCE = {"float64": 1e-5, "float32": 1e-3, "float16": 2e-2}
 
 
-class Exercise(Spec):
-    """The exercise of a name, one of exercises.NAMES.
-
-    title, item, points: for a list; text(): the file to hand out.
-    """
+class Reference(Spec):
+    """A spec that knows the right forward. forward: inputs -> (outputs, cache)."""
 
     called = "the exercise"
 
-    def __init__(self, name):
-        module = importlib.import_module(f"{exercises.__name__}.{name}")
-        self.name, self.points = name, module.POINTS
-        self.title = module.__doc__.partition("\n")[0]
-        self.item = " ".join(re.search(r"Course item: (.+)", module.__doc__)[1].split())
-        self.forward = getattr(module, f"{name}_forward")
-        super().__init__({name: _Plan(module, name)})
-
-    def text(self):
-        """The file that a student fills in."""
-        folder = importlib.resources.files(exercises)
-        return (folder / f"{self.name}.py").read_text(encoding="utf-8")
+    def __init__(self, plans, forward):
+        super().__init__(plans)
+        self.forward = forward
 
     def wrong_forward(self, subject):
         """A Finding if the subject's forward returns something else than the reference, else None.
@@ -63,6 +51,25 @@ class Exercise(Spec):
             if fault:
                 return fault
         return None
+
+
+class Exercise(Reference):
+    """The exercise of a name, one of exercises.NAMES.
+
+    title, item, points: for a list; text(): the file to hand out.
+    """
+
+    def __init__(self, name):
+        module = importlib.import_module(f"{exercises.__name__}.{name}")
+        self.name, self.points = name, module.POINTS
+        self.title = module.__doc__.partition("\n")[0]
+        self.item = " ".join(re.search(r"Course item: (.+)", module.__doc__)[1].split())
+        super().__init__({name: _Plan(module, name)}, getattr(module, f"{name}_forward"))
+
+    def text(self):
+        """The file that a student fills in."""
+        folder = importlib.resources.files(exercises)
+        return (folder / f"{self.name}.py").read_text(encoding="utf-8")
 
 
 class _Plan(Plan):

@@ -13,7 +13,7 @@ import os
 import sys
 import textwrap
 
-from minigen.gradcheck import differences
+from minigen.gradcheck import differences, gallery
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
@@ -47,15 +47,18 @@ FAULTS = {
 }
 
 
-def text(report, paint=None):
-    """The report in at most 25 lines. paint(word, verdict): colours a word; None: no colours."""
+def text(report, paint=None, more=True):
+    """The report in at most 25 lines. paint(word, verdict): colours a word; None: no colours.
+
+    more: name the page that says more of the mistake.
+    """
     paint = paint or (lambda word, verdict: word)
     symbol = paint(SYMBOLS[report.verdict], report.verdict)
     lines = [f"{symbol} {clean(report.name)}: {said(report)}"]
     lines += wrapped(sentence(report), SENTENCE_LINES)
     lines += _arguments(report.arguments, paint)
     lines += _table(report)
-    last = [*_output(report.output), *_again(report)]
+    last = [*_output(report.output), *_again(report), *(_more(report) if more else [])]
     notes = _notes(notes_of(report), LINES - len(lines) - len(last))
     return "\n".join([*lines, *notes, *last])
 
@@ -292,6 +295,13 @@ def _again(report):
     points = _points(report.points_checked, WIDTH - len(f"  Checked at : {work}"))
     lines = ["  " + (f"Checked at {points}: " if points else "") + work]
     return lines + ([f"  Again: {clean(report.reproduce)}"] if report.reproduce else [])
+
+
+def _more(report):
+    """Where the gallery says more of what is said first; an error's own words say all there is."""
+    kinds = [found.kind for found in report.diagnosis[:1]]
+    shown = [kind for kind in kinds if kind in gallery.KINDS and kind != "error"]
+    return [f"  More: minigen gradcheck --explain {kind}" for kind in shown]
 
 
 def _points(labels, width):

@@ -249,14 +249,14 @@ def amin(x, dim=None, keepdim=False):
 def argmax(x, dim=None, keepdim=False):
     """Index of the (first) largest element over dim, or in the flattened tensor."""
     _not_empty("argmax", x, dim)
-    return x.argmax(dim, keepdims=keepdim)
+    return x.argmax(dim if x.ndim else None, keepdims=keepdim)  # CuPy: a 0-d array has no axis 0
 
 
 @primitive()
 def argmin(x, dim=None, keepdim=False):
     """Index of the (first) smallest element over dim, or in the flattened tensor."""
     _not_empty("argmin", x, dim)
-    return x.argmin(dim, keepdims=keepdim)
+    return x.argmin(dim if x.ndim else None, keepdims=keepdim)
 
 
 class Extremes(NamedTuple):

@@ -8,6 +8,8 @@ Read next: random.py (generators), attention.py (which has a dropout of its own)
 import math
 from numbers import Integral, Real
 
+import numpy
+
 from minigen.backend import array_module, follow, quiet
 from minigen.backend.device.random import dropout as device_dropout
 from minigen.errors import check_dim, check_tensors
@@ -200,6 +202,7 @@ def gumbel_softmax(logits, tau=1, hard=False, dim=-1, *, rng=None):
     xp = array_module(getattr(logits, "_data", logits))
     u = _generator("gumbel_softmax", rng, logits.device).uniform(logits.shape).to(logits.device)
     u = xp.maximum(u._data, 2.0**-32)  # log(0) would be -inf
+    u = u.astype(numpy.result_type(u.dtype, logits.dtype), copy=False)  # as exact as the logits
     noise = -xp.log(-xp.log(u))
     soft = softmax((logits + wrap(noise.astype(logits.dtype))) / tau, axis)
     return _largest_as_one(soft, axis) if hard else soft

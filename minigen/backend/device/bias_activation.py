@@ -12,6 +12,10 @@ from minigen.backend.kernels import launch
 
 def _elementwise(kernel, name, slope, x, *arrays):
     """What a kernel makes of arrays like x; the result has x's order of memory. None stays None."""
+    if x.flags.c_contiguous and x.ndim:
+        rows = (-1, x.shape[-1]) if x.size else (0, 1)
+        laid = [None if a is None else a.reshape(rows) for a in arrays]
+        return launch(kernel, *laid, activation=f"mg_{name}", slope=slope).reshape(x.shape)
     order = sorted(range(x.ndim), key=lambda a: -x.strides[a])
     shape = [x.shape[a] for a in order] or [1]
     rows = (math.prod(shape[:-1]), shape[-1])
