@@ -21,6 +21,7 @@ from .edits_insert import INSERTING, INSERTING_STATEMENTS, RANKS, SAID
 from .edits_rules import RULES, STATEMENT_RULES
 from .edits_scope import Surroundings
 
+MOST = 400      # insertions of one statement; what is less likely is not tried
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 
 
@@ -86,7 +87,11 @@ def _likeliest_first(tree, function, path):
                 ranks[rule, where] += 1
                 found.append((rank, label, anchor, place, after))
     found.sort(key=lambda change: change[0])
-    return (change[1:] for change in found)
+    of_line = Counter()
+    for _, label, anchor, place, after in found:
+        of_line[place] += 1
+        if of_line[place] <= MOST:
+            yield label, anchor, place, after
 
 
 def _find(tree, path):

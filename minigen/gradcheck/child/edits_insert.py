@@ -1,4 +1,4 @@
-"""Edits that put in what is missing: a factor, a term, a function, a sum, a bound ... one at a time.
+"""Edits that put in what is missing: a factor, a term, a function, a sum, a bound: one at a time.
 
 Idea: most slips leave something out, and putting it back is the repair. A rule here is as in
 edits_rules.py, a generator from a node to (label, new node), but takes a Scope: what the line
@@ -13,11 +13,11 @@ import ast
 import difflib
 
 from .edits_insert_shapes import (
+    backwards,
     behind,
     bounds,
     dots,
     expression,
-    flips,
     named_axes,
     reductions,
     shapes,
@@ -71,7 +71,7 @@ def factors(node, parent, field, scope):
         return
     inside = _values(node)
     counted = place in ("whole", "term")
-    states = [v for v in scope.arrays if not is_gradient(v)]
+    states = _states(scope, inside)
     divisors = [v for v in scope.sizes if v in scope.unused] + scope.divisors
     for text in divisors:
         if (counted or not scope.is_size(expression(text))) and text not in inside:
@@ -81,7 +81,7 @@ def factors(node, parent, field, scope):
         if counted or not scope.is_size(expression(text)):
             yield ("wrong_mask" if ">" in text or "<" in text else "factor"), _times(node, text)
     if counted:
-        yield from (("factor", _over(node, size)) for size in _counts(scope))
+        yield from (("factor", _over(node, size)) for size in _counts(scope, inside))
     for value in states:
         yield "factor", _times(node, f"(1 - {value})")
         yield "wrong_mask", _times(node, f"({value} > 0)")
@@ -92,10 +92,14 @@ def factors(node, parent, field, scope):
     yield from (("factor", _times(node, v)) for v in states if v in inside)
 
 
-def _counts(scope):
+def _states(scope, near):
+    """Values that are no gradients, those first that stand beside."""
+    return sorted((v for v in scope.arrays if not is_gradient(v)), key=lambda v: v not in near)
+
+
+def _counts(scope, near):
     """What a mean divides by."""
-    arrays = [v for v in scope.arrays if is_gradient(v)][:1]
-    arrays += [v for v in scope.arrays if not is_gradient(v)][:3]
+    arrays = [v for v in scope.arrays if is_gradient(v)][:1] + _states(scope, near)[:2]
     parts = [f"{v}.{part}" for part in ("shape[0]", "size", "shape[1]") for v in arrays]
     return [*scope.sizes, *parts]
 
@@ -157,7 +161,8 @@ def _ways(node, parent, scope):
     unused = [v for v in flows if v in scope.unused]
     for value in unused:
         yield "missing_term", _plus(node, value)
-        yield from (("missing_term", _plus(node, f"{value} / {n}")) for n in _counts(scope)[:4])
+        for size in _counts(scope, inside)[:4]:
+            yield "missing_term", _plus(node, f"{value} / {size}")
     yield from _penalties(node, parent, scope)
     ways = [v for v in flows if v not in inside and v not in unused]
     yield from (("missing_term", _plus(node, v)) for v in ways)
@@ -169,7 +174,7 @@ def _ways(node, parent, scope):
         for sign in (_plus, _minus):
             yield from (("missing_term", sign(node, f"{g} * {y}")) for y in states)
     yield from (("missing_term", _minus(node, v)) for v in ways)
-    for size in _counts(scope)[:2]:
+    for size in _counts(scope, inside)[:2]:
         yield from (("missing_term", _plus(node, f"{v} / {size}")) for v in ways)
 
 
@@ -196,15 +201,16 @@ def centred(node, parent, field, scope):
     if not gradients and not beside:
         return
     g = f"({ast.unparse(node)})" if isinstance(node, ast.BinOp) else ast.unparse(node)
-    states = [v for v in scope.arrays if not is_gradient(v)]
+    states = _states(scope, _values(parent) if beside or place == "factor" else _values(node))
     for axis in scope.axes:
         yield "missing_term", _minus(node, f"{g}.mean({axis})")
-        for y in states:
+        yield "missing_term", _minus(node, f"{g}.sum({axis})")
+    for y in states:
+        for axis in scope.axes:
             yield "missing_term", _minus(node, f"({g} * {y}).sum({axis})")
             yield "missing_term", _minus(node, f"{y} * ({g} * {y}).mean({axis})")
-            yield "missing_term", _minus(node, f"{y} * {g}.sum({axis})")
             yield "missing_term", _minus(node, f"{y} * ({g} * {y}).sum({axis})")
-        yield "missing_term", _minus(node, f"{g}.sum({axis})")
+            yield "missing_term", _minus(node, f"{y} * {g}.sum({axis})")
 
 
 def norms(node, parent, field, scope):
@@ -216,9 +222,10 @@ def norms(node, parent, field, scope):
     g = ast.unparse(node) if isinstance(node, ast.Name) else f"({ast.unparse(node)})"
     known = [v for v in scope.arrays if not is_gradient(v)]
     lengths = [v for v in known if v in scope.divisors]
+    axes = [axis for axis in scope.axes if "keepdims" in axis or axis == "axis=0"]
     for n in lengths:
         for y in (v for v in known if v != n):
-            for axis in scope.axes:
+            for axis in axes:
                 for method in REDUCTIONS:
                     part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
                     yield "missing_term", _minus(node, part)
@@ -273,26 +280,31 @@ def minuses(node, parent, field, scope):
 
 def powers_of(node, parent, field, scope):
     """y: y ** 2. d: np.sqrt(d), in a product."""
-    beside = isinstance(parent, ast.BinOp) and field in ("left", "right")
-    in_product = beside and is_product(parent)
-    counts = in_product and scope.is_size(node) and _number(node) is None
-    place = scope.place(node, parent, field)
-    fits = (place == "factor" and not is_product(node)) or place in ("term", "reduced")
-    if (beside and fits and (is_value(node) or in_product)) or (place == "reduced" and is_value(node)):
-        if not is_gradient(ast.unparse(node)):
-            yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(2))
-            yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(3))
-    if counts or (in_product and fits):
+    beside = field in ("left", "right") and is_product(parent)
+    if beside and scope.is_size(node) and _number(node) is None:
         yield "power", ast.Call(expression("np.sqrt"), [node], [])
+    place = scope.place(node, parent, field)
+    single = place in ("term", "reduced", "compared") and is_value(node)
+    inner = place == "factor" and not is_product(node)
+    if (single or inner) and not is_gradient(ast.unparse(node)):
+        yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(2))
+        if inner:
+            yield "power", ast.Call(expression("np.sqrt"), [node], [])
+        yield "power", ast.BinOp(node, ast.Pow(), ast.Constant(3))
+
+
+def sizes_of_masks(node, parent, field, scope):
+    """x > 1: np.abs(x) > 1."""
+    if scope.place(node, parent, field) == "compared":
+        yield "wrong_mask", ast.Call(expression("np.abs"), [node], [])
 
 
 def functions(node, parent, field, scope):
     """y: np.exp(y), np.log(y) ...; a function's neighbour, from the other side; a: a.copy()."""
     place = scope.place(node, parent, field)
-    if is_value(node) and place == "compared":
-        yield "wrong_mask", ast.Call(expression("np.abs"), [node], [])
-    negative = isinstance(node, ast.UnaryOp) and is_value(node.operand)
-    if (is_value(node) or negative) and place in ("whole", "factor", "term", "reduced"):
+    value = node.operand if isinstance(node, ast.UnaryOp) else node
+    fits = place in ("whole", "factor", "term", "reduced") and is_value(value)
+    if fits and not is_gradient(ast.unparse(value)):
         for name in ("exp", "log", "tanh", "abs", "sign"):
             yield DROPS[name], ast.Call(expression(f"np.{name}"), [node], [])
     if place == "whole" and isinstance(node, ast.Name | ast.Subscript):
@@ -358,7 +370,7 @@ def extra_terms(node, parent, field, scope):
 INSERTING = [
     minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, factors,
     complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes, functions, bounds,
-    flips,
+    sizes_of_masks, backwards,
 ]       # fmt: skip
 INSERTING_STATEMENTS = [
     repeated, added, scattered, unpacked, other_signs, other_axes, more_axes, renamed, other_uses,
@@ -386,7 +398,7 @@ RANKS = {       # of a rule's first candidate at a place; 0 for those not named
     "unpacked": 2,
     "functions": 5,
     "bounds": 4,
-    "flips": 5,
+    "backwards": 5,
 }
 SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; None: no repair
     ("whole_values", "small_error"): None,

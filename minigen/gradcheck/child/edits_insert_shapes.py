@@ -107,7 +107,7 @@ def _transposed(node):
     return node.value if plain else behind(node, ".T")
 
 
-def flips(node, parent, field, scope):
+def backwards(node, parent, field, scope):
     """a[:]: a[::-1]."""
     if isinstance(node, ast.Slice) and node.step is None:
         yield "flip", ast.Slice(node.lower, node.upper, expression("-1"))

@@ -143,7 +143,8 @@ def is_value(node):
 def is_gradient(text):
     """Whether a name is one of a gradient: dout, self.dw, grads["x"], upstream."""
     name = text.replace("]", "").replace('"', "").replace("'", "").split(".")[-1].split("[")[-1]
-    return name.startswith(("d", "grad", "upstream")) or text.startswith("grad")
+    other = name.startswith(("delta", "depth", "dim", "data", "denom", "diff", "dist", "decay"))
+    return text.startswith("grad") or (name.startswith(("d", "g_", "grad", "up")) and not other)
 
 
 def called(node):
@@ -206,7 +207,7 @@ def _sizes(functions):
             value = ast.unparse(node.value)
             counts = value.endswith(".shape") or ".shape[" in value or value.startswith("len(")
             if counts or type(getattr(node.value, "value", None)) is int:
-                parts = (n for target in node.targets for n in ast.walk(target))
+                parts = [n for t in node.targets for n in getattr(t, "elts", [t])]
                 found |= {n.id for n in parts if isinstance(n, ast.Name)}
         if isinstance(node, ast.For) and "range(" in ast.unparse(node.iter):
             found |= {n.id for n in ast.walk(node.target) if isinstance(n, ast.Name)}
