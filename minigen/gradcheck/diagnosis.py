@@ -11,18 +11,28 @@ Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py, 
 """
 
 import time
+from collections import Counter
 
 import numpy as np
 
-from minigen.gradcheck import patterns, patterns_sums, patterns_terms, patterns_where
+from minigen.gradcheck import (
+    patterns,
+    patterns_inputs,
+    patterns_layers,
+    patterns_sums,
+    patterns_terms,
+    patterns_upstream,
+    patterns_where,
+)
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.evidence import gather
+from minigen.gradcheck.evidence import gather, roughness
 from minigen.gradcheck.report import Diagnosis
 
 SECONDS = 0.6           # for the differences of a pair
 FEWEST = 4              # entries of a larger argument that have to be known
 CANNOT = (np.linalg.LinAlgError, MemoryError)   # an experiment that cannot be made says nothing
 EXPERIMENTS = (
+    patterns_where.untouched,
     patterns.rounded,
     patterns.multiple,
     patterns_terms.matrix_product,
@@ -36,15 +46,27 @@ EXPERIMENTS = (
     patterns_where.one_of_several,
     patterns_where.masked,
     patterns_where.swapped,
+    patterns_where.blocks,
     patterns.multiple_by_array,
-    patterns_where.twice,
+    patterns_upstream.read_otherwise,
+    patterns_where.labelled,
+    patterns_where.threshold,
+    patterns_where.partly,
+    patterns_where.let_through,
     patterns_terms.lines_of_terms,
+    patterns_layers.projected,
     patterns_sums.sums,
+    patterns.multiple_by_line,
+    patterns_terms.factor_transposed,
+    patterns_inputs.at_other_inputs,
+    patterns_sums.lacking,
     patterns.shifted,
+    patterns.misplaced,
     patterns.noisy,
     patterns.slightly,
     patterns_where.border,
     patterns_where.wrong_side,
+    patterns_where.only_dout,
 )
 
 
@@ -60,15 +82,19 @@ def diagnose(subject, examination, reports):
     ]  # fmt: skip
     found, gathered = [], []
     until = time.monotonic() + SECONDS
+    rough = dict(zip(map(id, examination.claims), roughness(subject, examination), strict=True))
     for done, (claim, report) in enumerate(failed):
         seconds = (until - time.monotonic()) / (len(failed) - done)
         try:
             with np.errstate(all="ignore"):
-                gathered.append(gather(subject, examination, claim, report, seconds))
-                found += examine(gathered[-1])
+                evidence = gather(subject, examination, claim, report, seconds, rough[id(claim)])
+                gathered.append(evidence)
+                found += examine(evidence)
         except StudentError:
             break
-    return sorted(found, key=lambda one: one.confidence != "confirmed"), gathered
+    times = Counter(one.kind for one in found)
+    found.sort(key=lambda one: (one.confidence != "confirmed", -times[one.kind]))
+    return found, gathered
 
 
 def examine(evidence):
@@ -94,3 +120,12 @@ def of_shape(finding):
         return None
     message, evidence = finding.message, dict(finding.evidence)
     return Diagnosis("missing_broadcast_sum", finding.argument, "confirmed", message, evidence)
+
+
+def of_start(finding):
+    """The Diagnosis of a gradient that is one number everywhere when dout is 0: a sum that did not
+    begin with 0. None for others."""
+    if "begins with" not in finding.evidence:
+        return None
+    message, evidence = finding.message, dict(finding.evidence)
+    return Diagnosis("double_count", finding.argument, "confirmed", message, evidence)
