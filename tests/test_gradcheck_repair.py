@@ -68,7 +68,7 @@ def test_the_line_and_the_edit_are_named(checked):
     fix = first.fix
     assert (fix.line, fix.before) == (line, "dx, dw = (d @ w, x.T @ d)")
     assert fix.after == "dx, dw = (d @ w.T, x.T @ d)"
-    assert "w.T" not in first.message        # that is hint level 3
+    assert fix.after not in first.message       # that is hint level 3
 
 
 def test_the_edit_may_be_in_a_helper_of_a_layer(checked):
@@ -100,7 +100,7 @@ def f_backward(dout, cache):
 """
     report = checked(text.format("x.T @ dout"))
     kinds = [one.kind for one in report.diagnosis]
-    assert kinds[0] == "double_count" and "ignores_upstream" in kinds
+    assert kinds == ["double_count", "ignores_upstream"]
     assert report.diagnosis[0].fix.after == "dx = np.zeros_like(x)"
     report = checked(text.replace("ones", "zeros").format("x.T @ x[:, :3]"))
     assert report.diagnosis[0].kind == "ignores_upstream"

@@ -340,7 +340,9 @@ are those whose gradients have the right shapes and are off by more than {LARGES
 largest entry, compared with the right backward; the others are counted below. *Behaviour*:
 homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
 about two pairs, each checked at three points. *Diagnosis*: the first name in the report on each
-mutant that is wrong in value, compared with the label of its edit; another name may be as true.
+mutant that is wrong in value, compared with the label of its edit; another name may be as true. The
+experiments alone, the repair search alone (of edits, not only of those that made the mutants), and
+both together are counted, with the seconds that they took beside the check.
 *Written by hand*: the wrong backwards of `tests/homework_bugs`, as people write them, compared with
 the kind that a teacher would name; the open half may be used to improve the diagnosis, the held one
 not.

@@ -395,16 +395,24 @@ def conclude(report):
 
         found = [*filter(None, map(of_start, report.structure)), *found]
         found += filter(None, map(of_shape, report.structure))
-    if report.verdict == "fail":
-        found += [of_values for of_values in report.diagnosis if of_values not in found]
-    report.diagnosis = sorted(found, key=lambda one: not _explains(one, found[0]))
+    of_values = report.diagnosis if report.verdict == "fail" else []
+    report.diagnosis = _in_order(found, [one for one in of_values if one not in found])
 
 
-def _explains(one, first):
-    """Whether a repair says more than the first: a backward that does not follow the upstream
-    gradient lacks it, or has something else wrong, and the repair tells which."""
-    names_it = one.fix and one.kind not in ("factor", "wrong_formula")
-    return first.kind == "ignores_upstream" and names_it
+def _in_order(found, of_values):
+    """The list of Diagnosis: of the structure, then of the values, as they come; but a fix stands
+    with what was found of the same kind, and a backward that does not follow the upstream gradient
+    may have something else wrong, which the repair names."""
+    for fixed in [one for one in of_values if one.fix]:
+        same = [one for one in found if one.kind == fixed.kind]
+        if same:
+            same[0].fix = fixed.fix
+            of_values = [one for one in of_values if one is not fixed]
+        elif found and found[0].kind == "ignores_upstream":
+            if fixed.kind not in ("factor", "wrong_formula"):
+                found = [fixed, *found]
+                of_values = [one for one in of_values if one is not fixed]
+    return [*found, *of_values]
 
 
 def worst(verdicts, otherwise="pass"):
