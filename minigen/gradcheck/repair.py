@@ -197,6 +197,7 @@ def joined(candidate, said):
     """
     fix = Fix(candidate.line, candidate.before, candidate.after)
     kinds = [candidate.kind, *["sign"] * (" -= " in candidate.after)]      # `= 1` for `-= 1`
+    kinds += ["small_error"] * (candidate.added > FEW)                      # + eps
     same = [one for one in said if one.kind in kinds or candidate.kind == FORMULA]
     if same:
         return [replace(same[0], fix=fix), *(one for one in said if one is not same[0])]
