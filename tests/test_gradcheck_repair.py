@@ -9,7 +9,8 @@ from minigen.gradcheck.checker import Settings, check_file
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.repair import Repair
 from minigen.gradcheck.process import Process
-from minigen.gradcheck.repair import understood
+from minigen.gradcheck.repair import Candidate, joined, ranked, understood
+from minigen.gradcheck.report import Diagnosis
 
 HEAD = """
 import numpy as np
@@ -176,6 +177,36 @@ def test_the_functions_are_as_before_between_edits(tmp_path):
     assert answer["tried"] > 20
     again = session.backward(run["run"], run["outputs"])["gradients"]
     assert (again[0] == gradients[0]).all() and (again[1] == gradients[1]).all()
+
+
+def candidate(label, before, after, number=0):
+    return Candidate(number, "f_backward", label, 3, before, after, [0])
+
+
+def test_the_edit_that_adds_the_least_is_the_most_telling():
+    makes_up = candidate("factor", "dx = 2 * d * x", "dx = 2 * d * x * 0.5", 0)
+    undoes = candidate("factor", "dx = 2 * d * x", "dx = d * x", 1)
+    leaves_out = candidate("double_count", "dx += d * x * w", "pass", 2)
+    assert ranked([makes_up, undoes, leaves_out]) == [leaves_out, undoes, makes_up]
+
+
+@pytest.mark.parametrize(
+    ("edit", "said", "first"),
+    [
+        (candidate("sign", "dx = d", "dx = -d"), "factor", ("sign", "confirmed")),
+        (candidate("factor", "dx = d", "dx = d * gamma"), "sign", ("factor", "likely")),
+        (candidate("power", "y = d ** 2", "y = d"), "factor", ("factor", "said")),
+        (candidate("power", "y = d ** 2", "y = d"), None, ("wrong_formula", "likely")),
+        (candidate("overwrites", "d[i] = 1", "d[i] -= 1"), "sign", ("sign", "said")),
+    ],
+)
+def test_what_is_said_of_an_edit(edit, said, first):
+    """Its kind, but for one without a name, which stands with what the experiments say first."""
+    others = [Diagnosis(said, "x", "said", "")] if said else []
+    found = joined(edit, others)
+    assert (found[0].kind, found[0].confidence) == first
+    assert found[0].fix.after == edit.after
+    assert len(found) == (1 if first[1] == "said" or not said else 2)
 
 
 def test_an_answer_without_sense_ends_the_search():

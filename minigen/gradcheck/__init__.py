@@ -18,6 +18,7 @@ The files, by what they are about:
     hints                       how much of it is shown, from an exam to the edit that repairs it
     report_csv, report_gradescope, resume   a class: tables, and going on after an interruption
     diagnosis, evidence, patterns*          what is wrong with a gradient, by experiment
+    repair                      which edit of backward makes it right: child/repair, child/edits*
     explain, gallery/           a page and an example of every kind of mistake
     exercise, exercises/        homework with a given forward, and what it is checked with
     process, spawn, output      a homework's own process, seen from here

@@ -184,8 +184,7 @@ def understood(answer, count):
 def ranked(found):
     """The candidates, the most telling first: the less they add to the code the better, for what
     was put in by mistake explains more than what would make up for it; then as they were tried,
-    but a sign is lost more often than written `x -= 1` as `x = 1`."""
-
+    but a sign is lost more often than `x -= 1` is written as `x = 1`."""
     return sorted(found, key=lambda one: (one.added, one.label == "overwrites", one.number))
 
 

@@ -9,7 +9,7 @@ or a decorated one, sees the edit.
 Functions that forward runs, too, are left alone: to edit them would change what is differentiated.
 An edit that loops is interrupted, one that writes to what the forward left is stopped, for the
 next one needs it; a crash ends this process, and the search.
-Invariant: between two edits the functions are as the student wrote them.
+Invariant: between two edits the functions are as the student wrote them, but for one adopted.
 Read next: edits.py; ../repair.py, which asks, and believes nothing that it has not checked.
 """
 
