@@ -191,6 +191,13 @@ def moments_backward(eps=1e-2, dtype=float):
     return backward
 
 
+def half_kept(d, x):
+    """The normalised array was kept in half precision."""
+    std = np.sqrt(x.var(0) + 1e-2)
+    h = ((x - x.mean(0)) / std).astype(np.float16)
+    return (d - d.mean(0) - h * (d * h).mean(0)) / std
+
+
 def running(x):
     return np.cumsum(x * x, 1), x
 
@@ -254,6 +261,8 @@ CASES = {
             moments_backward(0.5), (X,)),
     "rounded inside": ("wrong_precision", moments, moments_backward(dtype=np.float16), "rounded",
                        moments_backward(1e-2 + 1e-5), (X,)),
+    "rounded cache": ("wrong_precision", moments, half_kept, "rounded to float16",
+                      moments_backward(1e-2 + 1e-4), (X,)),
     "dout's last row": ("boundary", running, running_backward(cut), "without its last row",
                         running_backward(lambda d: cut(d, 1)), (X,)),
     "dout transposed": ("transpose", running, running_backward(lambda d: d.T), "another order",

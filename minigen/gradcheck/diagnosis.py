@@ -7,7 +7,9 @@ nothing is said: a wrong hint costs a student more than none.
 
 The order is from the strictest relation to the loosest, for a gradient that is everywhere 0.5 of
 the right one is also "right where it is 0".
-Read next: evidence.py, then patterns.py, patterns_where.py, patterns_terms.py, patterns_sums.py.
+Read next: evidence.py, patterns.py (the whole gradient), patterns_where.py (where it is wrong),
+patterns_terms.py, patterns_sums.py and patterns_layers.py (its formula), patterns_upstream.py and
+patterns_inputs.py (dout, or an argument, that was read otherwise).
 """
 
 import time
@@ -30,7 +32,8 @@ from minigen.gradcheck.report import Diagnosis
 
 SECONDS = 0.6           # for the differences of a pair
 FEWEST = 4              # entries of a larger argument that have to be known
-CANNOT = (np.linalg.LinAlgError, MemoryError)   # an experiment that cannot be made says nothing
+# an experiment that cannot be made says nothing
+CANNOT = (ArithmeticError, ValueError, MemoryError, np.linalg.LinAlgError)
 EXPERIMENTS = (
     patterns_where.untouched,
     patterns.rounded,
@@ -71,7 +74,8 @@ EXPERIMENTS = (
 
 
 def diagnose(subject, examination, reports):
-    """([Diagnosis], the surest first, [Evidence]) of the arguments whose ArgumentReport failed.
+    """([Diagnosis], [Evidence]) of the arguments whose ArgumentReport failed: the surest first, and
+    of these what is said of most arguments.
 
     subject, examination: of the point that failed; runs forward, for SECONDS at most. What the
     homework raises meanwhile ends the diagnosis, not the check.
@@ -82,7 +86,9 @@ def diagnose(subject, examination, reports):
     ]  # fmt: skip
     found, gathered = [], []
     until = time.monotonic() + SECONDS
-    rough = dict(zip(map(id, examination.claims), roughness(subject, examination), strict=True))
+    with np.errstate(all="ignore"):
+        unsteady = roughness(subject, examination)
+    rough = dict(zip(map(id, examination.claims), unsteady, strict=True))
     for done, (claim, report) in enumerate(failed):
         seconds = (until - time.monotonic()) / (len(failed) - done)
         try:
@@ -125,7 +131,7 @@ def of_shape(finding):
 def of_start(finding):
     """The Diagnosis of a gradient that is one number everywhere when dout is 0: a sum that did not
     begin with 0. None for others."""
-    if "begins with" not in finding.evidence:
+    if "begins" not in finding.evidence:
         return None
     message, evidence = finding.message, dict(finding.evidence)
     return Diagnosis("double_count", finding.argument, "confirmed", message, evidence)

@@ -16,7 +16,7 @@ import numpy as np
 
 from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
-from minigen.gradcheck.child.trees import is_float
+from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.claims import read
 from minigen.gradcheck.slopes import scales, stream
 from minigen.gradcheck.subject import Leaf, Subject, floats_of, weights_of
@@ -29,6 +29,9 @@ TOGETHER = 32           # entries in one request
 KEPT = 2_000_000        # numbers: of a larger Jacobian only the products with upstream are kept
 ALONG = (2.0**-9, 2.0**-10)     # steps of a directional derivative
 ODD = 1.2345            # times dout, of `roughness`
+NEAR = 2.0**-10         # times an input, of `roughness`
+SLOW = 0.05             # seconds of a forward and backward that is not run three times more
+CURVED = 1e-4           # of the largest entry: by less a smooth backward bends
 SHARP = 1e-3            # of the largest entry: what is known less well is not used
 
 
@@ -49,7 +52,7 @@ class Evidence:
     upstream: list = field(default_factory=list)    # like outputs
     parts: np.ndarray | None = None     # (entries, outputs): what each output adds to an entry
     elsewhere: object = None            # Elsewhere: forward at other inputs
-    rough: float | None = None          # how far backward is from linear in dout, relative
+    rough: float | None = None          # how unsteady backward is: see `roughness`
 
     def __post_init__(self):
         self.scale = float(np.abs(self.numeric[self.usable]).max(initial=0.0))
@@ -122,31 +125,51 @@ def gather(subject, examination, claim, report, seconds, rough=None):
 
 
 def roughness(subject, examination):
-    """[how far backward is from linear in dout] of every claim, None if that cannot be told.
+    """[how unsteady backward is] of every claim, relative to its largest entry; None if unknown.
 
-    Relative to its largest entry, for a dout that is no power of two times the first: what is
-    rounded to float32 or float16 on the way is rounded differently then.
+    What is rounded to float32 or float16 on the way is rounded differently for a dout that is no
+    power of two times the first, which a right backward follows exactly, and for inputs that are a
+    little larger or smaller, which it follows nearly.
     """
-    def scaled(_, v):
-        if isinstance(v, (np.ndarray, np.generic)):
-            return (v * ODD).astype(v.dtype)
-        return None if v is None else v * ODD
-
-    nothing = [None] * len(examination.claims)
-    run = subject.run()
+    nothing, began = [None] * len(examination.claims), time.monotonic()
     try:
-        upstream = trees.rebuilt(examination.upstream, scaled)
-        again = read(examination.claims, subject.backward(run, upstream)[0])
+        first = _claimed(subject, examination)
+        if time.monotonic() - began > SLOW:
+            return nothing
+        again = _claimed(subject, examination, factor=ODD)
+        sides = [_claimed(subject, examination, shift=side * NEAR) for side in (1, -1)]
     except (StudentError, LookupError, TypeError, ValueError):
         return nothing
+    if any(len({np.shape(g) for g in claim}) > 1 for claim in zip(first, again, *sides, strict=True)):
+        return nothing
+    found = []
+    for g, other, above, below in zip(first, again, *sides, strict=True):
+        size = np.abs(g).max(initial=0.0) or 1.0
+        jumps = np.abs(other / ODD - g).max(initial=0.0)
+        bends = np.abs(above + below - 2 * g).max(initial=0.0)
+        found.append(float(max(jumps, bends if bends > CURVED * size else 0.0) / size))
+    return found
+
+
+def _claimed(subject, examination, factor=1.0, shift=0.0):
+    """[float64 array] of every claim, for factor * dout, at inputs moved by shift up and down."""
+    rng = stream(2, "diagnosis")
+
+    def moved(_, x):
+        signs = rng.choice([-1, 1], np.shape(x)) if is_float(x) else 0
+        return (x * (1 + shift * signs)).astype(x.dtype) if shift and is_float_array(x) else x
+
+    def scaled(_, v):
+        if isinstance(v, (np.ndarray, np.generic)):
+            return (v * factor).astype(v.dtype)
+        return None if v is None else v * factor
+
+    run = subject.run(trees.rebuilt(subject.inputs, moved))
+    try:
+        gradients, _ = subject.backward(run, trees.rebuilt(examination.upstream, scaled))
+        return [np.asarray(g, np.float64) for g in read(examination.claims, gradients)]
     finally:
         subject.forget(run)
-    found = []
-    for claim, other in zip(examination.claims, again, strict=True):
-        g = np.asarray(claim.gradient, np.float64)
-        off = np.abs(np.asarray(other, np.float64) / ODD - g).max(initial=0.0)
-        found.append(float(off / (np.abs(g).max(initial=0.0) or 1.0)))
-    return found
 
 
 class Elsewhere:

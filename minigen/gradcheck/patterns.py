@@ -150,7 +150,8 @@ def multiple_by_array(evidence):
                     "or it must be the other way round" if abs(power) == 2 else
                     f"or a factor {'1 / ' if power > 0 else ''}{name} is missing"
                 )
-                return diagnosis(evidence, "factor", message, array=name, power=power)
+                sure = "likely" if "(" in name else "confirmed"     # exp(x) may be by chance
+                return diagnosis(evidence, "factor", message, sure, array=name, power=power)
     return None
 
 
@@ -212,7 +213,7 @@ def rounded(evidence):
 
 
 def noisy(evidence):
-    """Off by a little, now up, now down: rounding inside."""
+    """Off by a little, now up, now down, or not as smooth as a formula is: rounding inside."""
     a, n = evidence.claimed[evidence.bad], evidence.numeric[evidence.bad]
     relative = (a - n) / evidence.scale
     worst = float(np.abs(relative).max(initial=0.0))
@@ -220,16 +221,17 @@ def noisy(evidence):
     if evidence.bad.mean() < 0.5 or worst > SMALL:
         return None
     mixed = relative.size >= 6 and 0.2 < signs < 0.8
-    unsteady = evidence.rough is not None and evidence.rough > worst / 64
+    unsteady = evidence.rough is not None and worst / 64 < evidence.rough < 64 * worst
     own = np.abs(a - n) / np.abs(n)
     for name, eps in (("float32", 2.0**-23), ("float16", 2.0**-10)):
-        # a float16 deep inside, where dout has no say, looks like a wrong eps
+        # without that, what is rounded to float16 looks like a wrong eps
         if (unsteady and worst < 64 * eps) or (
             mixed and name == "float32" and eps / 64 < worst < 4 * eps and np.median(own) < eps
         ):
+            how = "unsteadily" if unsteady else "up and down"
             message = (
-                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, up and "
-                f"down, as if something inside were rounded to {name}"
+                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, {how}, as "
+                f"if something inside were rounded to {name}"
             )
             return diagnosis(evidence, "wrong_precision", message, "likely", relative_error=worst)
     return None

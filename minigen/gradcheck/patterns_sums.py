@@ -34,16 +34,16 @@ def sums(evidence):
 
 def lacking(evidence):
     """The claim and the numeric gradient differ by one array that is at hand, times a number."""
-    if not evidence.whole or evidence.x.size < 2 * SPARE:
+    uneven = np.ptp(evidence.numeric) > 1e-3 * evidence.scale
+    if not evidence.whole or evidence.x.size < SPARE or not uneven:
         return None
     off = evidence.numeric - evidence.claimed
     for name, term in (_dictionary(evidence) | _products(evidence)).items():
-        uneven = np.ptp(term) > 1e-3 * np.abs(term).max()
         c = float((off * term).sum() / (term * term).sum())
-        if uneven and evidence.fits(evidence.claimed + c * term):
+        if evidence.fits(evidence.claimed + c * term):
             message = (
-                f"{evidence.gradient} is right but for {c:.4g} * {name}, which it lacks: is that "
-                "term left out, or does it have another sign or factor?"
+                f"{evidence.gradient} is right but for {c:.4g} * {name.removeprefix('1 * ')}, "
+                "which it lacks: is that term left out, or is its sign or factor another?"
             )
             return diagnosis(evidence, "missing_term", message, "likely", term=name, needed=c)
     return None
@@ -53,7 +53,7 @@ def _products(evidence):
     """{name: array like the argument}: products of matrices, and rows times a sum of dout."""
     if evidence.x.ndim < 2 or len(evidence.upstream) != 1:
         return {}
-    v, made = evidence.upstream[0], {}
+    v, (weight, times), made = evidence.upstream[0], _upstream(evidence), {}
     arrays = {"dout": v} | floats_among(evidence) | {evidence.name: evidence.x}
     both = {
         name + way: z.swapaxes(-1, -2) if way else z
@@ -62,7 +62,10 @@ def _products(evidence):
     for (one, p), (other, q) in product(both.items(), repeat=2):
         fit = p.shape[-1] == q.shape[-2] and p.shape[:-2] == q.shape[:-2]
         if fit and one.split(".")[0] != other.split(".")[0]:
-            made[f"{one} @ {other}"] = p @ q
+            r = p @ q
+            made[f"{one} @ {other}"] = r
+            if times and r.shape == evidence.x.shape:
+                made[f"({one} @ {other}){times}"] = r * weight
     for axis in range(v.ndim):
         for name, z in arrays.items():
             total = v.sum(axis)[..., None]

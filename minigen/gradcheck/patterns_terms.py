@@ -165,7 +165,8 @@ def _compared(evidence, name, axes, right, mine):
                          "wrong sign", **evidence_of)
     message = f"{evidence.gradient} has {term}, {where}, {ratio:.6g} times as large as it must be"
     kind = "small_error" if abs(ratio - 1) < 0.02 else "factor"
-    return diagnosis(evidence, kind, message, **evidence_of)
+    sure = "likely" if abs(ratio - 2) < 1e-6 else "confirmed"       # it may be added twice
+    return diagnosis(evidence, kind, message, sure, **evidence_of)
 
 
 def _unsummed(evidence, name, axes, terms, weight):

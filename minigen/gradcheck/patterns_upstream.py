@@ -30,8 +30,8 @@ def read_otherwise(evidence):
         if evidence.explains((jacobian @ read.ravel()).reshape(evidence.x.shape)):
             message = f"{evidence.gradient} is the right one for a dout {what}"
             # of several axes: it may be a loop's indices, or one axis in place of another
-            several = len(found.get("axes", ())) > (2 if kind == "transpose" else 1)
-            sure = "likely" if several else "confirmed"
+            several = kind != "transpose" and len(found["axes"]) > 1
+            sure = "likely" if several or len(found["axes"]) > 2 else "confirmed"
             return diagnosis(evidence, kind, message, sure, **found)
     return None
 
@@ -69,13 +69,15 @@ def _moves(v):
             where = f"axes {' and '.join(map(str, axes))}"
             for step in (1, -1, 2, -2):
                 what = f"that is moved by {step} along {where}: are indices off by one?"
-                yield "off_by_one", what, np.roll(v, (step,) * many, axes), {"shift": step}
+                yield "off_by_one", what, np.roll(v, (step,) * many, axes), {
+                    "axes": list(axes), "shift": step
+                }
             for name, kept in (("first", slice(1, None)), ("last", slice(None, -1))):
                 read = np.zeros(v.shape)
                 at = tuple(kept if k in axes else slice(None) for k in range(v.ndim))
                 read[at] = v[at]
                 what = f"without its {name} rows along {where}: does a loop stop too early?"
-                yield "boundary", what, read, {"without": name}
+                yield "boundary", what, read, {"axes": list(axes)}
     for axis, length in enumerate(v.shape):
         rows = np.moveaxis(v, axis, 0)
         for step in (1, -1, 2, -2):
@@ -86,7 +88,9 @@ def _moves(v):
             cut[slice(0, step) if step > 0 else slice(step, None)] = 0
             for read in (cut, rolled):
                 what = f"that is moved by {step} along axis {axis}: are indices off by one?"
-                yield "off_by_one", what, np.moveaxis(read, 0, axis), {"axis": axis, "shift": step}
+                yield "off_by_one", what, np.moveaxis(read, 0, axis), {
+                    "axes": [axis], "shift": step
+                }
         for name, places in (("first", 0), ("last", -1)) if length > 2 else ():
             cut = rows.copy()
             cut[places] = 0
@@ -94,4 +98,4 @@ def _moves(v):
                 f"without its {name} row along axis {axis}: does a loop or a slice "
                 f"{'begin too late' if name == 'first' else 'stop too early'}?"
             )
-            yield "boundary", what, np.moveaxis(cut, 0, axis), {"axis": axis}
+            yield "boundary", what, np.moveaxis(cut, 0, axis), {"axes": [axis]}
