@@ -18,6 +18,7 @@ from .edits_insert_shapes import (
     bounds,
     dots,
     expression,
+    firsts,
     named_axes,
     reductions,
     shapes,
@@ -58,6 +59,7 @@ def _minus(node, text):
 
 
 def _values(node):
+    """Texts of the values in an expression."""
     return {ast.unparse(n) for n in ast.walk(node) if is_value(n)}
 
 
@@ -116,6 +118,15 @@ def _rare_factors(node, scope):
     for size in scope.sizes:
         yield "factor", _over(node, f"np.sqrt({size})")
         yield "factor", _times(node, size)
+
+
+def other_divisors(node, parent, field, scope):
+    """a / n: divided by something else."""
+    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and field == "right"
+    if below and isinstance(node, ast.expr):
+        for text in dict.fromkeys([*scope.divisors, *_counts(scope, _values(parent))]):
+            if text != ast.unparse(node):
+                yield "factor", expression(text)
 
 
 def complements(node, parent, field, scope):
@@ -370,7 +381,7 @@ def extra_terms(node, parent, field, scope):
 INSERTING = [
     minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, factors,
     complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes, functions, bounds,
-    sizes_of_masks, backwards,
+    sizes_of_masks, backwards, firsts, other_divisors,
 ]       # fmt: skip
 INSERTING_STATEMENTS = [
     repeated, added, scattered, unpacked, other_signs, other_axes, more_axes, renamed, other_uses,
@@ -399,6 +410,9 @@ RANKS = {       # of a rule's first candidate at a place; 0 for those not named
     "functions": 5,
     "bounds": 4,
     "backwards": 5,
+    "firsts": 2,
+    "other_divisors": 2,
+    "numbers": 1,
 }
 SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; None: no repair
     ("whole_values", "small_error"): None,
@@ -410,6 +424,8 @@ SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; 
     ("sums", "missing_term"): None,                         # extra_terms
     ("variables", "wrong_variable"): None,                  # likely_variables
     ("variables", "input_vs_output"): None,
+    ("variables", "wrong_mask"): None,
+    ("sums", "off_by_one"): None,
     ("accumulations", "overwrites"): "double_count",
     ("accumulations", "double_count"): None,                # added, repeated
     ("accumulations", "missing_term"): "extra_term",
