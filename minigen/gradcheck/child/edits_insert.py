@@ -11,6 +11,7 @@ Read next: edits_scope.py (what is offered), edits.py (which applies the rules).
 
 import ast
 import difflib
+import itertools
 
 from .edits_insert_shapes import (
     backwards,
@@ -22,7 +23,7 @@ from .edits_insert_shapes import (
     named_axes,
     reductions,
     shapes,
-)  # fmt: skip
+)
 from .edits_insert_statements import (
     added,
     more_axes,
@@ -33,7 +34,7 @@ from .edits_insert_statements import (
     repeated,
     scattered,
     unpacked,
-)  # fmt: skip
+)
 from .edits_rules import DROPS, OUTPUTS, SWAPS, _number, variables
 from .edits_scope import REDUCTIONS, called, is_gradient, is_product, is_value, stored
 
@@ -234,12 +235,10 @@ def norms(node, parent, field, scope):
     known = [v for v in scope.arrays if not is_gradient(v)]
     lengths = [v for v in known if v in scope.divisors]
     axes = [axis for axis in scope.axes if "keepdims" in axis or axis == "axis=0"]
-    for n in lengths:
-        for y in (v for v in known if v != n):
-            for axis in axes:
-                for method in REDUCTIONS:
-                    part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
-                    yield "missing_term", _minus(node, part)
+    for axis, n, y in itertools.product(axes, lengths, known):
+        for method in REDUCTIONS if y != n else ():
+            part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
+            yield "missing_term", _minus(node, part)
 
 
 def softmaxes(node, parent, field, scope):
