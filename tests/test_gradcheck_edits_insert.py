@@ -96,7 +96,7 @@ def test_an_insertion_of_each_rule(label, line, after):
 def test_every_rule_that_is_ranked_or_renamed_exists():
     own = {rule.__name__ for rule in (*RULES, *STATEMENT_RULES)}
     inserting = {rule.__name__ for rule in (*INSERTING, *INSERTING_STATEMENTS)}
-    assert inserting >= set(RANKS)
+    assert inserting | own >= set(RANKS)
     assert own >= {rule for rule, _ in SAID} and not own & inserting
 
 
@@ -171,7 +171,7 @@ def undone(wrong, function):
 
 
 SHARES = {      # label: share that must be undone by one of the first 500
-    "sign": 0.9, "factor": 0.8, "transpose": 0.9, "wrong_axis": 0.9, "wrong_mask": 0.9,
+    "sign": 0.9, "factor": 0.8, "transpose": 0.9, "wrong_axis": 0.9, "wrong_mask": 0.8,
     "wrong_order": 0.9, "off_by_one": 0.8, "power": 0.8, "small_error": 0.9,
     "wrong_precision": 0.9, "overwrites": 0.8, "wrong_variable": 0.3, "input_vs_output": 0.3,
     "missing_broadcast_sum": 0.5, "missing_term": 0.25,

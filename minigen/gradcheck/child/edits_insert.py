@@ -11,6 +11,7 @@ Read next: edits_scope.py (what is offered), edits.py (which applies the rules).
 
 import ast
 import difflib
+import itertools
 
 from .edits_insert_shapes import (
     backwards,
@@ -18,10 +19,11 @@ from .edits_insert_shapes import (
     bounds,
     dots,
     expression,
+    firsts,
     named_axes,
     reductions,
     shapes,
-)  # fmt: skip
+)
 from .edits_insert_statements import (
     added,
     more_axes,
@@ -32,7 +34,7 @@ from .edits_insert_statements import (
     repeated,
     scattered,
     unpacked,
-)  # fmt: skip
+)
 from .edits_rules import DROPS, OUTPUTS, SWAPS, _number, variables
 from .edits_scope import REDUCTIONS, called, is_gradient, is_product, is_value, stored
 
@@ -58,6 +60,7 @@ def _minus(node, text):
 
 
 def _values(node):
+    """Texts of the values in an expression."""
     return {ast.unparse(n) for n in ast.walk(node) if is_value(n)}
 
 
@@ -116,6 +119,15 @@ def _rare_factors(node, scope):
     for size in scope.sizes:
         yield "factor", _over(node, f"np.sqrt({size})")
         yield "factor", _times(node, size)
+
+
+def other_divisors(node, parent, field, scope):
+    """a / n: divided by something else."""
+    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and field == "right"
+    if below and isinstance(node, ast.expr):
+        for text in dict.fromkeys([*scope.divisors, *_counts(scope, _values(parent))]):
+            if text != ast.unparse(node):
+                yield "factor", expression(text)
 
 
 def complements(node, parent, field, scope):
@@ -223,12 +235,10 @@ def norms(node, parent, field, scope):
     known = [v for v in scope.arrays if not is_gradient(v)]
     lengths = [v for v in known if v in scope.divisors]
     axes = [axis for axis in scope.axes if "keepdims" in axis or axis == "axis=0"]
-    for n in lengths:
-        for y in (v for v in known if v != n):
-            for axis in axes:
-                for method in REDUCTIONS:
-                    part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
-                    yield "missing_term", _minus(node, part)
+    for axis, n, y in itertools.product(axes, lengths, known):
+        for method in REDUCTIONS if y != n else ():
+            part = f"{y} * ({g} * {y}).{method}({axis}) / {n} ** 2"
+            yield "missing_term", _minus(node, part)
 
 
 def softmaxes(node, parent, field, scope):
@@ -370,7 +380,7 @@ def extra_terms(node, parent, field, scope):
 INSERTING = [
     minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, factors,
     complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes, functions, bounds,
-    sizes_of_masks, backwards,
+    sizes_of_masks, backwards, firsts, other_divisors,
 ]       # fmt: skip
 INSERTING_STATEMENTS = [
     repeated, added, scattered, unpacked, other_signs, other_axes, more_axes, renamed, other_uses,
@@ -399,6 +409,9 @@ RANKS = {       # of a rule's first candidate at a place; 0 for those not named
     "functions": 5,
     "bounds": 4,
     "backwards": 5,
+    "firsts": 2,
+    "other_divisors": 2,
+    "numbers": 1,
 }
 SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; None: no repair
     ("whole_values", "small_error"): None,
@@ -410,6 +423,8 @@ SAID = {        # (rule of edits_rules.py, its label): the slip that it undoes; 
     ("sums", "missing_term"): None,                         # extra_terms
     ("variables", "wrong_variable"): None,                  # likely_variables
     ("variables", "input_vs_output"): None,
+    ("variables", "wrong_mask"): None,
+    ("sums", "off_by_one"): None,
     ("accumulations", "overwrites"): "double_count",
     ("accumulations", "double_count"): None,                # added, repeated
     ("accumulations", "missing_term"): "extra_term",

@@ -9,7 +9,7 @@ import ast
 from functools import cache
 
 from .edits_rules import _number
-from .edits_scope import REDUCTIONS, called, is_gradient, is_product
+from .edits_scope import REDUCTIONS, called, is_gradient, is_product, stored
 
 BIAS_AXES = ("axis=(0, 2, 3)", "axis=(0, 1)")       # of images and of sequences
 
@@ -40,6 +40,13 @@ def reductions(node, parent, field, scope):
             if place != "whole" or "keepdims" not in axis:
                 yield "missing_broadcast_sum", behind(node, f".{method}({axis})")
     yield "missing_broadcast_sum", behind(node, ".sum()")
+
+
+def firsts(node, parent, field, scope):
+    """a[0], one of a batch: a.sum(axis=0)."""
+    first = isinstance(node, ast.Subscript) and not stored(node) and _number(node.slice) == 0
+    if first and not ast.unparse(node.value).endswith(".shape"):
+        yield "missing_broadcast_sum", behind(node.value, ".sum(axis=0)")
 
 
 def named_axes(node, parent, field, scope):
@@ -108,9 +115,13 @@ def _transposed(node):
 
 
 def backwards(node, parent, field, scope):
-    """a[:]: a[::-1]."""
+    """a[:]: a[::-1]. w: w[..., ::-1, ::-1], for a kernel."""
     if isinstance(node, ast.Slice) and node.step is None:
         yield "flip", ast.Slice(node.lower, node.upper, expression("-1"))
+    place = scope.place(node, parent, field)
+    if place in ("operand", "argument", "shaped", "whole") and isinstance(node, ast.Name):
+        for text in ("..., ::-1, ::-1", "..., ::-1", "::-1"):
+            yield "flip", ast.Subscript(node, expression(f"_[{text}]").slice, ast.Load())
 
 
 def bounds(node, parent, field, scope):

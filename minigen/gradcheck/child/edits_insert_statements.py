@@ -85,7 +85,7 @@ def more_axes(statement, scope):
 
 
 def renamed(statement, scope):
-    """A variable, wherever it is read on the line: another one, or what forward computes of it."""
+    """A variable, wherever it is read on a line: another, what forward computes of it, minus it."""
     if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return):
         return
     names = [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and not stored(n)]
@@ -98,6 +98,9 @@ def renamed(statement, scope):
             mixed = other in computed or (other in OUTPUTS) != (name in OUTPUTS)
             label = "input_vs_output" if mixed else "wrong_variable"
             yield label, _Renamer(name, expression(other)).visit(copy.deepcopy(statement))
+        if names.count(name) > 1:
+            minus = _Renamer(name, ast.UnaryOp(ast.USub(), ast.Name(name, ast.Load())))
+            yield "sign", minus.visit(copy.deepcopy(statement))
 
 
 class _Renamer(ast.NodeTransformer):

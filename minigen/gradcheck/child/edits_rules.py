@@ -77,7 +77,8 @@ def sums(node, parent, field, names):
     plus = isinstance(node.op, ast.Add)
     if not (isinstance(parent, ast.Slice) or _number(node.right) is not None):
         yield "sign", ast.BinOp(node.left, ast.Sub() if plus else ast.Add(), node.right)
-    yield "missing_term", node.left
+    moved = isinstance(parent, ast.Slice) and _number(node.right) is not None
+    yield "off_by_one" if moved else "missing_term", node.left
     yield "missing_term", node.right if plus else ast.UnaryOp(ast.USub(), node.right)
     if not plus:
         yield "sign", ast.BinOp(node.right, ast.Sub(), node.left)
@@ -96,11 +97,12 @@ def products(node, parent, field, names):
 
 
 def signs(node, parent, field, names):
-    """-a: a; of an axis, another axis."""
+    """-a: a; of an axis, another axis; of a step, the other way."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and field != "op":
-        keyword = isinstance(parent, ast.keyword) and parent.arg == "axis"
-        position = _called(parent)[0] in REDUCTIONS and field == "args"
-        yield "wrong_axis" if keyword or position else "sign", node.operand
+        axis = isinstance(parent, ast.keyword) and parent.arg == "axis"
+        axis = axis or (_called(parent)[0] in REDUCTIONS and field == "args")
+        step = isinstance(parent, ast.Slice) and field == "step"
+        yield "wrong_axis" if axis else "flip" if step else "sign", node.operand
 
 
 def whole_values(node, parent, field, names):
@@ -238,6 +240,7 @@ def variables(node, parent, field, names):
         if name != node.id:
             mixed = (name in OUTPUTS) != (node.id in OUTPUTS)
             label = "input_vs_output" if mixed else "wrong_variable"
+            label = "wrong_mask" if isinstance(parent, ast.Compare) else label
             yield label, ast.Name(name, ast.Load())
 
 

@@ -218,21 +218,26 @@ def _sizes(functions):
 
 def _caches(function):
     """Values that are only taken apart: x, w = cache; cache["x"]; c.x."""
-    taken = set()
+    taken, methods = set(), _methods(function)
     for node in _walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
             taken.add(ast.unparse(node.value))
-        if isinstance(node, ast.Subscript | ast.Attribute) and is_value(node):
+        if not isinstance(node, ast.Name) and is_value(node) and node not in methods:
             taken.add(ast.unparse(node.value))
     return taken
 
 
 def _kept(functions):
     """Attributes and entries that the functions write or read, not methods that they call."""
-    nodes = [n for function in functions for n in _walk(function)]
+    methods = {node for function in functions for node in _methods(function)}
+    nodes = [n for function in functions for n in _walk(function) if n not in methods]
     found = [ast.unparse(n) for n in nodes if is_value(n) and not isinstance(n, ast.Name)]
-    methods = {ast.unparse(n.func) for n in nodes if isinstance(n, ast.Call)}
-    return [text for text in dict.fromkeys(found) if text not in methods]
+    return list(dict.fromkeys(found))
+
+
+def _methods(function):
+    """Nodes that are called: the f of f(x)."""
+    return {node.func for node in _walk(function) if isinstance(node, ast.Call)}
 
 
 def _of_function(function):
