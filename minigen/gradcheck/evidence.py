@@ -140,10 +140,11 @@ def roughness(subject, examination):
         sides = [_claimed(subject, examination, shift=side * NEAR) for side in (1, -1)]
     except (StudentError, LookupError, TypeError, ValueError):
         return nothing
-    if any(len({np.shape(g) for g in claim}) > 1 for claim in zip(first, again, *sides, strict=True)):
-        return nothing
     found = []
-    for g, other, above, below in zip(first, again, *sides, strict=True):
+    for g, *others in zip(first, again, *sides, strict=True):
+        if any(other.shape != g.shape for other in others):
+            return nothing
+        other, above, below = others
         size = np.abs(g).max(initial=0.0) or 1.0
         jumps = np.abs(other / ODD - g).max(initial=0.0)
         bends = np.abs(above + below - 2 * g).max(initial=0.0)
