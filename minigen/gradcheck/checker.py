@@ -403,15 +403,17 @@ def _in_order(found, of_values):
     """The list of Diagnosis: of the structure, then of the values, as they come; but a fix stands
     with what was found of the same kind, and a backward that does not follow the upstream gradient
     may have something else wrong, which the repair names."""
-    for fixed in [one for one in of_values if one.fix]:
-        same = [one for one in found if one.kind == fixed.kind]
-        if same:
-            same[0].fix = fixed.fix
-            of_values = [one for one in of_values if one is not fixed]
-        elif found and found[0].kind == "ignores_upstream":
-            if fixed.kind not in ("factor", "wrong_formula"):
-                found = [fixed, *found]
-                of_values = [one for one in of_values if one is not fixed]
+    fixed = next((one for one in of_values if one.fix), None)
+    if not fixed or not found:
+        return [*found, *of_values]
+    same = next((one for one in found if one.kind == fixed.kind), None)
+    others = [one for one in of_values if one is not fixed]
+    if same:
+        same.fix = fixed.fix
+        return [*found, *others]
+    unfollowed = found[0].kind == "ignores_upstream"
+    if unfollowed and fixed.kind not in ("factor", "wrong_formula"):
+        return [fixed, *found, *others]
     return [*found, *of_values]
 
 
