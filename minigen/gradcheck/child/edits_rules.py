@@ -25,6 +25,7 @@ SWAPS = {  # a function or method, another, the kind of slip
     "zeros": [("ones", "double_count")],
     "var": [("std", "power")],
 }
+REDUCTIONS = ("sum", "mean", "max", "cumsum")
 DROPS = {  # calls that may be left out: f(x) -> x, and the kind of slip
     "sqrt": "power",
     "square": "power",
@@ -96,11 +97,11 @@ def products(node, parent, field, names):
 
 
 def signs(node, parent, field, names):
-    """-a: a."""
+    """-a: a; of an axis, another axis."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and field != "op":
-        axis = isinstance(parent, ast.keyword) and parent.arg == "axis"
-        step = isinstance(parent, ast.Slice) and field == "step"
-        yield "wrong_axis" if axis else "flip" if step else "sign", node.operand
+        keyword = isinstance(parent, ast.keyword) and parent.arg == "axis"
+        position = _called(parent)[0] in REDUCTIONS and field == "args"
+        yield "wrong_axis" if keyword or position else "sign", node.operand
 
 
 def whole_values(node, parent, field, names):
@@ -177,7 +178,7 @@ def axes(node, parent, field, names):
     if isinstance(node, ast.keyword) and node.arg == "keepdims":
         yield "wrong_axis", ast.keyword("keepdims", ast.Constant(False))
     name, owner = _called(node)
-    if name in ("sum", "mean", "max", "cumsum") and node.args and owner is not node.args[0]:
+    if name in REDUCTIONS and node.args and owner is not node.args[0]:
         value = _number(node.args[0])
         for new in () if value is None else (value + 1, value - 1):
             yield "wrong_axis", ast.Call(node.func, [ast.Constant(new)], node.keywords)
