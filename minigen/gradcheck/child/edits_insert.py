@@ -125,7 +125,9 @@ def other_divisors(node, parent, field, scope):
     """a / n: divided by something else."""
     below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div) and field == "right"
     if below and isinstance(node, ast.expr):
-        for text in dict.fromkeys([*scope.divisors, *_counts(scope, _values(parent))]):
+        unused = [v for v in scope.arrays if v in scope.unused]
+        counts = _counts(scope, _values(parent))
+        for text in dict.fromkeys([*scope.divisors, *unused, *counts]):
             if text != ast.unparse(node):
                 yield "factor", expression(text)
 
@@ -314,6 +316,7 @@ def functions(node, parent, field, scope):
     place = scope.place(node, parent, field)
     value = node.operand if isinstance(node, ast.UnaryOp) else node
     fits = place in ("whole", "factor", "term", "reduced") and is_value(value)
+    fits = fits or (place == "factor" and isinstance(node, ast.BinOp) and not is_product(node))
     if fits and not is_gradient(ast.unparse(value)):
         for name in ("exp", "log", "tanh", "abs", "sign"):
             yield DROPS[name], ast.Call(expression(f"np.{name}"), [node], [])

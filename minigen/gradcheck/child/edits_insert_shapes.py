@@ -31,14 +31,17 @@ def behind(node, text):
 def reductions(node, parent, field, scope):
     """A sum over a broadcast axis, or a mean: a: a.sum(axis=0)."""
     place = scope.place(node, parent, field)
-    beside = place == "factor" and field == "right" and is_product(node)
+    second = place == "factor" and field == "right"
+    beside = second and (is_product(node) or is_gradient(ast.unparse(node)))
     if (place not in ("whole", "term") and not beside) or called(node)[0] in REDUCTIONS:
         return
-    axes = [*scope.axes, *(BIAS_AXES if place == "whole" else ())]
+    kept = [axis for axis in scope.axes if "keepdims" in axis]
+    axes = kept if beside else [axis for axis in scope.axes if axis not in kept] + kept
     for method in REDUCTIONS:
         for axis in axes:
-            if place != "whole" or "keepdims" not in axis:
-                yield "missing_broadcast_sum", behind(node, f".{method}({axis})")
+            yield "missing_broadcast_sum", behind(node, f".{method}({axis})")
+        if place == "whole" and method == "sum":
+            yield from (("missing_broadcast_sum", behind(node, f".sum({a})")) for a in BIAS_AXES)
     yield "missing_broadcast_sum", behind(node, ".sum()")
 
 
