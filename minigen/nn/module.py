@@ -11,9 +11,11 @@ Read next: linear.py (the smallest layer), containers.py, init.py.
 """
 
 from numbers import Integral
+from typing import NamedTuple
 
 from minigen.autograd import assign
 from minigen.backend import to_device
+from minigen.nn import hooks
 from minigen.tensor import Tensor
 
 
@@ -27,6 +29,13 @@ class Parameter(Tensor):
 
     def __init__(self, data, requires_grad=True):
         super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad)
+
+
+class LoadedKeys(NamedTuple):
+    """What load_state_dict had no value for, and what it had no place for."""
+
+    missing_keys: list
+    unexpected_keys: list
 
 
 class _SetByInit:
@@ -46,6 +55,7 @@ class Module:
 
     training = _SetByInit()
     _buffers = _SetByInit()  # {name: whether it is saved} of the attributes that are buffers
+    _hooks: tuple[hooks.Hook, ...] = ()  # of this module, in the order they were registered
 
     def __init__(self):
         self.training = True
@@ -70,7 +80,9 @@ class Module:
         super().__setattr__(name, value)
 
     def __call__(self, *args, **kwargs):
-        """What `forward` returns."""
+        """What `forward` returns, with the hooks around it."""
+        if self._hooks:
+            return hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args):
@@ -108,6 +120,32 @@ class Module:
                 f"{function}: {name!r} cannot name a tensor of {type(self).__name__}: expected a "
                 "non-empty text without dots that names nothing else"
             )
+
+    # ---- hooks; each returns a handle, whose remove() ends it
+
+    def register_forward_pre_hook(self, hook):
+        """Call hook(module, args) before `forward`.
+
+        args: the positional arguments, a tuple. What hook returns, unless None, takes their place.
+        """
+        return hooks.register(self, "pre", hook)
+
+    def register_forward_hook(self, hook):
+        """Call hook(module, args, output) after `forward`.
+
+        What hook returns, unless None, takes the output's place.
+        """
+        return hooks.register(self, "forward", hook)
+
+    def register_full_backward_hook(self, hook):
+        """Call hook(module, grad_input, grad_output) when backward came through the module.
+
+        Both are tuples of Tensors, None for what has no gradient: one per positional argument, one
+        per output (a Tensor, or a tuple). hook may return a grad_input to go on with, where one
+        input requires a gradient (RuntimeError: several). It waits for every input that requires a
+        gradient: if the output does not depend on one of them, hook is not called.
+        """
+        return hooks.register(self, "backward", hook)
 
     # ---- walking
 
@@ -228,16 +266,20 @@ class Module:
         """
         return {name: tensor.detach() for name, tensor in self._state().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state, strict=True):
         """Copy saved values in.   state: {name: Tensor, array or number}, as from `state_dict`
 
-        Nothing is changed, and a ValueError lists every missing, unexpected and mis-shaped name,
-        unless all fit.
+        -> (missing_keys, unexpected_keys). Nothing is changed, and a ValueError lists every
+        missing, unexpected and mis-shaped name, unless all fit. strict=False: what is missing stays
+        as it is, what is unexpected is left out, and only mis-shaped values are an error.
         """
         own = self._state()
         shapes = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
-        problems = [f"missing: {name} {own[name].shape}" for name in own if name not in state]
-        problems += [f"unexpected: {name} {shapes[name]}" for name in state if name not in own]
+        keys = LoadedKeys([n for n in own if n not in state], [n for n in state if n not in own])
+        problems = []
+        if strict:
+            problems += [f"missing: {name} {own[name].shape}" for name in keys.missing_keys]
+            problems += [f"unexpected: {name} {shapes[name]}" for name in keys.unexpected_keys]
         problems += [
             f"mis-shaped: {name} is {shapes[name]}, expected {tensor.shape}"
             for name, tensor in own.items()
@@ -246,9 +288,10 @@ class Module:
         if problems:
             title = f"load_state_dict: the state does not fit this {type(self).__name__}"
             raise ValueError("\n  ".join([title, *problems]))
-        for name, tensor in own.items():
+        for name in [name for name in own if name in state]:
             value = state[name].data if isinstance(state[name], Tensor) else state[name]
-            assign(tensor, to_device(value, tensor.device))
+            assign(own[name], to_device(value, own[name].device))
+        return keys
 
     # ---- showing
 
