@@ -5,6 +5,7 @@ Read next: module.py (what a module is), linear.py (the smallest layer), init.py
 
 from minigen.nn import init
 from minigen.nn.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from minigen.nn.attention import KVCache, MultiheadAttention
 from minigen.nn.containers import Identity, ModuleList, Sequential
 from minigen.nn.conv import (
     Conv1d,
@@ -14,7 +15,7 @@ from minigen.nn.conv import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
-from minigen.nn.dropout import Dropout, Dropout2d
+from minigen.nn.dropout import Dropout, Dropout2d, DropPath
 from minigen.nn.embedding import Embedding
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter
@@ -30,6 +31,12 @@ from minigen.nn.norm import (
     LocalResponseNorm,
     RMSNorm,
 )
+from minigen.nn.parametrize import (
+    equalized_learning_rate,
+    remove_parametrizations,
+    spectral_norm,
+    weight_norm,
+)
 from minigen.nn.pool import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -41,8 +48,15 @@ from minigen.nn.pool import (
     MaxPool2d,
     MaxPool3d,
 )
+from minigen.nn.recurrent import GRUCell
 from minigen.nn.resample import Upsample
 from minigen.nn.shape import Flatten, Unflatten
+from minigen.nn.transformer import (
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "Module",
@@ -79,8 +93,16 @@ __all__ = [
     "Flatten",
     "Unflatten",
     "Dropout",
-    "MaxPool1d",
     "Dropout2d",
+    "DropPath",
+    "MultiheadAttention",
+    "KVCache",
+    "TransformerEncoderLayer",
+    "TransformerEncoder",
+    "TransformerDecoderLayer",
+    "TransformerDecoder",
+    "GRUCell",
+    "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
     "AvgPool1d",
@@ -90,5 +112,9 @@ __all__ = [
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
     "Upsample",
+    "weight_norm",
+    "spectral_norm",
+    "equalized_learning_rate",
+    "remove_parametrizations",
     "init",
 ]

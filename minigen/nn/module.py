@@ -44,7 +44,7 @@ class _SetByInit:
     def __get__(self, module, cls):
         if module is None:
             return self
-        raise AttributeError(f"{cls.__name__}: its __init__ must call super().__init__() first")
+        raise AttributeError  # Module.__getattr__ says more
 
 
 class Module:
@@ -61,7 +61,25 @@ class Module:
         self.training = True
         self._buffers = {}
 
+    def __getattr__(self, name):
+        """What is not stored may be a weight that is computed; see parametrize.py."""
+        if self._is_computed(name):
+            return vars(self.parametrizations)[name]()
+        kind = type(self).__name__
+        if isinstance(getattr(type(self), name, None), _SetByInit):
+            raise AttributeError(f"{kind}: its __init__ must call super().__init__() first")
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _is_computed(self, name):
+        computed = vars(self).get("parametrizations")
+        return computed is not None and isinstance(vars(computed).get(name), Module)
+
     def __setattr__(self, name, value):
+        if self._is_computed(name):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is computed from parametrizations.{name}: change "
+                f"that, or call nn.remove_parametrizations(module, {name!r}) first"
+            )
         if isinstance(value, (Parameter, Module)):
             self._buffers.pop(name, None)  # takes the place of a buffer of this name
         elif value is None:
