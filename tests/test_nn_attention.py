@@ -294,5 +294,5 @@ def test_layers_of_a_stack_start_alike_and_drop_unlike():
 def test_activations():
     layer = nn.TransformerEncoderLayer(4, 2, 8, activation=ops.silu)
     assert layer.activation is ops.silu
-    with pytest.raises(ValueError, match="activation is .* or a function, not 'swish'"):
+    with pytest.raises(ValueError, match=r"activation is .* or a function, not 'swish'"):
         nn.TransformerEncoderLayer(4, 2, activation="swish")

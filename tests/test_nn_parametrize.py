@@ -135,7 +135,7 @@ def test_taking_it_away_leaves_a_parameter_with_the_value_of_now():
     assert isinstance(layer.weight, nn.Parameter)
     close(layer.weight, weight, 0)
     assert sorted(layer.state_dict()) == ["bias", "weight"]
-    with pytest.raises(ValueError, match="Linear.weight is not computed"):
+    with pytest.raises(ValueError, match=r"Linear\.weight is not computed"):
         nn.remove_parametrizations(layer)
 
 

@@ -31,6 +31,7 @@ from minigen.nn.norm import (
     LocalResponseNorm,
     RMSNorm,
 )
+from minigen.nn.parameter import meta
 from minigen.nn.parametrize import (
     equalized_learning_rate,
     remove_parametrizations,
@@ -117,4 +118,5 @@ __all__ = [
     "equalized_learning_rate",
     "remove_parametrizations",
     "init",
+    "meta",
 ]

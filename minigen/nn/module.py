@@ -7,28 +7,17 @@ and gives each tensor a name such as `encoder.0.weight`: what optimizers and che
 Invariants: an object reachable by two paths is one object, counted, moved and trained once, under
 its first name (a state dict has it under each). `to` and `load_state_dict` change values, never
 objects, so that an optimizer keeps hold of what it updates.
-Read next: linear.py (the smallest layer), containers.py, init.py.
+Read next: parameter.py, linear.py (the smallest layer), containers.py, init.py.
 """
 
 from numbers import Integral
 from typing import NamedTuple
 
 from minigen.autograd import assign
-from minigen.backend import to_device
+from minigen.backend import to_device, to_numpy
 from minigen.nn import hooks
+from minigen.nn.parameter import Parameter, give_values, is_shape_only, new_buffer
 from minigen.tensor import Tensor
-
-
-class Parameter(Tensor):
-    """A leaf tensor to be trained.   Parameter(data, requires_grad=True)
-
-    data: array or Tensor, whose memory it shares.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data, requires_grad=True):
-        super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad)
 
 
 class LoadedKeys(NamedTuple):
@@ -73,6 +62,10 @@ class Module:
     def _is_computed(self, name):
         computed = vars(self).get("parametrizations")
         return computed is not None and isinstance(vars(computed).get(name), Module)
+
+    def _has(self, name):
+        """Whether there is something of this name, without computing it."""
+        return vars(self).get(name) is not None or self._is_computed(name)
 
     def __setattr__(self, name, value):
         if self._is_computed(name):
@@ -129,7 +122,7 @@ class Module:
                 f"register_buffer: {name} is a {type(tensor).__name__}, expected a plain Tensor; "
                 "minigen.tensor(...) makes one"
             )
-        setattr(self, name, tensor)
+        setattr(self, name, new_buffer(tensor) if tensor is not None and persistent else tensor)
         self._buffers[name] = persistent
 
     def _check_name(self, function, name):
@@ -308,7 +301,10 @@ class Module:
             raise ValueError("\n  ".join([title, *problems]))
         for name in [name for name in own if name in state]:
             value = state[name].data if isinstance(state[name], Tensor) else state[name]
-            assign(own[name], to_device(value, own[name].device))
+            if is_shape_only(own[name]):
+                give_values(own[name], to_numpy(value))
+            else:
+                assign(own[name], to_device(value, own[name].device))
         return keys
 
     # ---- showing

@@ -23,7 +23,8 @@ from minigen import ops
 from minigen.autograd import no_grad
 from minigen.nn import init
 from minigen.nn.module import Module, Parameter, check_sizes
-from minigen.ops import zeros
+from minigen.nn.parameter import is_shape_only
+from minigen.ops import normal, ones
 
 
 def weight_norm(module, name="weight", dim=0):
@@ -112,7 +113,12 @@ class WeightNorm(Module):
     def __init__(self, weight, dim):
         super().__init__()
         self.dims = None if dim is None else tuple(i for i in range(weight.ndim) if i != dim)
-        self.original0 = Parameter(self._norm(weight).detach())
+        if is_shape_only(weight):
+            shape = [n if i == dim else 1 for i, n in enumerate(weight.shape)]
+            norm = ones([] if dim is None else shape, dtype=weight.dtype)
+        else:
+            norm = self._norm(weight).detach()
+        self.original0 = Parameter(norm)
         self.original1 = weight
 
     def _norm(self, v):
@@ -140,12 +146,12 @@ class SpectralNorm(Module):
         order = list(range(weight.ndim))
         self.order = [order.pop(dim), *order]
         vectors = Module()
-        rows, columns = self._matrix().shape
-        for name, size in (("_u", rows), ("_v", columns)):
-            vector = zeros(size, dtype=weight.dtype, device=weight.device)
-            vectors.register_buffer(name, init.normal_(vector, rng=rng))
+        rows = weight.shape[dim]
+        for name, size in (("_u", rows), ("_v", weight.numel() // rows)):
+            vectors.register_buffer(name, normal(size, rng=rng, dtype=weight.dtype))
         setattr(self, "0", vectors)
-        self._iterate(15)
+        if not is_shape_only(weight):
+            self.to(weight.device)._iterate(15)
 
     def _matrix(self):
         return ops.flatten(ops.permute(self.original, self.order), 1)

@@ -68,5 +68,5 @@ class GRUCell(Module):
 
     def extra_repr(self):
         """The constructor's arguments."""
-        bias = "" if self.bias_ih is not None else ", bias=False"
+        bias = "" if self._has("bias_ih") else ", bias=False"
         return f"{self.input_size}, {self.hidden_size}{bias}"
