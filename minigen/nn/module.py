@@ -17,6 +17,7 @@ from minigen.autograd import assign
 from minigen.backend import to_device, to_numpy
 from minigen.nn import hooks
 from minigen.nn.parameter import Parameter, give_values, is_shape_only, new_buffer
+from minigen.nn.summary import Summary
 from minigen.tensor import Tensor
 
 
@@ -308,6 +309,14 @@ class Module:
         return keys
 
     # ---- showing
+
+    def summary(self, *inputs, depth=None):
+        """A table of the modules with their parameters: print it. -> Summary
+
+        inputs: what to call the module with; then the table has output shapes and FLOPs as well.
+        depth: how many levels to show (0: the sums alone), None for all.
+        """
+        return Summary(self, inputs, depth)
 
     def extra_repr(self):
         """What repr shows between the parentheses; layers give their settings."""
