@@ -71,7 +71,8 @@ def modules():
         (nn.Upsample(scale_factor=2, mode="bilinear"), [(2, 3, 4, 5)]),
         (nn.weight_norm(nn.Linear(6, 3, rng=rng)), [(4, 6)]),
         (nn.weight_norm(nn.Conv1d(2, 3, 3, rng=rng), dim=None), [(2, 2, 5)]),
-        (nn.spectral_norm(nn.Conv2d(2, 3, 2, rng=rng), rng=rng), [(2, 2, 4, 3)]),
+        # its gradient takes u and v for constants: right where they have come to rest
+        (nn.spectral_norm(nn.Conv2d(2, 3, 2, rng=rng), "weight", 50, rng=rng), [(2, 2, 4, 3)]),
         (nn.equalized_learning_rate(nn.Linear(6, 3), lr_mul=0.1, rng=rng), [(4, 6)]),
         (nn.Identity(), [(2, 3)]),
         (nn.Sequential(nn.Linear(4, 5, rng=rng), nn.Tanh(), nn.Linear(5, 2, rng=rng)), [(3, 4)]),

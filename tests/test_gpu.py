@@ -73,6 +73,35 @@ def test_an_embedding_gives_what_it_gives_on_the_cpu():
     close(there.weight.grad, here.weight.grad)
 
 
+def test_masks_and_a_cache_give_what_they_give_on_the_cpu():
+    here = nn.MultiheadAttention(6, 2, batch_first=True, rng=mg.Generator(2))
+    there, x = copy.deepcopy(here).to(GPU), drawn(2, 4, 6)
+    padding = mg.tensor([[False] * 4, [False, False, True, True]])
+    for mask in (padding, ops.where(padding, -1.0, 0.0)):
+        results = [
+            layer(*[x.to(device)] * 3, mask.to(device), attn_mask=drawn(4, 4).to(device) > 1,
+                  is_causal=True)
+            for layer, device in ((there, GPU), (here, "cpu"))
+        ]  # fmt: skip
+        for theirs, ours in zip(*results, strict=True):
+            close(theirs, ours)
+    cache = nn.KVCache()
+    parts = [p.to(GPU) for p in ops.split(x, [3, 1], 1)]
+    steps = [there(p, p, p, None, False, is_causal=True, cache=cache)[0] for p in parts]
+    close(ops.cat(steps, 1), here(x, x, x, is_causal=True)[0])
+
+
+def test_hooks_initialisers_and_the_table_of_a_model_work_there():
+    net, seen = nn.Sequential(nn.Linear(3, 3), nn.ReLU()).to(GPU), []
+    net[1].register_full_backward_hook(lambda m, gi, go: seen.append((gi[0], go[0])))
+    for fill in (nn.init.eye_, nn.init.orthogonal_, nn.init.trunc_normal_):
+        assert fill(net[0].weight).device == GPU
+    x = drawn(2, 3).to(GPU)
+    net(x).sum().backward()
+    assert {g.device for g in seen[0]} == {GPU}
+    assert net.summary(x).flops == 2 * 2 * 3 * 3
+
+
 def test_a_training_run_goes_the_same_way():
     x, target = drawn(16, 1, 8, 8), mg.Generator(4).randint(0, 3, (16,))
     losses = {}

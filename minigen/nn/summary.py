@@ -103,14 +103,13 @@ _FLOPS = {
     "conv": lambda args, y: 2 * y.numel() * math.prod(args[1].shape[1:]),
     # weight (in, out / groups, *kernel): an element of the input goes into out / groups · kernel
     "conv_transpose": lambda args, y: 2 * math.prod(args[0].shape) * math.prod(args[1].shape[1:]),
-    "scaled_dot_product_attention": lambda args, y: _attention(*args[:3], y),
+    "scaled_dot_product_attention": lambda args, y: _attention(args[1], args[2], y),
 }
 
 
-def _attention(query, key, value, y):
-    """query·keyᵀ and weights·value: 2·L·S·(E + Ev) for each head of each sample."""
-    per_query = 2 * key.shape[-2] * (query.shape[-1] + value.shape[-1])
-    return math.prod(y.shape[:-1]) * per_query
+def _attention(key, value, y):
+    """query·keyᵀ and weights·value: 2·S·(E + Ev) for each query of each head of each sample."""
+    return math.prod(y.shape[:-1]) * 2 * key.shape[-2] * (key.shape[-1] + value.shape[-1])
 
 
 def _shapes(y):
