@@ -16,6 +16,7 @@ from minigen.cli import main
 compiles = needs(nvrtc)
 runs = needs(emulator)
 SOURCES = sorted({kernel.source for kernel in manifest().values()})
+QUICK = {"column_sum.cu", "embedding.cu", "random.cu"}     # the others are slow: CI compiles all
 
 
 # ---- compiling
@@ -23,7 +24,9 @@ SOURCES = sorted({kernel.source for kernel in manifest().values()})
 
 @compiles
 @pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    "source", [pytest.param(s, marks=[pytest.mark.slow] * (s not in QUICK)) for s in SOURCES]
+)
 def test_every_kernel_compiles_without_spills(source, architecture):
     usage, problems = nvrtc.examined(source, architecture)
     assert not problems, "\n".join(problems)
@@ -84,6 +87,7 @@ def test_mistakes_that_are_made(tmp_path):
 
 
 @runs
+@pytest.mark.slow
 def test_a_mistake_is_noticed_and_no_mistake_is_not():
     path = FOLDER / "softmax.cu"
     found = list(kernel_mutation.mutants(path))

@@ -3,6 +3,8 @@
 Idea: the manifest is the list of tests. In the fast build the threads run in three orders, for
 every dtype and sample; the checked build also verifies each access of memory and each barrier. A
 kernel that is right only in one order, or only by luck, fails here.
+The default run takes the first sample of each kernel; `-m slow` has all the others, a minute or
+two, and CI runs them.
 Read next: ../kernels/README.md, ../minigen/backend/kernel_check.py.
 """
 
@@ -27,14 +29,23 @@ def runs():
                 yield pytest.param(kernel, T, sample, id=f"{kernel.name}-{T}-{i}")
 
 
-@pytest.mark.parametrize(("kernel", "T", "sample"), list(runs()))
+def by_turns():
+    """The same; all but the first of each kernel are slow."""
+    seen = set()
+    for one in runs():
+        name = one.values[0].name
+        yield pytest.param(*one.values, id=one.id, marks=[pytest.mark.slow] * (name in seen))
+        seen.add(name)
+
+
+@pytest.mark.parametrize(("kernel", "T", "sample"), list(by_turns()))
 def test_kernel_is_right_in_every_order_of_threads(kernel, T, sample):
     for order, seed in ORDERS:
         with emulated_kernels(order=order, seed=seed):
             assert error(kernel, T, sample) <= 1, f"{order} threads"
 
 
-@pytest.mark.parametrize(("kernel", "T", "sample"), list(runs()))
+@pytest.mark.parametrize(("kernel", "T", "sample"), list(by_turns()))
 def test_kernel_passes_the_checker(kernel, T, sample):
     with emulated_kernels(check=True, order="shuffled", seed=2):
         assert error(kernel, T, sample) <= 1
@@ -61,6 +72,7 @@ def moved_one_later(x, device):
     return to_device(np.concatenate([flat[:1], flat]), device)[1:].reshape(x.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel", "samples"), list(unaligned()))
 def test_arrays_may_start_anywhere(kernel, samples):
     with emulated_kernels(check=True):
