@@ -150,7 +150,7 @@ def by_loops(layer, x, allowed):
             part = slice(h * d, (h + 1) * d)
             keys = [j for j in range(len(x)) if allowed[i, j]]
             scores = np.array([np.exp(q[i, part] @ k[j, part] / np.sqrt(d)) for j in keys])
-            read[i, part] = sum(s / scores.sum() * v[j, part] for s, j in zip(scores, keys))  # noqa: B905
+            read[i, part] = scores / scores.sum() @ v[keys, part]
     return read @ layer.out_proj.weight.detach().numpy().T + layer.out_proj.bias.detach().numpy()
 
 

@@ -23,6 +23,11 @@ def listed(module):
     return [(name, t.shape, t.dtype) for name, t in module._state().items()]
 
 
+def arrays(y):
+    """What a module returned, as a list of arrays."""
+    return [one.detach().numpy() for one in (y if isinstance(y, tuple) else (y,))]
+
+
 @pytest.mark.parametrize(("real", "made", "shapes"), ROWS, ids=lambda value: str(value)[:30])
 def test_a_module_without_values_has_all_names_shapes_and_dtypes(real, made, shapes):
     assert listed(made) == listed(real)
@@ -41,9 +46,9 @@ def test_it_cannot_be_called_until_values_are_loaded_and_then_computes_the_same(
     with pytest.raises(RuntimeError, match="has no values; load_state_dict"):
         made(*xs)
     made.load_state_dict(real.state_dict())
-    y, expected = made.eval()(*xs), copy.deepcopy(real).eval()(*xs)
-    for ours, theirs in zip(*[v if isinstance(v, tuple) else (v,) for v in (y, expected)]):  # noqa: B905
-        np.testing.assert_array_equal(ours.detach().numpy(), theirs.detach().numpy())
+    ours, theirs = arrays(made.eval()(*xs)), arrays(copy.deepcopy(real).eval()(*xs))
+    for y, expected in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(y, expected)
     assert [type(p) for p in made.parameters()] == [nn.Parameter] * len([*real.parameters()])
 
 

@@ -128,17 +128,21 @@ class MultiheadAttention(Module):
         elif cache is not None:
             k, v = cache.append(k, v)
         mask = self._mask(q, k, attn_mask, key_padding_mask, is_causal, past)
-        p = self.dropout if self.training else 0.0
-        weights = None
-        if need_weights:  # what reads the rows of the identity is the weights
-            identity = ops.eye(k.shape[-2], dtype=q.dtype, device=q.device)
-            weights = ops.scaled_dot_product_attention(q, k, identity, mask, p, rng=self.rng)
-            heads = ops.matmul(weights, v)
+        heads, weights = self._read(q, k, v, mask, need_weights)
+        if need_weights:
             weights = weights.mean(1) if average_attn_weights else weights
             weights = weights if query.ndim == 3 else ops.squeeze(weights, 0)
-        else:
-            heads = ops.scaled_dot_product_attention(q, k, v, mask, p, rng=self.rng)
         return self.out_proj(self._joined(heads, query)), weights
+
+    def _read(self, q, k, v, mask, need_weights):
+        """(what each head reads (N, num_heads, L, d), its weights (N, num_heads, L, S) or None)"""
+        p = self.dropout if self.training else 0.0
+        if not need_weights:
+            return ops.scaled_dot_product_attention(q, k, v, mask, p, rng=self.rng), None
+        # what reads the rows of the identity is the weights themselves
+        identity = ops.eye(k.shape[-2], dtype=q.dtype, device=q.device)
+        weights = ops.scaled_dot_product_attention(q, k, identity, mask, p, rng=self.rng)
+        return ops.matmul(weights, v), weights
 
     # ---- projections
 

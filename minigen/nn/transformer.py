@@ -102,12 +102,9 @@ class TransformerEncoderLayer(_Layer):
     ):
         """src (L, N, d_model) -> like src.   Masks, is_causal and cache: see MultiheadAttention"""
 
-        def attend(x):
-            return self.self_attn(
-                x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal, cache=cache
-            )[0]
-
-        return self._branch(self._branch(src, 1, attend), 2, self._feedforward)
+        masks = (src_mask, src_key_padding_mask, is_causal)
+        x = self._branch(src, 1, lambda x: _read(self.self_attn, x, x, masks, cache))
+        return self._branch(x, 2, self._feedforward)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -139,27 +136,21 @@ class TransformerDecoderLayer(_Layer):
         """
         own, read = cache or (None, None)
         source = None if read else memory
-
-        def attend(x):
-            return self.self_attn(
-                x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal, cache=own
-            )[0]
-
-        def attend_memory(x):
-            return self.multihead_attn(
-                x,
-                source,
-                source,
-                memory_key_padding_mask,
-                False,
-                memory_mask,
-                is_causal=memory_is_causal,
-                cache=read,
-            )[0]
-
-        x = self._branch(tgt, 1, attend)
-        x = self._branch(x, 2, attend_memory)
+        masks = (tgt_mask, tgt_key_padding_mask, tgt_is_causal)
+        masks_of_memory = (memory_mask, memory_key_padding_mask, memory_is_causal)
+        x = self._branch(tgt, 1, lambda x: _read(self.self_attn, x, x, masks, own))
+        x = self._branch(
+            x, 2, lambda x: _read(self.multihead_attn, x, source, masks_of_memory, read)
+        )
         return self._branch(x, 3, self._feedforward)
+
+
+def _read(attention, x, source, masks, cache):
+    """What attention reads for x from source.   (L, N, d_model) -> the same shape"""
+    attn_mask, key_padding_mask, is_causal = masks
+    return attention(
+        x, source, source, key_padding_mask, False, attn_mask, is_causal=is_causal, cache=cache
+    )[0]
 
 
 class _Stack(Module):
