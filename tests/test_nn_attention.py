@@ -180,6 +180,14 @@ def test_masks_by_loops():
         close(layer(x, x, x, **options)[0], y.detach().numpy(), 1e-6)
 
 
+def test_causal_queries_fewer_than_keys_look_at_the_first():
+    layer, x = nn.MultiheadAttention(4, 1, batch_first=True), drawn(1, 3, 4)
+    for options in ({}, {"key_padding_mask": mg.zeros(1, 3) > 0}):
+        _, weights = layer(x[:, :1], x, x, is_causal=True, **options)
+        close(weights, [[[1, 0, 0]]])
+        assert layer(x[:, :2], x, x, is_causal=True, **options)[1][0, 1].tolist()[2] == 0
+
+
 def test_a_mask_for_each_head_and_a_query_that_may_look_at_nothing():
     layer = nn.MultiheadAttention(4, 2, batch_first=True, rng=mg.Generator(1))
     x, hidden = drawn(1, 3, 4), np.zeros((2, 3, 3), bool)

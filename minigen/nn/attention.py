@@ -117,8 +117,9 @@ class MultiheadAttention(Module):
         need_weights=False: weights is None, and the memory for them is saved;
         average_attn_weights=False: (N, num_heads, L, S), not their mean over the heads.
         cache: a `KVCache`. What it holds comes before key and value, which are added to it; S is
-        the length of both together, and the queries are the last L of them for is_causal.
-        key=None reads only what it holds. A query that may look at nothing reads zeros.
+        the length of both together, and is_causal lets query i look at all that it held and at the
+        keys 0 to i after that. key=None reads only what it holds.
+        A query that may look at nothing reads zeros.
         """
         self._check(query, key, value, cache)
         past = 0 if cache is None else len(cache)
@@ -127,21 +128,27 @@ class MultiheadAttention(Module):
             k, v = cache.key, cache.value
         elif cache is not None:
             k, v = cache.append(k, v)
-        mask = self._mask(q, k, attn_mask, key_padding_mask, is_causal, past)
-        heads, weights = self._read(q, k, v, mask, need_weights)
+        plain = past == 0 and attn_mask is None and key_padding_mask is None
+        if not (plain and is_causal):  # that needs no mask
+            attn_mask = self._mask(q, k, attn_mask, key_padding_mask, is_causal, past)
+            is_causal = False
+        heads, weights = self._read(q, k, v, attn_mask, is_causal, need_weights)
         if need_weights:
             weights = weights.mean(1) if average_attn_weights else weights
             weights = weights if query.ndim == 3 else ops.squeeze(weights, 0)
         return self.out_proj(self._joined(heads, query)), weights
 
-    def _read(self, q, k, v, mask, need_weights):
+    def _read(self, q, k, v, mask, is_causal, need_weights):
         """(what each head reads (N, num_heads, L, d), its weights (N, num_heads, L, S) or None)"""
-        p = self.dropout if self.training else 0.0
+
+        def attend(values):
+            p = self.dropout if self.training else 0.0
+            return ops.scaled_dot_product_attention(q, k, values, mask, p, is_causal, rng=self.rng)
+
         if not need_weights:
-            return ops.scaled_dot_product_attention(q, k, v, mask, p, rng=self.rng), None
+            return attend(v), None
         # what reads the rows of the identity is the weights themselves
-        identity = ops.eye(k.shape[-2], dtype=q.dtype, device=q.device)
-        weights = ops.scaled_dot_product_attention(q, k, identity, mask, p, rng=self.rng)
+        weights = attend(ops.eye(k.shape[-2], dtype=q.dtype, device=q.device))
         return ops.matmul(weights, v), weights
 
     # ---- projections
@@ -195,7 +202,7 @@ class MultiheadAttention(Module):
             shapes = [(n, columns)] + [(columns,)] * (n == 1)
             self._fits("key_padding_mask", key_padding_mask, shapes)
             masks.append(ops.reshape(key_padding_mask, (n, 1, 1, columns)))
-        if is_causal and rows > 1:
+        if is_causal and columns > past + 1:  # else the first query may look at all
             row = ops.arange(past, past + rows, device=q.device)
             later = ops.arange(columns, device=q.device) > ops.unsqueeze(row, -1)
             masks.append(ops.reshape(later, (1, 1, rows, columns)))
