@@ -58,6 +58,7 @@ from minigen.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from minigen.nn.weights import load_weights, read_weights, save_weights
 
 __all__ = [
     "Module",
@@ -119,4 +120,7 @@ __all__ = [
     "remove_parametrizations",
     "init",
     "meta",
+    "save_weights",
+    "load_weights",
+    "read_weights",
 ]

@@ -24,7 +24,7 @@ from minigen.autograd import no_grad
 from minigen.nn import init
 from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.nn.parameter import is_shape_only
-from minigen.ops import normal, ones
+from minigen.ops import ones, zeros
 
 
 def weight_norm(module, name="weight", dim=0):
@@ -148,7 +148,8 @@ class SpectralNorm(Module):
         vectors = Module()
         rows = weight.shape[dim]
         for name, size in (("_u", rows), ("_v", weight.numel() // rows)):
-            vectors.register_buffer(name, normal(size, rng=rng, dtype=weight.dtype))
+            vectors.register_buffer(name, zeros(size, dtype=weight.dtype))
+            init.normal_(getattr(vectors, name), rng=rng)
         setattr(self, "0", vectors)
         if not is_shape_only(weight):
             self.to(weight.device)._iterate(15)
