@@ -78,7 +78,8 @@ def test_the_generators_stand_still():
             assert fill(layer.weight) is layer.weight
         init.trunc_normal_(layer.weight, rng=rng)
         init.kaiming_normal_(layer.weight, rng=rng)
-        nn.spectral_norm(nn.equalized_learning_rate(layer, "bias", rng=rng), rng=rng)
+        nn.equalized_learning_rate(nn.spectral_norm(nn.Conv1d(2, 2, 3, rng=rng), rng=rng), "bias")
+        nn.equalized_learning_rate(layer, rng=rng)
     assert rng.state_dict() == before
     assert nn.Linear(2, 2).weight.device == "cpu"
 

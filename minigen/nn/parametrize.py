@@ -69,9 +69,11 @@ def equalized_learning_rate(module, name="weight", gain=1.0, lr_mul=1.0, *, rng=
     scale = gain * lr_mul / math.sqrt(fan_in)
     _parametrized("equalized_learning_rate", module, name, lambda weight: Equalized(weight, scale))
     init.normal_(getattr(module.parametrizations, name).original, 0.0, 1 / lr_mul, rng=rng)
-    if getattr(module, "bias", None) is not None:
+    if vars(module).get("bias") is not None:
         init.zeros_(module.bias)
-        _parametrized("equalized", module, "bias", lambda bias: Equalized(bias, lr_mul))
+        _parametrized(
+            "equalized_learning_rate", module, "bias", lambda bias: Equalized(bias, lr_mul)
+        )
     return module
 
 
