@@ -346,6 +346,7 @@ def test_identities():
         conv = nn.Conv2d(4, 4, (3, 5), padding="same", groups=groups, bias=False)
         init.dirac_(conv.weight, groups)
         close(conv(x), x.numpy())
+    close(init.dirac_(mg.ones(1, 1, 4)), [[[0, 0, 1, 0]]])
     close(init.dirac_(mg.ones(3, 2, 1)), [[[1], [0]], [[0], [1]], [[0], [0]]])
     with pytest.raises(ValueError, match=r"dirac_: expected .* 3 divides, got \(4, 2, 1\)"):
         init.dirac_(mg.ones(4, 2, 1), 3)

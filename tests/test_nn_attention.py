@@ -103,6 +103,16 @@ def test_names_and_layouts_are_pytorchs():
     assert sum(p.numel() for p in nn.TransformerEncoderLayer(512, 8).parameters()) == 3_152_384
 
 
+def test_first_weights():
+    layer, bound = nn.MultiheadAttention(60, 2, rng=mg.Generator(0)), math.sqrt(6 / (4 * 60))
+    weight = layer.in_proj_weight.detach().numpy()  # Xavier, of all three as one matrix
+    assert 0.99 * bound < abs(weight).max() <= bound
+    np.testing.assert_allclose(weight.std(), bound / math.sqrt(3), rtol=0.02)
+    assert not layer.in_proj_bias.data.any() and not layer.out_proj.bias.data.any()
+    weight = nn.GRUCell(9, 100, rng=mg.Generator(0)).weight_hh.detach().numpy()
+    assert 0.099 < abs(weight).max() <= 0.1
+
+
 # ---- the GRU cell
 
 
@@ -286,6 +296,44 @@ def test_without_positions_a_block_permutes_with_its_input():
     layer = nn.TransformerEncoderLayer(6, 3, 8, 0.0, batch_first=True)
     x, order = drawn(2, 5, 6), [3, 1, 4, 0, 2]
     close(layer(x[:, order]), layer(x)[:, order].detach().numpy())
+
+
+def test_padded_positions_might_as_well_not_be_there():
+    encoder = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True, rng=mg.Generator(1))
+    encoder = nn.TransformerEncoder(encoder, 2)
+    decoder = nn.TransformerDecoderLayer(8, 2, 16, 0.0, batch_first=True, rng=mg.Generator(2))
+    decoder = nn.TransformerDecoder(decoder, 2)
+    x, memory = drawn(1, 4, 8), drawn(1, 5, 8, seed=1)
+    off, off_memory = mg.arange(4)[None] >= 3, mg.arange(5)[None] >= 2
+    close(encoder(x, src_key_padding_mask=off)[:, :3], encoder(x[:, :3]).detach().numpy())
+    expected = decoder(x[:, :3], memory[:, :2]).detach().numpy()
+    masks = {"tgt_key_padding_mask": off, "memory_key_padding_mask": off_memory}
+    close(decoder(x, memory, **masks)[:, :3], expected)
+    masks = {"tgt_mask": off.expand(4, 4), "memory_mask": off_memory.expand(4, 5)}
+    close(decoder(x, memory, **masks)[:, :3], expected)
+    close(encoder(x, off.expand(4, 4))[:, :3], encoder(x[:, :3]).detach().numpy())
+    causal = decoder(x, memory, tgt_is_causal=True, memory_is_causal=True)
+    later = mg.tensor([[False, True], [False, False]])
+    expected = decoder(x[:, :2], memory[:, :2], later, later).detach().numpy()
+    close(causal[:, :2], expected)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_where_a_block_drops(norm_first):
+    layer = nn.TransformerEncoderLayer(4, 2, 8, 0.0, norm_first=norm_first, rng=mg.Generator(1))
+    x = drawn(3, 1, 4)
+    post = (lambda y: y) if norm_first else layer.norm1
+    layer.dropout1.p = 1.0  # no attention
+    without = post(x)
+    rest = layer.norm2(without) if norm_first else without
+    rest = without + layer.linear2(ops.relu(layer.linear1(rest)))
+    close(layer(x), (rest if norm_first else layer.norm2(rest)).detach().numpy())
+    layer.dropout.p = 1.0  # nothing behind the activation
+    rest = without + layer.linear2.bias
+    close(layer(x), (rest if norm_first else layer.norm2(rest)).detach().numpy())
+    layer.dropout2.p = 1.0
+    close(layer(x), (x if norm_first else layer.norm2(without)).detach().numpy())
+    assert nn.TransformerDecoderLayer(4, 2, dropout=0.3).multihead_attn.dropout == 0.3
 
 
 def test_layers_of_a_stack_start_alike_and_drop_unlike():

@@ -94,6 +94,11 @@ def test_a_module_of_several_inputs_and_outputs():
     module(a, b, 3.0)[0].sum().backward()
     (((ga, gb, rest), (g0, g1)),) = seen
     assert (ga.item(), gb.item(), rest, g0.item(), g1) == (5, 2, None, 1, None)
+    seen.clear()
+    loss = sum(y.sum() for y in module(a, b, 3.0))
+    loss.backward(retain_graph=True)
+    loss.backward()
+    assert [gi[0].item() for gi, _ in seen] == [8, 8]  # b + scale, once for each walk
     module.register_full_backward_hook(lambda m, gi, go: gi)
     with pytest.raises(RuntimeError, match="Two: a backward hook can replace the gradient of one"):
         module(a, b, 3.0)[0].sum().backward()
@@ -101,6 +106,22 @@ def test_a_module_of_several_inputs_and_outputs():
     single.register_full_backward_hook(lambda m, gi, go: go[0])
     with pytest.raises(TypeError, match="returns None or a tuple of 1 gradients"):
         single(mg.ones(1, 2)).sum().backward()
+
+
+def test_two_outputs_of_constants_tell_once():
+    class Scaled(Two):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(mg.ones(1))
+
+        def forward(self, x):
+            return super().forward(x, self.scale, self.scale)
+
+    module, seen = Scaled(), []
+    module.register_full_backward_hook(lambda m, gi, go: seen.append([g.item() for g in go]))
+    y, z = module(mg.tensor([2.0]))
+    (3 * y + 4 * z).sum().backward()
+    assert seen == [[3, 4]]
 
 
 def test_hooks_belong_to_one_module_and_must_be_functions():

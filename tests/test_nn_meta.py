@@ -108,14 +108,15 @@ def test_values_are_copied_in_their_own_dtype_and_may_come_in_parts():
     weight = net[0].weight
     sgd = optim.SGD(net.parameters(), lr=1.0)
     state = nn.Sequential(nn.Linear(2, 1), nn.BatchNorm1d(1)).state_dict()
-    array = np.ones((1, 2))
+    array = np.ones((1, 2), np.float32)
     missing, _ = net.load_state_dict({"0.weight": array}, strict=False)
     assert len(missing) == 6
     array[:] = 0
     assert weight.tolist() == [[1, 1]] and weight.dtype == np.float32
     with pytest.raises(RuntimeError, match=r"shape \(1,\) made inside `with nn.meta\(\):` has no"):
         net(mg.ones(3, 2))
-    net.load_state_dict({**state, "0.weight": np.ones((1, 2), np.float32)})
+    net.load_state_dict({**state, "0.bias": np.ones(1)})  # float64 becomes float32
+    assert net[0].bias.dtype == np.float32
     net.train()(mg.tensor([[1.0, 2.0], [3.0, 4.0]])).square().sum().backward()
     sgd.step()  # the objects are those it was given
     assert net[0].weight is weight

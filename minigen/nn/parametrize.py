@@ -20,7 +20,6 @@ Read next: module.py (where a missing attribute is looked up here).
 import math
 
 from minigen import ops
-from minigen.autograd import no_grad
 from minigen.nn import init
 from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.nn.parameter import is_shape_only
@@ -161,12 +160,11 @@ class SpectralNorm(Module):
 
     def _iterate(self, iterations):
         vectors, matrix = getattr(self, "0"), self._matrix().detach()
-        with no_grad():
-            u, v = vectors._u, vectors._v
-            for _ in range(iterations):
-                v = ops.normalize(ops.matmul(matrix.T, u), dim=0, eps=self.eps)
-                u = ops.normalize(ops.matmul(matrix, v), dim=0, eps=self.eps)
-            vectors._u, vectors._v = u, v  # new ones: an earlier use may await its backward
+        u, v = vectors._u, vectors._v
+        for _ in range(iterations):
+            v = ops.normalize(ops.matmul(matrix.T, u), dim=0, eps=self.eps)
+            u = ops.normalize(ops.matmul(matrix, v), dim=0, eps=self.eps)
+        vectors._u, vectors._v = u, v  # new ones: an earlier use may await its backward
 
     def forward(self):
         """-> the weight."""
