@@ -75,6 +75,11 @@ def test_the_largest_singular_value_becomes_one():
     assert abs(largest(conv.weight) - 1) < 1e-3
 
 
+def test_it_is_near_one_before_any_training():
+    layer = nn.spectral_norm(nn.Linear(30, 20, rng=mg.Generator(0)), rng=mg.Generator(1)).eval()
+    assert abs(largest(layer.weight) - 1) < 0.05
+
+
 def test_only_training_moves_the_vectors_and_a_use_before_may_still_go_back():
     layer = nn.spectral_norm(nn.Linear(6, 5, rng=mg.Generator(0)), rng=mg.Generator(1))
     mg.assign(layer.parametrizations.weight.original, mg.Generator(2).normal((5, 6)))

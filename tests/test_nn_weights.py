@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,22 @@ def test_files_that_are_refused(tmp_path):
     assert layer.weight.tolist() == before
     with pytest.raises(FileNotFoundError):
         nn.load_weights(layer, tmp_path / "none.safetensors")
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path, write_bytes = tmp_path / "net.safetensors", Path.write_bytes
+    nn.save_weights(nn.Linear(2, 1), path)
+    whole = path.read_bytes()
+
+    def full(self, data):
+        write_bytes(self, data[:20])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        nn.save_weights(nn.Linear(2, 1), path)
+    assert path.read_bytes() == whole
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_part_may_be_loaded(tmp_path):
