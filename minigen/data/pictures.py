@@ -85,8 +85,8 @@ def _refuse(error):
 
 
 @contextmanager
-def _opened(path):
-    """The picture in a file, its header read."""
+def opened(path):
+    """The picture in a file, its header read. DataError, which names the file, if it is broken."""
     with naming(path), warnings.catch_warnings():
         # Pillow only warns of a bomb between its limit, 89 million pixels, and twice as many
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -96,13 +96,13 @@ def _opened(path):
 
 def _head(path):
     """Shorter side and mode, without decoding."""
-    with _opened(path) as image:
+    with opened(path) as image:
         return min(image.size), image.mode
 
 
 def _decode(path, size):
     """A picture, upright, at least `size` a side.   -> (C, H, W), C 1 or 3, and its white level"""
-    with _opened(path) as image:
+    with opened(path) as image:
         # a JPEG decodes to 1/2, 1/4 or 1/8 at a fraction of the cost
         image.draft(None, (size, size))
         ImageOps.exif_transpose(image, in_place=True)

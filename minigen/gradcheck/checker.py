@@ -371,8 +371,9 @@ def conclude(report):
         if f.verdict in ("fail", "error")
     ]
     if found:
-        from minigen.gradcheck.diagnosis import of_shape
+        from minigen.gradcheck.diagnosis import of_shape, of_start
 
+        found = [*filter(None, map(of_start, report.structure)), *found]
         found += filter(None, map(of_shape, report.structure))
     if report.verdict == "fail":
         found += [of_values for of_values in report.diagnosis if of_values not in found]
