@@ -1,6 +1,7 @@
 """Networks: modules with parameters, built from ops. Names, arguments and keys are PyTorch's.
 
-Read next: module.py (what a module is), linear.py (the smallest layer), init.py (first weights).
+Read next: module.py (what a module is), linear.py (the smallest layer), init.py (first weights),
+attention.py and transformer.py (the largest), parameter.py (models without memory).
 """
 
 from minigen.nn import init
