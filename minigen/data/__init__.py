@@ -3,6 +3,7 @@
 Read next: images.py (`load`, the one call that demos make), digits.py, loader.py.
 """
 
+from minigen.data import augment
 from minigen.data.arrays import read_idx, read_npz
 from minigen.data.audio import read_wav, write_wav
 from minigen.data.digits import digits, digits_binary
@@ -15,6 +16,7 @@ __all__ = [
     "DataError",
     "DataLoader",
     "Images",
+    "augment",
     "digits",
     "digits_binary",
     "epoch_order",
