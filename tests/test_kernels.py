@@ -3,8 +3,8 @@
 Idea: the manifest is the list of tests. In the fast build the threads run in three orders, for
 every dtype and sample; the checked build also verifies each access of memory and each barrier. A
 kernel that is right only in one order, or only by luck, fails here.
-The default run takes the first sample of each kernel; `-m slow` has all the others, a minute or two,
-and CI runs them.
+The default run takes the first sample of each kernel; `-m slow` has all the others, a minute or
+two, and CI runs them.
 Read next: ../kernels/README.md, ../minigen/backend/kernel_check.py.
 """
 

@@ -1,4 +1,4 @@
-"""Optimizers against their formulas, written here once more as plain loops over float64 arrays."""
+"""Optimizers against their formulas, in optim_formulas.py; what they refuse, save and load."""
 
 import copy
 import json
@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from optim_formulas import CASES
 
 import minigen as mg
 from minigen import nn, optim
@@ -19,49 +20,15 @@ def gradients(shape=SHAPE, steps=STEPS, seed=0):
     return np.random.default_rng(seed).standard_normal((steps, *shape))
 
 
-def sgd(x, grads, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
-    b = None
-    for g in grads:
-        g = g + weight_decay * x
-        b = g if b is None else momentum * b + (1 - dampening) * g
-        x = x - lr * (g + momentum * b if nesterov else b if momentum else g)
-    return x
-
-
-def adam(x, grads, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled=False):
-    m = v = 0.0
-    for t, g in enumerate(grads, start=1):
-        if decoupled:
-            x = x - lr * weight_decay * x
-        else:
-            g = g + weight_decay * x
-        m = betas[0] * m + (1 - betas[0]) * g
-        v = betas[1] * v + (1 - betas[1]) * g * g
-        m_hat, v_hat = m / (1 - betas[0] ** t), v / (1 - betas[1] ** t)
-        x = x - lr * m_hat / (np.sqrt(v_hat) + eps)
-    return x
-
-
-def adamw(x, grads, weight_decay=1e-2, **settings):
-    return adam(x, grads, weight_decay=weight_decay, decoupled=True, **settings)
-
-
-CASES = [
-    (optim.SGD, sgd, {"lr": 0.1}),
-    (optim.SGD, sgd, {"lr": 0.1, "weight_decay": 0.2}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "dampening": 0.4, "weight_decay": 0.2}),
-    (optim.SGD, sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.2}),
-    (optim.Adam, adam, {}),
-    (optim.Adam, adam, {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-2, "weight_decay": 0.3}),
-    (optim.AdamW, adamw, {}),
-    (optim.AdamW, adamw, {"lr": 0.1, "betas": (0.0, 0.9), "weight_decay": 0.5}),
-]
 OPTIMIZERS = [
     (optim.SGD, {"lr": 0.01}),
     (optim.SGD, {"lr": 0.01, "momentum": 0.9, "nesterov": True}),
     (optim.Adam, {"weight_decay": 0.1}),
     (optim.AdamW, {"betas": (0.8, 0.95)}),
+    (optim.RMSprop, {"momentum": 0.9, "centered": True}),
+    (optim.Adagrad, {"lr_decay": 0.1, "initial_accumulator_value": 0.1}),
+    (optim.LARS, {"lr": 10.0, "nesterov": True, "weight_decay": 0.1}),
+    (optim.LAMB, {"lr": 0.01}),
 ]
 
 
@@ -123,6 +90,45 @@ def test_adamw_shrinks_by_exactly_one_minus_lr_times_decay_without_gradient():
     np.testing.assert_allclose(stepped.detach().numpy(), 0.8)
 
 
+def test_rmsprop_centered_takes_no_root_of_a_variance_below_zero():
+    parameter = nn.Parameter(np.zeros(1000, np.float32))
+    constant = np.full((30, 1000), gradients((1000,), 1)[0])
+    walk(optim.RMSprop([parameter], alpha=0.1, centered=True), parameter, constant)
+    assert np.isfinite(parameter.detach().numpy()).all()
+
+
+def test_adagrad_moves_by_lr_and_then_by_less_under_a_constant_gradient():
+    parameter = nn.Parameter(np.zeros(2))
+    walk(optim.Adagrad([parameter], lr=0.5), parameter, np.full((4, 2), [1e-3, 70.0]))
+    harmonic = sum(1 / math.sqrt(t) for t in range(1, 5))
+    np.testing.assert_allclose(parameter.detach().numpy(), -0.5 * harmonic, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_lars_and_lamb_move_a_share_of_a_parameter_whatever_the_gradients_size(scale):
+    start, g = np.array([3.0, -4.0]), scale * np.array([0.6, 0.8])
+    by_lars, by_lamb = nn.Parameter(start.copy()), nn.Parameter(start.copy())
+    walk(optim.LARS([by_lars], lr=2.0, trust_coefficient=0.01), by_lars, [g])
+    walk(optim.LAMB([by_lamb], lr=0.02, weight_decay=0.0, eps=0.0), by_lamb, [g])
+    np.testing.assert_allclose(by_lars.detach().numpy(), [3 - 0.06, -4 - 0.08])  # 0.02 of 5
+    np.testing.assert_allclose(by_lamb.detach().numpy(), start - 0.1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize("optimizer", [optim.LARS, optim.LAMB])
+def test_a_parameter_of_zeros_starts_to_move(optimizer):
+    parameter = nn.Parameter(np.zeros(2))
+    walk(optimizer([parameter], lr=0.1), parameter, [np.array([1.0, 1.0])])
+    np.testing.assert_allclose(parameter.detach().numpy(), -0.1, rtol=1e-5)
+
+
+def test_lamb_without_a_ratio_is_adamw():
+    start, grads = gradients((5,), 1, seed=1)[0], gradients((5,))
+    a, b = nn.Parameter(start.copy()), nn.Parameter(start.copy())
+    walk(optim.LAMB([a], lr=0.1, eps=1e-8, weight_decay=0.3, adapt=False), a, grads)
+    walk(optim.AdamW([b], lr=0.1, weight_decay=0.3), b, grads)
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "settings"),
     [
@@ -131,6 +137,8 @@ def test_adamw_shrinks_by_exactly_one_minus_lr_times_decay_without_gradient():
         (optim.SGD, {"lr": 0.02, "momentum": 0.9, "nesterov": True}),
         (optim.Adam, {"lr": 0.05}),
         (optim.AdamW, {"lr": 0.05, "weight_decay": 0.0}),
+        (optim.RMSprop, {"lr": 0.05, "eps": 1.0}),
+        (optim.Adagrad, {"lr": 1.0}),
     ],
 )
 def test_every_optimizer_finds_the_minimum_of_a_quadratic(optimizer, settings):
@@ -224,6 +232,13 @@ def test_what_diverged_is_inf_without_a_warning():
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"Adam: betas .* in \[0, 1\)"),
         (lambda p: optim.Adam([p], betas=(0.9,)), ValueError, "betas must be two numbers"),
         (lambda p: optim.AdamW([p], eps=-1e-8), ValueError, "AdamW: eps must be at least 0"),
+        (lambda p: optim.RMSprop([p], alpha=1.0), ValueError, r"RMSprop: alpha must be .*\[0, 1\)"),
+        (lambda p: optim.Adagrad([p], lr_decay=-1), ValueError, "lr_decay must be at least 0"),
+        (
+            lambda p: optim.LARS([p], trust_coefficient=0.0),
+            ValueError,
+            "LARS: trust_coefficient must be above 0, not 0",
+        ),
         (lambda p: optim.SGD([{"params": p, "lr": -1}]), ValueError, "lr must be at least 0"),
         (
             lambda p: optim.Adam([{"params": p, "beta": 1}]),
@@ -356,6 +371,17 @@ def test_clipping_by_the_norm_of_all_gradients_together():
     assert a.grad.dtype == np.float64
     assert c.grad is None
     assert optim.clip_grad_norm_([c], 1.0).item() == 0
+
+
+def test_clipping_each_parameter_by_its_own_norm():
+    a, b, c = (nn.Parameter(np.zeros(2)) for _ in range(3))
+    a.grad, b.grad = mg.tensor(np.array([30.0, 40.0])), mg.tensor(np.array([0.3, 0.4]))
+    norms = optim.clip_each_grad_norm_(iter([a, c, b]), 3.0)
+    np.testing.assert_allclose(norms.numpy(), [50, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(a.grad.numpy(), [1.8, 2.4], rtol=1e-6)
+    assert b.grad.tolist() == [0.3, 0.4]
+    assert c.grad is None
+    assert optim.clip_each_grad_norm_([c], 3.0).shape == (0,)
 
 
 def test_clipping_by_value():

@@ -21,11 +21,13 @@ import sys
 import fake_cupy
 import numpy as np
 import pytest
+import test_ema
 import test_gpu
 import test_gpu_edges
 import test_nn
 import test_ops
 import test_optim
+import test_optim_lbfgs
 from cases import CASES, CREATION, RANDOM
 from minigen.demos.autoencoders import autoencoder, conv_autoencoder
 from needs import needs
@@ -73,7 +75,8 @@ def on_the_stand_in(test):
     return copy
 
 
-for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, test_optim):
+_optim = test_ema, test_optim, test_optim_lbfgs
+for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, *_optim):
     for _name, _test in list(vars(_module).items()):
         _marks = [*getattr(_test, "pytestmark", ()), getattr(_module, "pytestmark", None)]
         if _name.startswith("test_") and "gpu" in [getattr(mark, "name", "") for mark in _marks]:

@@ -3,7 +3,8 @@
 Idea: homework whose answer is known. Right pairs, ordinary and tricky ones, must pass at every
 seed; their backwards with one edit that changes a value must fail; homework that misbehaves must be
 reported by the name of what it does. The homework is in tests/homework of a clone.
-Read next: bench_gradcheck_mutants.py (the wrong ones), ../gradcheck/checker.py.
+Read next: bench_gradcheck_mutants.py and bench_gradcheck_bugs.py (the wrong ones),
+../gradcheck/checker.py.
 """
 
 import json
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 import minigen
-from minigen.cli import bench_gradcheck_diagnosis, bench_report
+from minigen.cli import bench_gradcheck_bugs, bench_gradcheck_diagnosis, bench_report
 from minigen.cli.bench_gradcheck_mutants import LARGEST, Oracle, mutants
 from minigen.gradcheck import structure
 from minigen.gradcheck.api import gradcheck
@@ -45,7 +46,7 @@ def add_arguments(parser):
     group = parser.add_argument_group("gradcheck")
     group.add_argument("--seeds", type=int, help="seeds of the right homework (default 20)")
     group.add_argument("--mutants", metavar="N", help="edited backwards (default 400), or all")
-    group.add_argument("--short", action="store_true", help="1 seed, 100 mutants, no times")
+    group.add_argument("--short", action="store_true", help="1 seed, 100 mutants, no more")
 
 
 def run(args):
@@ -63,11 +64,14 @@ def run(args):
     report |= {"hardware": bench_report.hardware(), "date": date.today().isoformat()}
     context, workers = get_context("spawn"), min(2, os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, context, initializer=_quiet) as pool:
-        for name, measure in (
-            ("right", lambda: right(pool, seeds)),
-            ("mutants", lambda: wrong(pool, limit)),
-            ("behaviour", lambda: behaviour(pool)),
-        ):
+        parts = {
+            "right": lambda: right(pool, seeds),
+            "mutants": lambda: wrong(pool, limit),
+            "behaviour": lambda: behaviour(pool),
+        }
+        if not args.short:
+            parts["bugs"] = lambda: bench_gradcheck_bugs.measure(pool)
+        for name, measure in parts.items():
             report[name] = measure()
             print(f"{name}: done after {time.monotonic() - started:.0f} s", flush=True)
     if not args.short:
@@ -252,14 +256,15 @@ def _wrong_cosine(dout, cache):
 
 
 def reached(report):
-    """Whether nothing right failed, enough of what is wrong did, behaviour has its name, and what
-    was timed was the right answer."""
+    """Whether nothing right failed, enough of what is wrong did, behaviour has its name, all that
+    was written wrong by hand failed, and what was timed was the right answer."""
     odd = [x for part in report["right"].values() for x in part["not passed"]]
     verdicts = report["mutants"]["verdicts"]
     return (
         all(verdict == "undecided" for _, _, verdict, _ in odd)
         and verdicts["fail"] >= CAUGHT * sum(verdicts.values())
         and all(good for *_, good in report["behaviour"])
+        and bench_gradcheck_bugs.all_caught(report.get("bugs", {}))
         and not any(name.endswith(MISTAKEN) for name in report.get("times", ()))
     )
 
@@ -285,6 +290,8 @@ def table(report):
         good = [g for _, k, _, g in report["behaviour"] if k == kind]
         lines.append(_row([f"`{kind}`", len(good), sum(good)]))
     lines += ["", *bench_gradcheck_diagnosis.table(made["diagnosis"])]
+    if "bugs" in report:
+        lines += ["", *bench_gradcheck_bugs.table(report["bugs"])]
     if "times" in report:
         lines += ["", "| time | seconds |", "| --- | --- |"]
         lines += [_row([name, f"{s:.2f}"]) for name, s in report["times"].items()]
@@ -332,6 +339,9 @@ largest entry, compared with the right backward; the others are counted below. *
 homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
 about two pairs, each checked at three points. *Diagnosis*: the first name in the report on each
 mutant that is wrong in value, compared with the label of its edit; another name may be as true.
+*Written by hand*: the wrong backwards of `tests/homework_bugs`, as people write them, compared with
+the kind that a teacher would name; the open half may be used to improve the diagnosis, the held one
+not.
 
 {text}
 """

@@ -11,6 +11,7 @@ m and v start as zeros; the powers of the step number t make up for it. AdamW's 
 the parameters by themselves; Adam's adds to the gradient, and is divided by √v with it.
 Sources: Kingma & Ba, Adam, ICLR 2015; Loshchilov & Hutter, Decoupled Weight Decay Regularization,
 ICLR 2019.
+Read next: layerwise.py, for batches of thousands.
 """
 
 import math
@@ -36,10 +37,9 @@ class Adam(Optimizer):
     def check(self, group):
         """Ranges of all settings."""
         super().check(group)
-        betas, eps = group["betas"], group["eps"]
+        betas = group["betas"]
         fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
         self._require(fine, f"betas must be two numbers in [0, 1), not {betas}")
-        self._require(eps >= 0, f"eps must be at least 0, not {eps}")
 
     def slots(self, group):
         """Both averages, under PyTorch's names."""
@@ -47,29 +47,14 @@ class Adam(Optimizer):
 
     def rule(self, group, step):
         """One step; see Optimizer.rule."""
-        lr, decay, (beta1, beta2) = group["lr"], group["weight_decay"], group["betas"]
-        # Both corrections in two numbers: lr·m̂ / (√v̂ + eps) = rate·m / (√v + floor)
-        root = math.sqrt(1 - beta2**step)
-        rate, floor = lr * root / (1 - beta1**step), group["eps"] * root
+        lr, decay = group["lr"], group["weight_decay"]
 
         def update(x, g, kept, u, w):
-            xp, (m, v) = array_module(x), kept
             if self.decoupled:
                 x *= 1 - lr * decay
             else:
                 g = decayed(g, x, decay, out=w)
-            xp.subtract(g, m, out=u)
-            u *= 1 - beta1
-            m += u
-            v *= beta2
-            xp.multiply(g, g, out=u)
-            u *= 1 - beta2
-            v += u
-            xp.sqrt(v, out=u)
-            u += floor
-            xp.divide(m, u, out=u)
-            u *= rate
-            x -= u
+            x -= direction(group, step, g, *kept, lr, out=u)
 
         return update
 
@@ -77,6 +62,25 @@ class Adam(Optimizer):
         """The rule, by kernels; see Optimizer.together."""
         settings = (group[name] for name in ("lr", "betas", "eps", "weight_decay"))
         device.adam(batch, rows, steps, *settings, self.decoupled)
+
+
+def direction(group, step, g, m, v, scale, out):
+    """Move m and v on by the gradient g.   -> out = scale · m̂ / (√v̂ + eps)"""
+    xp, (beta1, beta2) = array_module(g), group["betas"]
+    xp.subtract(g, m, out=out)
+    out *= 1 - beta1
+    m += out
+    v *= beta2
+    xp.multiply(g, g, out=out)
+    out *= 1 - beta2
+    v += out
+    # Both corrections in two numbers: m̂ / (√v̂ + eps) = rate·m / (√v + floor)
+    root = math.sqrt(1 - beta2**step)
+    xp.sqrt(v, out=out)
+    out += group["eps"] * root
+    xp.divide(m, out, out=out)
+    out *= scale * root / (1 - beta1**step)
+    return out
 
 
 class AdamW(Adam):

@@ -9,7 +9,7 @@ from numbers import Real
 
 from minigen.autograd import no_grad
 from minigen.backend.device import optimizer as device
-from minigen.ops import clamp, minimum, sqrt, square, zeros
+from minigen.ops import clamp, minimum, sqrt, square, stack, zeros
 from minigen.tensor import wrap
 
 
@@ -33,6 +33,18 @@ def clip_grad_norm_(parameters, max_norm):
     for p in having:
         p.grad = (p.grad * scale).to(p.dtype)
     return total
+
+
+@no_grad()
+def clip_each_grad_norm_(parameters, max_norm):
+    """Scale the gradient of every parameter by itself, so that its norm is at most max_norm.
+
+    -> the norms before the scaling, of the P parameters that have a gradient: (P,). Layers of very
+    different gradients do not share one limit. Source: Caron et al., DINO, ICCV 2021.
+    """
+    having = [p for p in parameters if p.grad is not None]
+    norms = [clip_grad_norm_([p], max_norm) for p in having]
+    return stack(norms) if norms else zeros(0)
 
 
 @no_grad()

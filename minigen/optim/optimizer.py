@@ -1,14 +1,14 @@
 """Optimizer: what all optimizers share.
 
 Idea: an optimizer is a rule that changes one parameter, given its gradient and a few arrays of the
-same shape that it keeps (momentum ...). The rule is elementwise, so it can go piece by piece: in
+same shape that it keeps (momentum ...). Where the rule is elementwise, it goes piece by piece: in
 blocks that stay in the cache on the CPU, all elements at once on a GPU. There a kernel, where the
 optimizer has one, steps all parameters of a group together. Groups have settings of their own:
-`param_groups[0]["lr"] = ...` takes effect at the next step.
+`param_groups[0]["lr"] = ...` takes effect at the next step (schedules.py does it by a plan).
 
 Invariants: parameters and kept arrays are changed in place; a parameter without a gradient is
 skipped, and its step count stands still; saved and loaded, an optimizer goes on bit for bit.
-Read next: sgd.py, adam.py.
+Read next: sgd.py, adam.py; groups.py makes the groups that papers ask for.
 """
 
 from contextlib import ExitStack
@@ -50,10 +50,13 @@ class Optimizer:
 
     # ---- what a subclass says
 
+    whole = False  # whether the rule must see all of a parameter at once: it takes a norm
+
     def check(self, group):
         """Raise ValueError for a setting out of range; a subclass adds its own settings."""
-        for name in ("lr", "weight_decay"):
-            self._require(group[name] >= 0, f"{name} must be at least 0, not {group[name]}")
+        for name in ("lr", "weight_decay", "momentum", "eps"):
+            if name in group:
+                self._require(group[name] >= 0, f"{name} must be at least 0, not {group[name]}")
 
     def slots(self, group):
         """Names of the arrays to keep for each parameter of the group; they start as zeros."""
@@ -139,17 +142,20 @@ class Optimizer:
 
     def _kept(self, group, p):
         """The parameter's state, and its arrays, which are zeros at first."""
-        state = self.state.setdefault(p, {"step": 0})
-        for slot in self.slots(group):
+        state, slots = self.state.setdefault(p, {"step": 0}), self.slots(group)
+        for slot in slots:
             if slot not in state:
                 state[slot] = array_module(p.data).zeros_like(p.data, order="C")
-        return state, [state[slot] for slot in self.slots(group)]
+        for slot in state.keys() - {"step", *slots}:
+            del state[slot]  # of a setting that was changed, as a momentum that went to 0
+        return state, [state[slot] for slot in slots]
 
     def _update(self, group, p):
         state, kept = self._kept(group, p)
         state["step"] += 1
         with writing(p) as x:
-            _in_blocks(self.rule(group, state["step"]), x, p.grad.data, kept)
+            rule = self.rule(group, state["step"])
+            (at_once if self.whole else in_blocks)(rule, x, p.grad.data, kept)
 
     def _update_together(self, key, params):
         group, batch = self.param_groups[key[0]], self._batches.setdefault(key, Batch())
@@ -173,9 +179,9 @@ class Optimizer:
         "state.3.step", "state.3.exp_avg" ...
         """
         state = {"groups": [{**g, "params": len(g["params"])} for g in self.param_groups]}
-        for i, (_, p) in enumerate(self._parameters()):
-            for name, value in self.state.get(p, {}).items():
-                state[f"state.{i}.{name}"] = value
+        for i, (group, p) in enumerate(self._parameters()):
+            kept, _ = self._kept(group, p) if p in self.state else ({}, ())
+            state.update((f"state.{i}.{name}", value) for name, value in kept.items())
         return state
 
     def load_state_dict(self, state):
@@ -239,14 +245,19 @@ def _copy_for(p, saved):
     return array
 
 
-def _in_blocks(update, x, g, kept):
+def at_once(update, x, g, kept):
+    """Call update(x, g, kept, u, v), see Optimizer.rule, on all elements. u and v are scratch."""
+    xp = array_module(x)
+    update(x, g, kept, xp.empty_like(x), xp.empty_like(x))
+
+
+def in_blocks(update, x, g, kept):
     """Call update(x, g, kept, u, v) on all elements: on the CPU block by block, else at once.
 
     u and v are scratch. Flat views of x exist if it is C-contiguous, as kept is; else: one block.
     """
     if device_of(x) != "cpu" or not x.flags.c_contiguous:
-        xp = array_module(x)
-        update(x, g, kept, xp.empty_like(x), xp.empty_like(x))
+        at_once(update, x, g, kept)
         return
     x, kept = x.reshape(-1), [array.reshape(-1) for array in kept]
     g = g.reshape(-1)  # a copy, if the gradient is laid out in another order

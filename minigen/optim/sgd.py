@@ -32,7 +32,6 @@ class SGD(Optimizer):
         """Ranges of all settings."""
         super().check(group)
         momentum, dampening = group["momentum"], group["dampening"]
-        self._require(momentum >= 0, f"momentum must be at least 0, not {momentum}")
         self._require(
             not group["nesterov"] or (momentum > 0 and dampening == 0),
             f"nesterov needs momentum above 0 and no dampening, not {momentum} and {dampening}",

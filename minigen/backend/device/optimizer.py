@@ -96,6 +96,11 @@ def adam(batch, rows, steps, lr, betas, eps, weight_decay, decoupled):
     batch.run("adam_step", rows, corrections, settings)
 
 
+def average(batch, rows, decay):
+    """Averages keep `decay` of themselves.   rows: averages, parameters"""
+    batch.run("average_step", rows, batch.settings.there([decay], device_of(rows[0][0])))
+
+
 # ---- clipping has no optimizer that could keep a batch: the first parameter's life decides
 
 _clipped = {}  # id of a parameter -> Batch
