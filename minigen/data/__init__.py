@@ -9,12 +9,14 @@ from minigen.data.audio import read_wav, write_wav
 from minigen.data.digits import digits, digits_binary
 from minigen.data.images import Images, load
 from minigen.data.loader import DataLoader, epoch_order
+from minigen.data.pictures import ImageFolder
 from minigen.data.source import DataError
 from minigen.data.text import read_analogies, read_documents, read_text, split_text
 
 __all__ = [
     "DataError",
     "DataLoader",
+    "ImageFolder",
     "Images",
     "augment",
     "digits",

@@ -108,11 +108,20 @@ def _fetch(name, file, folder):
                 )
                 return
             except Exception as error:      # of the network, the server, the disk, the checksum
-                reasons.append(f"{mirror} {type(error).__name__}: {str(error)[:120]}")
+                reasons.append(f"{mirror} {_words(error)}")
     raise DataError(
-        f"{name}: {file} cannot be fetched ({'; '.join(reasons)}). By hand: put "
+        f"{name}: {file} cannot be fetched: {'; '.join(reasons)}. By hand: put "
         f"{', '.join(remote.files)} of {remote.mirrors[0]} into {folder}{there}"
     )
+
+
+def _words(error):
+    """Why a mirror failed, without the pages that network libraries write about it."""
+    if isinstance(error, ValueError):
+        return "sends a file with another checksum"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    more = status or getattr(error, "strerror", None)
+    return f"fails: {type(error).__name__}{f' {more}' if more else ''}"
 
 
 def _md5(path):

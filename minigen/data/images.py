@@ -20,6 +20,7 @@ from minigen.data.pictures import SUFFIXES, folder_source
 from minigen.data.source import DataError, with_channels
 
 GENERATORS = {"digits": digits, "digits_binary": digits_binary}
+NAMES = (*GENERATORS, *REMOTE)              # what `load` takes besides paths
 LARGEST = 64            # the side that pictures get, at most, where no size is asked for
 
 
@@ -169,6 +170,6 @@ def _nearest(path):
     while not path.parent.is_dir():
         path = path.parent
     beside = {entry.name: entry for entry in path.parent.iterdir()}
-    beside |= {name: name for name in (*GENERATORS, *REMOTE)}
+    beside |= {name: name for name in NAMES}
     near = difflib.get_close_matches(path.name, beside, 1)
     return f"; did you mean {beside[near[0]]}?" if near else f"; {path.parent} has nothing like it"
