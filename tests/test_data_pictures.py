@@ -277,3 +277,46 @@ def test_a_folder_without_classes_has_no_labels(tmp_path):
     assert images.classes is None and images.labels is None and images[[1, 2]].shape == (2, 1, 4, 4)
     with pytest.raises(ValueError, match="channels must be 1 or 3, size at least 1; they are 2"):
         ImageFolder(tmp_path / "set", 4, channels=2)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.full((9, 12), 51, np.uint8), [0.2]),
+        (np.full((9, 12), 13107, ">u2"), [0.2]),
+        (np.full((9, 12, 1), 0.2), [0.2]),
+        (np.ones((9, 12), bool), [1]),
+        (np.full((9, 12, 3), [255, 51, 0], np.uint8), [1, 0.2, 0]),
+        (np.full((3, 9, 12), np.array([1, 0.2, 0])[:, None, None], np.float32), [1, 0.2, 0]),
+        (np.full((9, 12, 4), [255, 0, 0, 51], np.uint8), [1, 0.8, 0.8]),
+    ],
+)
+def test_a_folder_of_npy_files_a_picture_in_each(tmp_path, array, expected):
+    for i in range(2):
+        np.save(tmp_path / f"{i}.npy", array)
+    images = load(tmp_path, size=4)
+    assert images.train.shape == (1, len(expected), 4, 4)
+    np.testing.assert_allclose(images.train[0, :, 0, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros(5), r"float64 of shape \(5,\) is no picture: \(H, W\), \(H, W, C\) or"),
+        (np.zeros((4, 4), int), "int64 of shape"),
+        (np.full((4, 4), "a"), "<U1 of shape"),
+        (np.zeros((2, 4, 4)), r"shape \(1, 2, 4, 4\) is not that of pictures"),
+        (np.full((4, 4), 1.5), "float64 values run from 1.5 to 1.5, not to 1"),
+        (np.full((4, 4), np.nan), "float64 values run from nan to nan"),
+        (np.array([[None]]), "holds pickled Python objects"),
+    ],
+)
+def test_an_npy_file_that_is_no_picture_is_named(tmp_path, array, reason):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(DataError, match=rf"a\.npy: {reason}"):
+        load(tmp_path)
+
+
+def test_npy_files_beside_pictures_are_something_else(tmp_path):
+    np.save(folder(tmp_path / "set") / "labels.npy", np.arange(2))
+    assert "other files skipped: 1 (1 .npy)" in load(tmp_path / "set").found

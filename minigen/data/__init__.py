@@ -1,6 +1,6 @@
 """Data as plain NumPy arrays: made-up sets, a user's pictures, the order to visit them in.
 
-Read next: images.py (`load`, the one call that demos make), digits.py, loader.py.
+Read next: images.py (`load`, the one call that demos make), digits.py, loader.py, augment/.
 """
 
 from minigen.data import augment
@@ -10,6 +10,7 @@ from minigen.data.digits import digits, digits_binary
 from minigen.data.images import Images, load
 from minigen.data.loader import DataLoader, epoch_order
 from minigen.data.pictures import ImageFolder
+from minigen.data.remote import download
 from minigen.data.source import DataError
 from minigen.data.text import read_analogies, read_documents, read_text, split_text
 
@@ -21,6 +22,7 @@ __all__ = [
     "augment",
     "digits",
     "digits_binary",
+    "download",
     "epoch_order",
     "load",
     "read_analogies",

@@ -15,8 +15,8 @@ from tqdm import tqdm
 from minigen.data.arrays import idx_source, npy_source, npz_source
 from minigen.data.cifar import CIFAR10, CIFAR100, cifar_folder, cifar_source
 from minigen.data.digits import digits, digits_binary
-from minigen.data.download import REMOTE, download
 from minigen.data.pictures import SUFFIXES, folder_source
+from minigen.data.remote import REMOTE, download
 from minigen.data.source import DataError, with_channels
 
 GENERATORS = {"digits": digits, "digits_binary": digits_binary}

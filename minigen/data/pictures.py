@@ -2,7 +2,8 @@
 
 Idea: Pillow decodes; what is left is to see that no picture comes out wrong without a word. Turned
 photographs are set upright, transparency is laid on white, 16-bit greys keep their range, and a
-file that is broken is named.
+file that is broken is named. Where there are no files that Pillow reads, .npy files are the
+pictures, one in each.
 `ImageFolder` decodes only what a batch asks for, so that a set need not fit into memory.
 Read next: source.py (cropping and resizing), images.py (`load`, which reads a set at once).
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from minigen.data.arrays import npy_picture
 from minigen.data.source import DataError, Source, fit, naming, white_level, with_channels
 
 # only these decoders run, whatever a file holds: some of Pillow's others start programs
@@ -73,8 +75,8 @@ def folder_source(root):
     skipped = f"; other files skipped: {others.total()} ({kinds})" if others else ""
     if not files:
         raise DataError(
-            f"{root}: no picture here, that is, no {' '.join(SUFFIXES)}{skipped}; a file of arrays "
-            "(IDX, .npz, .npy) is given by its own path"
+            f"{root}: no picture here, that is, no {' '.join(SUFFIXES)} .npy{skipped}; a file of "
+            "many pictures (IDX, .npz, .npy) is given by its own path"
         )
     heads = [_head(path) for path in files[:: -(-len(files) // SAMPLE)]]
     sides = [side for side, _ in heads]
@@ -99,7 +101,7 @@ def folder_source(root):
 
 def _walk(root):
     """Pictures under root, in order of name, and a count of the other files by suffix."""
-    pictures, others, seen = [], Counter(), set()
+    pictures, arrays, others, seen = [], [], Counter(), set()
     for folder, inner, names in os.walk(root, followlinks=True, onerror=_refuse):
         real = os.path.realpath(folder)
         if real in seen:                                # a link to where we have been
@@ -110,9 +112,13 @@ def _walk(root):
         for path in (Path(folder, name) for name in names if not name.startswith(".")):
             if path.suffix.lower() in SUFFIXES and path.is_file():
                 pictures.append(path)
+            elif path.suffix.lower() == ".npy" and path.is_file():
+                arrays.append(path)
             else:
                 others[path.suffix.lower()] += 1
-    return sorted(pictures), others
+    if pictures and arrays:                             # then the arrays are something else
+        others[".npy"] = len(arrays)
+    return sorted(pictures or arrays), others
 
 
 def _refuse(error):
@@ -133,13 +139,18 @@ def _opened(path):
 
 
 def _head(path):
-    """Shorter side and mode, without decoding."""
+    """Shorter side and mode, without decoding what Pillow reads."""
+    if path.suffix.lower() == ".npy":
+        planes, _ = npy_picture(path)
+        return min(planes.shape[1:]), "L" if len(planes) == 1 else "RGB"
     with _opened(path) as image:
         return min(image.size), image.mode
 
 
 def _decode(path, size):
     """A picture, upright, at least `size` a side.   -> (C, H, W), C 1 or 3, and its white level"""
+    if path.suffix.lower() == ".npy":
+        return npy_picture(path)
     with _opened(path) as image:
         # a JPEG decodes to 1/2, 1/4 or 1/8 at a fraction of the cost
         image.draft(None, (size, size))

@@ -84,6 +84,8 @@ def download(name):
     name: a key of REMOTE. The folder is the cache's: MINIGEN_CACHE, or the platform's usual place.
     Raises DataError for a file that no mirror gives, saying what to put where by hand.
     """
+    if name not in REMOTE:
+        raise ValueError(f"download: no data set {name!r}; there are {', '.join(REMOTE)}")
     remote, folder = REMOTE[name], cache_folder() / name
     for file, checksum in remote.files.items():
         if not (folder / file).is_file() or _md5(folder / file) != checksum:
