@@ -107,7 +107,7 @@ def npy_picture(path):
     white = {1: 255, 2: 65535}.get(array.dtype.itemsize, 1) if array.dtype.kind == "u" else 1
     low, high = float(planes.min()), float(planes.max())
     if not (low >= -1e-3 and high <= white + 1e-3):
-        raise DataError(f"{path}: {array.dtype} values run from {low:g} to {high:g}, not to {white}")
+        raise DataError(f"{path}: {array.dtype} values run from {low:g} to {high:g}, not {white}")
     return on_white(planes, white), white
 
 
