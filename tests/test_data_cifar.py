@@ -250,7 +250,7 @@ def test_load_by_name_reads_what_was_fetched(tmp_path, monkeypatch):
     made = load("fashion_mnist")
     assert made.train.shape == (20, 1, 28, 28) and made.test.shape == (20, 1, 28, 28)
     assert made.classes[0] == "T-shirt/top" and made.classes[9] == "Ankle boot"
-    assert load("mnist").classes == tuple("0123456789")
+    assert made.name == "fashion_mnist" and load("mnist").classes == tuple("0123456789")
 
 
 def test_every_remote_file_has_a_checksum():

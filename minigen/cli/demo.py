@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                              "or mnist, fashion_mnist, kmnist, cifar10, cifar100, to be fetched")
     parser.add_argument("--out", metavar="DIR", help="make the run's folder in DIR (default: runs)")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in the folder RUN")
+    parser.add_argument("--show", action="store_true", help="open each figure as it is written")
 
 
 class _Name(argparse.Action):
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         module = load(args.name)
         config = resumed(args, module) if args.resume else fresh(args, module)
+        config.show = args.show
         config.check()
         _announce(args.name, config)
         return module.main(config)
@@ -192,8 +194,8 @@ def explain(name, module):
              "Options:"]
     comments = field_comments(Demo)
     options = [[f"--preset {'|'.join(presets)}", "how large; default tiny"]]
-    options += [[f"--{f.name} {f.name.upper()}", comments[f.name]]
-                for f in fields(Demo) if f.name != "launch"]
+    options += [[f"--{f.name}" if f.type is bool else f"--{f.name} {f.name.upper()}",
+                 comments[f.name]] for f in fields(Demo) if f.name != "launch"]
     lines += [*table(options), "", f"Recorded, and bar, of {about.metric}:"]
     results = importlib.import_module("minigen.demos").recorded(name)
     lines += table([[preset, about.bar(preset), recorded_words(results.get(preset))]

@@ -126,8 +126,8 @@ def _refuse(error):
 
 
 @contextmanager
-def _opened(path):
-    """The picture in a file, its header read."""
+def opened(path):
+    """The picture in a file, its header read. DataError, which names the file, if it is broken."""
     with naming(path), Image.open(path, formats=FORMATS) as image:
         # Pillow only warns of a bomb between its limit, 89 million pixels, and twice as many
         if image.width * image.height > (Image.MAX_IMAGE_PIXELS or math.inf):
@@ -143,7 +143,7 @@ def _head(path):
     if path.suffix.lower() == ".npy":
         planes, _ = npy_picture(path)
         return min(planes.shape[1:]), "L" if len(planes) == 1 else "RGB"
-    with _opened(path) as image:
+    with opened(path) as image:
         return min(image.size), image.mode
 
 
@@ -151,7 +151,7 @@ def _decode(path, size):
     """A picture, upright, at least `size` a side.   -> (C, H, W), C 1 or 3, and its white level"""
     if path.suffix.lower() == ".npy":
         return npy_picture(path)
-    with _opened(path) as image:
+    with opened(path) as image:
         # a JPEG decodes to 1/2, 1/4 or 1/8 at a fraction of the cost
         image.draft(None, (size, size))
         ImageOps.exif_transpose(image, in_place=True)

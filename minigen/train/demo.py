@@ -15,6 +15,7 @@ import minigen
 from minigen import Generator
 from minigen.backend import on
 from minigen.data.images import NAMES
+from minigen.train.viewer import viewer
 
 
 class UsageError(ValueError):
@@ -64,6 +65,7 @@ class Demo:
     data: str | None = None         # your own pictures, in place of the built-in data
     out: str = "runs"               # folder in which each run makes its own
     resume: str | None = None       # folder of the run to continue
+    show: bool = False              # open each figure as it is first written; later ones replace it
     launch: Launch | None = None    # filled in by the command line
 
     def rng(self, name):
@@ -103,6 +105,12 @@ class Demo:
                 pass
         except (ValueError, RuntimeError) as error:
             raise UsageError(str(error)) from error
+        if self.show:
+            try:
+                viewer()
+            except RuntimeError as error:
+                raise UsageError(f"--show: {error}; the figures are files in the run's folder "
+                                 "without it too") from error
         folder = Path(self.out)
         existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
         if not existing.is_dir():

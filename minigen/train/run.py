@@ -35,6 +35,7 @@ from minigen.train.files import replacing, write_json
 from minigen.train.history import DivergenceError, History
 from minigen.train.interrupt import Interrupt
 from minigen.train.progress import Progress
+from minigen.train.viewer import show
 
 SAVE_EVERY = 30.0       # seconds between checkpoints: what a crash may cost
 READ_EVERY = 0.5        # seconds between looks at the logged terms: they wait for the device
@@ -57,6 +58,7 @@ class Run:
         self.rng = Generator(config.seed, device=config.device).spawn("run")
         self.step = self.total = 0
         self._terms = {}                # what was logged in the current step
+        self._shown = set()             # figures that --show has opened
         self._saved_step = None         # the step of the checkpoint on the disk
         self._history = self._progress = None
         minigen.manual_seed(config.seed)
@@ -130,12 +132,18 @@ class Run:
         return mark < step + 1 - 1e-9
 
     def figure(self, name, figure):
-        """Write a matplotlib Figure as `<name>.png` into the run's folder, over the last one."""
-        path = self.folder / f"{name}.png"
+        """Write a Figure as `<name>.png` into the run's folder, over the last one.
+
+        An animation of minigen.draw becomes `<name>.gif`.
+        """
+        path = self.folder / f"{name}{getattr(figure, 'suffix', '.png')}"
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png")
+            figure.savefig(temporary, format=path.suffix[1:])
         write = print if self._progress is None else self._progress.write
         write(f"figure: {path}")
+        if self.config.show and path not in self._shown:
+            self._shown.add(path)
+            show(path)
 
     @contextmanager
     def evaluation(self):

@@ -30,11 +30,11 @@ from minigen.data.augment.crop import (
     rotate90,
 )
 from minigen.data.augment.mix import cutmix, cutout, mixup
-from minigen.data.augment.views import View, Views, byol, dino, simclr
+from minigen.data.augment.views import MultiView, View, byol, dino, simclr
 
 __all__ = [
     "adjust_brightness", "adjust_contrast", "adjust_hue", "adjust_saturation", "byol",
     "center_crop", "color_jitter", "crop_resize", "cutmix", "cutout", "dino", "gaussian_blur",
     "grayscale", "mixup", "normalize", "patch_grid", "random_crop", "random_flip",
-    "random_resized_crop", "resize", "rotate90", "simclr", "solarize", "View", "Views",
+    "random_resized_crop", "resize", "rotate90", "simclr", "solarize", "MultiView", "View",
 ]

@@ -48,7 +48,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Views:
+class MultiView:
     """Several views of the same pictures (multi-crop, where their sizes differ)."""
 
     views: tuple[View, ...]
@@ -61,7 +61,7 @@ class Views:
 def simclr(size, strength=1.0, scale=(0.08, 1.0)):
     """Two views of one kind, with colour jitter of a given strength."""
     jitter = (0.8 * strength, 0.8 * strength, 0.8 * strength, 0.2 * strength)
-    return Views((View(size, scale, jitter=jitter),) * 2)
+    return MultiView((View(size, scale, jitter=jitter),) * 2)
 
 
 def byol(size, scale=(0.08, 1.0)):
@@ -70,9 +70,9 @@ def byol(size, scale=(0.08, 1.0)):
     MoCo v3 and DINO take the same two.
     """
     first = View(size, scale, blur=1.0)
-    return Views((first, replace(first, blur=0.1, solarize=0.2)))
+    return MultiView((first, replace(first, blur=0.1, solarize=0.2)))
 
 
 def dino(size, local_size, local_views=8, scale=(0.4, 1.0), local_scale=(0.05, 0.4)):
     """Two large views, as BYOL's, then `local_views` small ones of small parts."""
-    return Views((*byol(size, scale).views, *(View(local_size, local_scale),) * local_views))
+    return MultiView((*byol(size, scale).views, *(View(local_size, local_scale),) * local_views))
