@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigen.data import DataError, download, images, load, remote
-from minigen.data.archive import tar_members
+from minigen.data.archive import PIECE, tar_members
 from minigen.data.cifar import CIFAR10, CIFAR100, cifar_source, read_cifar
 
 RNG = np.random.default_rng(0)
@@ -119,6 +119,13 @@ def test_records_are_whole():
         with pytest.raises(DataError, match=r"f\.bin: \d+ bytes are not whole records of 3073"):
             read_cifar(data, CIFAR10, "f.bin")
     assert read_cifar(bytes(3073), CIFAR10, "f.bin")[0].shape == (1, 3, 32, 32)
+
+
+def test_a_member_of_many_pieces_is_read_whole(tmp_path):
+    content = RNG.bytes(5 * PIECE // 2)
+    write_tar(tmp_path / "large.tar.gz", [("other", content), ("a", content), ("b", b"1")])
+    found = tar_members(tmp_path / "large.tar.gz", {"a": len(content), "b": 1})
+    assert found == {"a": content, "b": b"1"}
 
 
 def special(kind, target="x"):
