@@ -24,6 +24,7 @@ PACKAGES = [
     "minigen.backend.emulator",
     "minigen.cli",
     "minigen.data",
+    "minigen.data.augment",
     "minigen.demos",
     "minigen.demos.autoencoders",
     "minigen.demos.data",
