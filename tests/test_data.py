@@ -14,6 +14,7 @@ import pytest
 import minigen.data
 from minigen.data import DataError, digits, digits_binary, epoch_order, load
 from minigen.data.digits import CELL, FONT
+from minigen.data.stencils import GLYPHS
 
 FACTORS = ("labels", "rotation", "scale", "shear", "shift", "dilation", "blur")
 
@@ -191,6 +192,30 @@ def test_generated_sets_have_separate_seeds(source, generator):
     assert "10 classes -> 30 to train and 20 to test, each 1x16x16" in images.describe()
     assert load(source, train=2, test=1).train.shape == (2, 1, 28, 28)
     assert load(source, train=2, test=1, channels=3).train.shape == (2, 3, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("source", "shape", "classes"),
+    [
+        ("faces", (1, 32, 32), ()),
+        ("landscapes", (3, 48, 48), ("fir", "oak", "poplar", "bush")),
+        ("multi_sprites", (3, 32, 32), ()),
+        ("shapes_upright", (3, 32, 32), GLYPHS),
+    ],
+)
+def test_each_generator_has_its_own_size_channels_and_classes(source, shape, classes):
+    images = load(source, seed=1, train=4, test=3)
+    assert images.train.shape == (4, *shape) and images.classes == classes
+    if classes:
+        assert images.test_labels.tolist() == [0, 1, 2]
+    else:
+        assert images.train_labels is None and images.test_labels is None
+    assert load(source, size=24, channels=1, train=2, test=1).train.shape == (2, 1, 24, 24)
+
+
+def test_faces_are_drawn_in_colour_where_that_is_asked_for():
+    red, _, blue = load("faces", channels=3, train=2, test=1).train[0]
+    assert abs(red - blue).max() > 0.1
 
 
 def test_the_split_is_by_seed_without_overlap_and_capped(tmp_path):

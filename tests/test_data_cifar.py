@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.data import DataError, download, images, load
-from minigen.data.archive import tar_members
+from minigen.data import DataError, download, images, load, remote
+from minigen.data.archive import PIECE, tar_members
 from minigen.data.cifar import CIFAR10, CIFAR100, cifar_source, read_cifar
 
 RNG = np.random.default_rng(0)
@@ -121,6 +121,13 @@ def test_records_are_whole():
     assert read_cifar(bytes(3073), CIFAR10, "f.bin")[0].shape == (1, 3, 32, 32)
 
 
+def test_a_member_of_many_pieces_is_read_whole(tmp_path):
+    content = RNG.bytes(5 * PIECE // 2)
+    write_tar(tmp_path / "large.tar.gz", [("other", content), ("a", content), ("b", b"1")])
+    found = tar_members(tmp_path / "large.tar.gz", {"a": len(content), "b": 1})
+    assert found == {"a": content, "b": b"1"}
+
+
 def special(kind, target="x"):
     info = tarfile.TarInfo("d/a")
     info.type, info.linkname = kind, target
@@ -195,31 +202,31 @@ def mirror(tmp_path, monkeypatch):
     serve = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
     server = http.server.HTTPServer(("127.0.0.1", 0), serve)
     monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/"
     checksum = "008c5926ca861023c1d2a36653fd88e2"
-    remote = download.Remote({"tiny.idx": checksum}, (url + "absent/", url))
-    monkeypatch.setitem(download.REMOTE, "tiny", remote)
+    tiny = remote.Remote({"tiny.idx": checksum}, (url + "absent/", url))
+    monkeypatch.setitem(remote.REMOTE, "tiny", tiny)
     monkeypatch.setenv("MINIGEN_CACHE", str(tmp_path / "cache"))
-    yield tmp_path, remote
+    yield tmp_path
     server.shutdown()
     server.server_close()
 
 
 def test_a_download_tries_the_mirrors_once_and_keeps_the_file(mirror):
     pytest.importorskip("pooch", reason="downloads need pooch: pip install pooch")
-    path, _ = mirror
-    assert download.download("tiny") == path / "cache" / "tiny" / "tiny.idx"
+    path = mirror
+    assert download("tiny") == path / "cache" / "tiny" / "tiny.idx"
     (path / "served" / "tiny.idx").unlink()
-    assert download.download("tiny").read_bytes() == b"whatever"
+    assert download("tiny").read_bytes() == b"whatever"
 
 
 def test_a_file_with_another_checksum_is_not_kept(mirror):
     pytest.importorskip("pooch", reason="downloads need pooch: pip install pooch")
-    path, _ = mirror
+    path = mirror
     (path / "served" / "tiny.idx").write_bytes(b"what else")
-    with pytest.raises(DataError, match=r"absent/ HTTPError: 404 .*does not match") as error:
-        download.download("tiny")
+    with pytest.raises(DataError, match=r"absent/ fails: HTTPError 404; .* another check") as error:
+        download("tiny")
     assert "By hand: put tiny.idx of http://127.0.0.1" in str(error.value)
     assert str(path / "cache" / "tiny") in str(error.value)
     assert not (path / "cache" / "tiny" / "tiny.idx").exists()
@@ -227,33 +234,35 @@ def test_a_file_with_another_checksum_is_not_kept(mirror):
 
 def test_without_pooch_a_file_put_there_by_hand_will_do(mirror, monkeypatch):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    path, _ = mirror
-    with pytest.raises(DataError, match=r"tiny: tiny\.idx cannot be fetched \(pooch is not instal"):
-        download.download("tiny")
+    path = mirror
+    with pytest.raises(DataError, match=r"tiny: tiny\.idx cannot be fetched: pooch is not inst"):
+        download("tiny")
     folder = path / "cache" / "tiny"
     folder.mkdir(parents=True)
     (folder / "tiny.idx").write_bytes(b"broken")
     with pytest.raises(DataError, match="the one there has another checksum"):
-        download.download("tiny")
+        download("tiny")
     (folder / "tiny.idx").write_bytes(b"whatever")
-    assert download.download("tiny") == folder / "tiny.idx"
+    assert download("tiny") == folder / "tiny.idx"
 
 
 def test_load_by_name_reads_what_was_fetched(tmp_path, monkeypatch):
     labels = np.arange(20, dtype=np.uint8) % 10
     pictures = RNG.integers(0, 256, (20, 28, 28), dtype=np.uint8)
     heads = (b"\0\0\x08\3\0\0\0\x14\0\0\0\x1c\0\0\0\x1c", b"\0\0\x08\1\0\0\0\x14")
-    for name in download.MNIST_FILES:
+    for name in remote.MNIST_FILES:
         head, array = (heads[1], labels) if "labels" in name else (heads[0], pictures)
         (tmp_path / name).write_bytes(gzip.compress(head + array.tobytes()))
-    monkeypatch.setattr(images, "download", lambda name: tmp_path / download.MNIST_FILES[0])
+    monkeypatch.setattr(images, "download", lambda name: tmp_path / remote.MNIST_FILES[0])
     made = load("fashion_mnist")
     assert made.train.shape == (20, 1, 28, 28) and made.test.shape == (20, 1, 28, 28)
     assert made.classes[0] == "T-shirt/top" and made.classes[9] == "Ankle boot"
-    assert load("mnist").classes == tuple("0123456789")
+    assert made.name == "fashion_mnist" and load("mnist").classes == tuple("0123456789")
 
 
 def test_every_remote_file_has_a_checksum():
-    for name, remote in download.REMOTE.items():
-        assert all(len(bytes.fromhex(md5)) == 16 for md5 in remote.files.values()), name
-        assert len(remote.classes) in (0, 10) and all(m.endswith("/") for m in remote.mirrors)
+    for name, one in remote.REMOTE.items():
+        assert all(len(bytes.fromhex(md5)) == 16 for md5 in one.files.values()), name
+        assert len(one.classes) in (0, 10) and all(m.endswith("/") for m in one.mirrors)
+    with pytest.raises(ValueError, match="no data set 'minst'; there are mnist, fashion_mnist"):
+        download("minst")

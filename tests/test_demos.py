@@ -20,6 +20,7 @@ from PIL import Image
 from minigen import demos, draw
 from minigen.cli import bars, main
 from minigen.cli import list as listing
+from minigen.cli.demo import load
 from minigen.train.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,7 @@ def test_recorded_results_are_of_these_demos():
     recorded = json.loads(demos.RECORDED.read_text(encoding="utf-8"))
     assert set(recorded) <= set(demos.names())
     for name, results in recorded.items():
-        about = MODULES[name].ABOUT
+        about = load(name).ABOUT
         for preset, result in results.items():
             assert result["metric"] == about.metric
             assert result["bar"] == about.bars[preset]

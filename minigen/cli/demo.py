@@ -40,9 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="name=value", dest="changes",
                         help="change a setting; can be repeated")
     parser.add_argument("--data", metavar="PATH",
-                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy")
+                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy; "
+                             "or mnist, fashion_mnist, kmnist, cifar10, cifar100, to be fetched")
     parser.add_argument("--out", metavar="DIR", help="make the run's folder in DIR (default: runs)")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in the folder RUN")
+    parser.add_argument("--show", action="store_true", help="open each figure as it is written")
 
 
 class _Name(argparse.Action):
@@ -69,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         module = load(args.name)
         config = resumed(args, module) if args.resume else fresh(args, module)
+        config.show = args.show
         config.check()
         with world().speaking():        # under mpiexec one speaks for all
             _announce(args.name, config)
@@ -194,8 +197,8 @@ def explain(name, module):
              "Options:"]
     comments = field_comments(Demo)
     options = [[f"--preset {'|'.join(presets)}", "how large; default tiny"]]
-    options += [[f"--{f.name} {f.name.upper()}", comments[f.name]]
-                for f in fields(Demo) if f.name != "launch"]
+    options += [[f"--{f.name}" if f.type is bool else f"--{f.name} {f.name.upper()}",
+                 comments[f.name]] for f in fields(Demo) if f.name != "launch"]
     lines += [*table(options), "", f"Recorded, and bar, of {about.metric}:"]
     results = importlib.import_module("minigen.demos").recorded(name)
     lines += table([[preset, about.bar(preset), recorded_words(results.get(preset))]

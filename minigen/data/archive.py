@@ -8,6 +8,7 @@ Read next: cifar.py, which reads its data sets this way; arrays.py (.npz, a zip 
 
 import gzip
 import tarfile
+from functools import partial
 from pathlib import PurePosixPath
 
 from minigen.data.source import DataError, naming
@@ -40,7 +41,8 @@ def tar_members(path, wanted):
             if name in found:
                 raise DataError(f"{path}: two members are called {name}")
             if name in wanted:
-                found[name] = archive.extractfile(member).read()
+                content = archive.extractfile(member)
+                found[name] = b"".join(iter(partial(content.read, PIECE), b""))
         while stream.read(PIECE):    # to the end: there the checksum is compared
             pass
     return found

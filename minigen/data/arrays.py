@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from minigen.data.archive import check_inside
-from minigen.data.source import DataError, Source, fit, naming, white_level
+from minigen.data.source import DataError, Source, fit, naming, on_white, white_level
 
 LIMIT = 4 << 30         # bytes of the largest array read: 4 GiB
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -91,6 +91,26 @@ def idx_source(path):
     return array_source(path, read_idx(path), _idx_labels(path), test)
 
 
+def npy_picture(path):
+    """One picture in a .npy file, (H, W), (H, W, C) or (C, H, W).   -> (1 or 3, H, W), its white
+
+    The type says what is white: 255 for uint8, 65535 for uint16, else 1.
+    """
+    with naming(path), open(path, "rb") as file:
+        array = read_npy(file, path)
+    if array.ndim not in (2, 3) or array.dtype.kind not in "buf":
+        raise DataError(
+            f"{path}: {array.dtype} of shape {array.shape} is no picture: (H, W), (H, W, C) or "
+            "(C, H, W), of type uint8, uint16, or floats in [0, 1]"
+        )
+    planes = _channels_first(array[None], path)[0]
+    white = {1: 255, 2: 65535}.get(array.dtype.itemsize, 1) if array.dtype.kind == "u" else 1
+    low, high = float(planes.min()), float(planes.max())
+    if not (low >= -1e-3 and high <= white + 1e-3):
+        raise DataError(f"{path}: {array.dtype} values run from {low:g} to {high:g}, not {white}")
+    return on_white(planes, white), white
+
+
 def npy_source(path):
     """The pictures in a .npy file."""
     with naming(path), open(path, "rb") as file:
@@ -128,10 +148,7 @@ def array_source(where, images, labels=None, test=None):
         raise DataError(f"{where}: {count} pictures, but labels of shape {labels.shape}")
 
     def picture(i, size):
-        planes = images[i]
-        if channels == 4:                                               # transparency: on white
-            planes = white + (planes[:3] - float(white)) * (planes[3:] / white)
-        return fit(planes, size, white)
+        return fit(on_white(images[i], white), size, white)
 
     apart = f", for the test {test.found}" if test else ""
     return Source(

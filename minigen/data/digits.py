@@ -19,6 +19,8 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
+from minigen.data.factors import settle
+from minigen.data.outlines import whole_greys
 from minigen.data.source import DataError
 
 FONT = """
@@ -68,8 +70,7 @@ def digits(n, seed=0, size=28, **factors):
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         pixels = _draw(size, **{name: values[part] for name, values in made.items()})
-        # whole greys: they also absorb the last bit, in which processors differ
-        images[part, 0] = np.rint(255 * pixels) / 255
+        images[part, 0] = whole_greys(pixels)
     return Digits(images, **made)
 
 
@@ -92,17 +93,7 @@ def _factors(n, seed, given):
         "blur": 0.4 * unit[:, 6] + 0.5,
     }
     bounds = {"labels": (0, 9), "dilation": (0, 1), "scale": (0.1, 10), "blur": (0.1, 10)}
-    for name, value in given.items():
-        if name not in factors:
-            raise ValueError(f"digits: no factor {name!r}; the factors are {', '.join(factors)}")
-        value, like = np.asarray(value), factors[name]
-        if value.shape not in ((), like.shape[1:], like.shape):
-            raise ValueError(f"digits: {name} has shape {value.shape}, not () or {like.shape}")
-        low, high = bounds.get(name, (-np.inf, np.inf))
-        if not np.all((low <= value) & (value <= high) & (value == value.astype(like.dtype))):
-            raise ValueError(f"digits: {name} is {value}; it must be {like.dtype}, {low} to {high}")
-        factors[name] = np.broadcast_to(value, like.shape).astype(like.dtype)
-    return factors
+    return settle("digits", factors, given, bounds)
 
 
 def _draw(size, labels, rotation, scale, shear, shift, dilation, blur):

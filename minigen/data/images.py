@@ -14,12 +14,12 @@ from tqdm import tqdm
 
 from minigen.data.arrays import idx_source, npy_source, npz_source
 from minigen.data.cifar import CIFAR10, CIFAR100, cifar_folder, cifar_source
-from minigen.data.digits import digits, digits_binary
-from minigen.data.download import REMOTE, download
+from minigen.data.generators import GENERATORS
 from minigen.data.pictures import SUFFIXES, folder_source
+from minigen.data.remote import REMOTE, download
 from minigen.data.source import DataError, with_channels
 
-GENERATORS = {"digits": digits, "digits_binary": digits_binary}
+NAMES = (*GENERATORS, *REMOTE)              # what `load` takes besides paths
 LARGEST = 64            # the side that pictures get, at most, where no size is asked for
 
 
@@ -63,10 +63,10 @@ class Images:
 def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
     """Pictures from a generator, a folder or a file, as `Images`.
 
-    source: "digits" or "digits_binary" (a folder of that name is "./digits"); "mnist",
-    "fashion_mnist", "kmnist", "cifar10" or "cifar100", fetched once; a folder of pictures (where
-    all lie in sub-folders, these name the classes); an IDX file as MNIST's, gzipped or not; a .npz
-    or .npy file; CIFAR's binary archive or its folder.
+    source: "digits", "digits_binary", "faces", "landscapes", "multi_sprites", "shapes" or
+    "shapes_upright" (a folder of that name is "./digits"); "mnist", "fashion_mnist", "kmnist",
+    "cifar10" or "cifar100", fetched once; a folder of pictures (where all lie in sub-folders, these
+    name the classes); an IDX file as MNIST's, gzipped or not; a .npz or .npy; CIFAR's archive.
     size: S; None keeps the pictures' own (the median), 64 at most. A picture is cropped to its
     middle square, then resized. channels: 1 or 3; None is what most pictures have.
     train, test: at most so many. A source without a test set of its own gives a seventh, by seed.
@@ -78,7 +78,7 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
             f"{size}, {train} and {test}"
         )
     if source in GENERATORS:
-        return _generate(source, size or 28, channels or 1, seed, train, test)
+        return _generate(source, size, channels, seed, train, test)
     remote = REMOTE.get(source)
     path = download(source) if remote else Path(source).expanduser()
     try:
@@ -96,7 +96,7 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
         *pictures,
         *(_class_indices(part, order, classes) for part, order in chosen),
         classes=remote.classes if remote and remote.classes else tuple(map(str, classes)),
-        name=path.resolve().name,
+        name=source if remote else path.resolve().name,
         found=found.found,
     )
 
@@ -129,11 +129,16 @@ def _class_indices(part, order, classes):
 
 def _generate(name, size, channels, seed, train, test):
     """Generated pictures; the test set has a seed of its own."""
-    sets = [GENERATORS[name](train, seed, size), GENERATORS[name](test, seed + 10_000, size)]
+    maker = GENERATORS[name]
+    options = {"channels": channels} if maker.either and channels else {}
+    sets = [
+        maker.draw(count, seed + apart, size or maker.size, **options)
+        for count, apart in ((train, 0), (test, 10_000))
+    ]
     return Images(
-        *(with_channels(part.images, channels) for part in sets),
-        *(part.labels for part in sets),
-        classes=tuple("0123456789"),
+        *(with_channels(part.images, channels or part.images.shape[1]) for part in sets),
+        *(part.labels if maker.classes else None for part in sets),
+        classes=maker.classes,
         name=name,
         found=f"drawn by formula from seed {seed}",
     )
@@ -169,6 +174,6 @@ def _nearest(path):
     while not path.parent.is_dir():
         path = path.parent
     beside = {entry.name: entry for entry in path.parent.iterdir()}
-    beside |= {name: name for name in (*GENERATORS, *REMOTE)}
+    beside |= {name: name for name in NAMES}
     near = difflib.get_close_matches(path.name, beside, 1)
     return f"; did you mean {beside[near[0]]}?" if near else f"; {path.parent} has nothing like it"

@@ -1,4 +1,4 @@
-"""Figures made of pictures: a grid, labelled rows, feature maps, heat maps of small arrays.
+"""Figures made of pictures: a grid, labelled rows, a decoder's map, feature maps, small arrays.
 
 Idea: many small pictures are pasted into one array and shown in one go, each pixel as a square of
 whole screen pixels, never smoothed: what one sees is what the network sees.
@@ -9,28 +9,43 @@ import math
 
 import matplotlib
 import numpy as np
+from scipy.stats import norm
 
+from minigen import from_numpy, no_grad
 from minigen.draw.style import as_array, as_images, new_figure, styled
 
 WIDTH = 800         # of a figure, about, in 1/100 inch
 GAP = 2             # picture pixels between pictures
 LABEL = 120         # width of the column of names, in 1/100 inch
+CAPTION = 20        # height of a line under a picture, in 1/100 inch
 MOST_MAPS = 64      # feature maps shown of a layer
 
 
 @styled
-def grid(images, columns=None):
+def grid(images, columns=None, captions=()):
     """Pictures side by side, row after row.
 
     images: Tensor or array (N, 1 or 3, H, W) in [0, 1]. columns: by default about as many as rows.
-    -> Figure
+    captions: N short texts, one under each picture, or none: classes, distances.   -> Figure
     """
     pictures = as_images(images)
-    mosaic = paste(pictures, columns or math.ceil(math.sqrt(len(pictures))))
-    zoom = _zoom(mosaic, WIDTH)
+    if len(captions) not in (0, len(pictures)):
+        raise ValueError(f"grid: {len(captions)} captions for {len(pictures)} pictures")
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    zoom = _zoom(columns * (pictures.shape[2] + GAP) + GAP, WIDTH)
+    high = pictures.shape[1]
+    if captions:                                        # white below each, to write on
+        below = math.ceil(CAPTION / zoom)
+        pictures = np.pad(pictures, ((0, 0), (0, below), (0, 0), (0, 0)), constant_values=1)
+    mosaic = paste(pictures, columns)
     height, width = mosaic.shape[0] * zoom, mosaic.shape[1] * zoom
     figure = new_figure(width, height)
     _show(figure, mosaic, 0, 0, zoom)
+    for i, caption in enumerate(captions):
+        (top, left), (cell, wide) = divmod(i, columns), pictures.shape[1:3]
+        x = (GAP + left * (wide + GAP) + wide / 2) * zoom
+        y = (GAP + top * (cell + GAP) + high) * zoom + CAPTION / 2
+        figure.text(x / width, 1 - y / height, caption, ha="center", va="center", fontsize=9)
     return figure
 
 
@@ -42,8 +57,13 @@ def rows(**images):
     become spaces.   -> Figure
     """
     pictures = [as_images(x) for x in images.values()]
+    for name, these in zip(images, pictures, strict=True):
+        if these.shape != pictures[0].shape:
+            raise ValueError(f"rows: {name} are {len(these)} of {these.shape[1]} × {these.shape[2]}"
+                             f", {next(iter(images))} {len(pictures[0])} of {pictures[0].shape[1]} "
+                             f"× {pictures[0].shape[2]}; all rows must be alike")
     mosaic = paste(np.concatenate(pictures), len(pictures[0]))
-    zoom = _zoom(mosaic, WIDTH - LABEL)
+    zoom = _zoom(mosaic.shape[1], WIDTH - LABEL)
     height, width = mosaic.shape[0] * zoom, mosaic.shape[1] * zoom
     figure = new_figure(LABEL + width, height)
     _show(figure, mosaic, LABEL, 0, zoom)
@@ -51,6 +71,38 @@ def rows(**images):
         middle = (GAP + (i + 0.5) * (mosaic.shape[0] - GAP) / len(pictures)) * zoom
         figure.text((LABEL - 8) / (LABEL + width), 1 - middle / height, name.replace("_", " "),
                     ha="right", va="center")
+    return figure
+
+
+@styled
+def latent_map(decoder, span=2.5, side=15, *, device="cpu"):
+    """What a decoder makes of a plane of codes, each picture where its code is.
+
+    decoder: Tensor (N, 2) -> (N, 1 or 3, H, W) in [0, 1], on the device; without gradients. Codes
+    lie on a grid of side² from -span to span; span=None: at equal shares of N(0, 1), so that each
+    picture stands for as many samples of the prior as any other (Kingma & Welling, Auto-encoding
+    variational Bayes, 2014, figure 4).   -> Figure
+    """
+    share = (np.arange(side) + 0.5) / side
+    steps = norm.ppf(share) if span is None else np.linspace(-span, span, side)
+    codes = np.stack(np.meshgrid(steps, steps[::-1]), -1).reshape(-1, 2)    # the first row on top
+    with no_grad():
+        pictures = as_images(decoder(from_numpy(codes.astype(np.float32)).to(device)))
+    mosaic = paste(pictures, side)
+    zoom, room = _zoom(mosaic.shape[1], WIDTH), 50
+    height, width = mosaic.shape[0] * zoom + room, mosaic.shape[1] * zoom + room
+    figure = new_figure(width, height)
+    _show(figure, mosaic, room, 0, zoom)
+    high, wide = pictures.shape[1:3]
+    look = {"ha": "center", "va": "center", "fontsize": 9}
+    for i in {0, side // 2, side - 1}:
+        number = f"{steps[i]:.3g}".replace("-", "−")
+        x = room + (GAP + wide / 2 + i * (wide + GAP)) * zoom
+        y = room + (GAP + high / 2 + i * (high + GAP)) * zoom
+        figure.text(x / width, 34 / height, number, **look)
+        figure.text(34 / width, y / height, number, rotation=90, **look)
+    figure.text((room + width) / 2 / width, 12 / height, "$z_1$", **look)
+    figure.text(12 / width, (room + height) / 2 / height, "$z_2$", **look)
     return figure
 
 
@@ -73,7 +125,7 @@ def feature_maps(image, layers):
         scaled = (maps[:MOST_MAPS] - low) / max(high - low, 1e-12)
         parts.append((title, matplotlib.colormaps["magma"](scaled)[..., :3], 16))
     mosaics = [(title, paste(p, min(columns, len(p)))) for title, p, columns in parts]
-    zooms = [_zoom(m, WIDTH if i else WIDTH / 8) for i, (_, m) in enumerate(mosaics)]
+    zooms = [_zoom(m.shape[1], WIDTH if i else WIDTH / 8) for i, (_, m) in enumerate(mosaics)]
     line = 30                                                       # height of a title
     sizes = [(m.shape[0] * zoom, m.shape[1] * zoom)
              for (_, m), zoom in zip(mosaics, zooms, strict=True)]
@@ -124,9 +176,9 @@ def paste(pictures, columns):
     return mosaic
 
 
-def _zoom(mosaic, width):
+def _zoom(pixels, width):
     """1/100 inch per picture pixel that fills the width: halves, each one pixel of the file."""
-    return max(0.5, math.floor(2 * width / mosaic.shape[1]) / 2)
+    return max(0.5, math.floor(2 * width / pixels) / 2)
 
 
 def _show(figure, mosaic, left, top, zoom):

@@ -4,10 +4,13 @@ Idea: figures are matplotlib `Figure` objects, made without pyplot: no window, n
 open figures, nothing to close, and safe in any thread. Text is in DejaVu Sans, which comes with
 matplotlib, so that a figure is the same on every machine. Sizes are in CSS pixels of 1/100 inch;
 a picture is written with twice as many, so that it is sharp on paper and on dense screens.
-Read next: images.py, plots.py, schema.py.
+What has axes makes a figure of its own, or draws into a panel of a figure that `panels` made; what
+a plot lacks, matplotlib's methods of the panel add.
+Read next: images.py, plots.py, fields.py, schema.py.
 """
 
 import functools
+import math
 
 import numpy as np
 from matplotlib import style
@@ -16,6 +19,9 @@ from matplotlib.figure import Figure
 
 from minigen import Tensor
 from minigen.backend import to_numpy
+
+LEFT, RIGHT, BOTTOM, TOP = 66, 20, 54, 36      # of a panel, around its axes; TITLE above all
+TITLE = 34
 
 INK, GREY, PALE = "#1f2430", "#7a808c", "#e6e8ec"
 
@@ -34,6 +40,8 @@ STYLE = {
     "axes.labelsize": 10,
     "axes.titlesize": 11,
     "axes.linewidth": 0.8,
+    "grid.color": PALE,
+    "grid.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.color": INK,
@@ -61,6 +69,41 @@ def new_figure(width, height):
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
+
+
+@styled
+def panels(count, columns=None, width=380, height=360, title=""):
+    """A figure of several panels, to be filled by functions that take `axes`.
+
+    columns: panels in a row; by default up to four. width, height: of one panel with its names, in
+    1/100 inch.   -> Figure, list of `count` axes, row after row
+
+        figure, (left, right) = draw.panels(2)
+        draw.scatter(pca, labels, title="PCA", axes=left)
+        draw.scatter(tsne, labels, title="t-SNE", axes=right)
+    """
+    columns = columns or min(count, 4)
+    lines, head = math.ceil(count / columns), TITLE if title else 0
+    total = (columns * width, lines * height + head)
+    figure = new_figure(*total)
+    if title:
+        figure.suptitle(title, y=1 - 0.5 * head / total[1], va="center", fontsize=13)
+    across, down = (width - LEFT - RIGHT) / total[0], (height - BOTTOM - TOP) / total[1]
+    axes = []
+    for line, column in (divmod(i, columns) for i in range(count)):
+        left, below = LEFT + column * width, head + (line + 1) * height - BOTTOM
+        axes.append(figure.add_axes((left / total[0], 1 - below / total[1], across, down)))
+    return figure, axes
+
+
+def panel(axes, width, height, title, axes_names):
+    """The given axes, or those of a new figure of this size, with a title, names and pale lines."""
+    if axes is None:
+        _, (axes,) = panels(1, width=width, height=height)
+    axes.set(title=title, xlabel=axes_names[0], ylabel=axes_names[1])
+    axes.grid()
+    axes.set_axisbelow(True)
+    return axes
 
 
 def as_images(images):

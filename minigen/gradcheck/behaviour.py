@@ -180,6 +180,12 @@ def _is_linear(case, claim, twice, none):
         (bend, "is not linear in dout: for -2 dout it is not -2 times as large"),
     ):
         if (gap > tolerance).any():
+            begins = float(none.flat[0])
+            if gap is rest and none.size > 1 and begins == round(begins) and (none == begins).all():
+                said = f"{label} is {begins:g} everywhere when dout is 0: was the sum begun with "
+                said += "ones where it must be zeros, or does some term lack dout?"
+                evidence = {"begins": begins}
+                case.stop("ignores_upstream", "fail", said, claim.leaf.label, **evidence)
             index = first_index(gap == gap.max())
             said = f"{entry(label, index)} {what}"
             case.stop("ignores_upstream", "fail", said, claim.leaf.label, index=index)

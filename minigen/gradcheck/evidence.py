@@ -15,9 +15,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from minigen.gradcheck.child import trees
-from minigen.gradcheck.child.trees import is_float
+from minigen.gradcheck.child.session import StudentError
+from minigen.gradcheck.child.trees import is_float, is_float_array
+from minigen.gradcheck.claims import read
 from minigen.gradcheck.slopes import scales, stream
-from minigen.gradcheck.subject import floats_of, weights_of
+from minigen.gradcheck.subject import Leaf, Subject, floats_of, weights_of
 from minigen.gradcheck.values import widened
 
 TOPS = (2.0**-7, 2.0**-16)      # the largest step of each table, in units of the entry
@@ -25,6 +27,11 @@ RUNGS = np.array([1.0, 0.5, 0.25])
 MOST = 2000             # entries of an argument that are looked at
 TOGETHER = 32           # entries in one request
 KEPT = 2_000_000        # numbers: of a larger Jacobian only the products with upstream are kept
+ALONG = (2.0**-9, 2.0**-10)     # steps of a directional derivative
+ODD = 1.2345            # times dout, of `roughness`
+NEAR = 2.0**-10         # times an input, of `roughness`
+SLOW = 0.05             # seconds of a forward and backward that is not run three times more
+CURVED = 1e-4           # of the largest entry: by less a smooth backward bends
 SHARP = 1e-3            # of the largest entry: what is known less well is not used
 
 
@@ -44,6 +51,8 @@ class Evidence:
     outputs: list = field(default_factory=list)     # floating arrays
     upstream: list = field(default_factory=list)    # like outputs
     parts: np.ndarray | None = None     # (entries, outputs): what each output adds to an entry
+    elsewhere: object = None            # Elsewhere: forward at other inputs
+    rough: float | None = None          # how unsteady backward is: see `roughness`
 
     def __post_init__(self):
         self.scale = float(np.abs(self.numeric[self.usable]).max(initial=0.0))
@@ -80,11 +89,13 @@ class Evidence:
         return next(((y, v) for y, v in pairs if y.shape == self.x.shape), None)
 
 
-def gather(subject, examination, claim, report, seconds):
+def gather(subject, examination, claim, report, seconds, rough=None):
     """The Evidence on one claim of an Examination whose ArgumentReport failed.
 
     seconds: what the differences may take; entries that it does not suffice for stay unknown.
+    rough: of `roughness`, for this claim.
     """
+    until = time.monotonic() + seconds
     weights = [np.asarray(v, np.float64) for v in weights_of(examination.outputs,
                                                              examination.upstream)]
     wide, _ = widened(subject)          # differences of float32 are too coarse
@@ -109,8 +120,92 @@ def gather(subject, examination, claim, report, seconds):
         taken.looked,
         {trees.label(path, names): value for path, value in trees.leaves(subject.inputs)},
         [np.asarray(y, np.float64) for y in floats_of(examination.outputs)],
-        weights, taken.parts,
+        weights, taken.parts, Elsewhere(wide, claim.leaf.path, weights, until), rough,
     )  # fmt: skip
+
+
+def roughness(subject, examination):
+    """[how unsteady backward is] of every claim, relative to its largest entry; None if unknown.
+
+    What is rounded to float32 or float16 on the way is rounded differently for a dout that is no
+    power of two times the first, which a right backward follows exactly, and for inputs that are a
+    little larger or smaller, which it follows nearly.
+    """
+    nothing, began = [None] * len(examination.claims), time.monotonic()
+    try:
+        first = _claimed(subject, examination)
+        if time.monotonic() - began > SLOW:
+            return nothing
+        again = _claimed(subject, examination, factor=ODD)
+        sides = [_claimed(subject, examination, shift=side * NEAR) for side in (1, -1)]
+    except (StudentError, LookupError, TypeError, ValueError):
+        return nothing
+    found = []
+    for g, *others in zip(first, again, *sides, strict=True):
+        if any(other.shape != g.shape for other in others):
+            return nothing
+        other, above, below = others
+        size = np.abs(g).max(initial=0.0) or 1.0
+        jumps = np.abs(other / ODD - g).max(initial=0.0)
+        bends = np.abs(above + below - 2 * g).max(initial=0.0)
+        found.append(float(max(jumps, bends if bends > CURVED * size else 0.0) / size))
+    return found
+
+
+def _claimed(subject, examination, factor=1.0, shift=0.0):
+    """[float64 array] of every claim, for factor * dout, at inputs moved by shift up and down."""
+    rng = stream(2, "diagnosis")
+
+    def moved(_, x):
+        signs = rng.choice([-1, 1], np.shape(x)) if is_float(x) else 0
+        return (x * (1 + shift * signs)).astype(x.dtype) if shift and is_float_array(x) else x
+
+    def scaled(_, v):
+        if isinstance(v, (np.ndarray, np.generic)):
+            return (v * factor).astype(v.dtype)
+        return None if v is None else v * factor
+
+    run = subject.run(trees.rebuilt(subject.inputs, moved))
+    try:
+        gradients, _ = subject.backward(run, trees.rebuilt(examination.upstream, scaled))
+        return [np.asarray(g, np.float64) for g in read(examination.claims, gradients)]
+    finally:
+        subject.forget(run)
+
+
+class Elsewhere:
+    """Directional derivatives of forward by one argument, where other arguments are others.
+
+    others: {path: (label, array)} of the arrays among the other arguments; unit: like the argument,
+    what a direction is measured in.
+    """
+
+    def __init__(self, subject, path, weights, until):
+        self.subject, self.path, self.until = subject, path, until
+        self.weights = np.concatenate([v.ravel() for v in weights])
+        self.x = np.array(trees.at(subject.inputs, path))
+        self.unit = scales(self.x)
+        self.others = {
+            p: (trees.label(p, subject.arguments), value)
+            for p, value in trees.leaves(subject.inputs)
+            if p != path and isinstance(value, np.ndarray)
+        }
+
+    def late(self):
+        """Whether the time that there was is over."""
+        return time.monotonic() > self.until
+
+    def slope(self, changes, way):
+        """The derivative along way * unit, at inputs with arrays {path: array} replaced."""
+        inputs = trees.rebuilt(self.subject.inputs, lambda p, old: changes.get(p, old))
+        other = Subject(self.subject.session, self.subject.name, self.subject.arguments, inputs)
+        f = other.function([Leaf(self.path, "", trees.at(inputs, self.path))])
+        slopes = []
+        for h in ALONG:
+            sides = [_flat(f(self.x + side * h * way * self.unit)) for side in (1, -1)]
+            slopes.append(self.weights @ (sides[0] - sides[1]) / (2 * h))
+        self.subject.calls += other.calls
+        return slopes[1] + (slopes[1] - slopes[0]) / 3
 
 
 class _Differences:

@@ -70,17 +70,34 @@ def _factor(evidence, c):
     size = abs(c) if abs(c) > 1 else 1 / abs(c)
     way = "small" if abs(c) > 1 else "large"
     also = " and has the wrong sign" if c < 0 else ""
+    if abs(c - 0.5) < 1e-6 and _gathers(evidence):
+        message = (
+            f"{evidence.gradient} is exactly 2 times too large, and its entries are sums: is "
+            "something added twice, or is there a factor 2 too many?"
+        )
+        return diagnosis(evidence, "double_count", message, "likely", factor=1 / c)
     if abs(size - 2) < 1e-6 * size:
-        meaning = "does a square bring a 2?" if abs(c) > 1 else "is something counted twice?"
+        meaning = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
     else:
         meaning = _meaning(evidence, size)
     message = f"{evidence.gradient} is exactly {size:.6g} times too {way}{also}"
     if not meaning:
-        if evidence.x.size < FEW or abs(size - round(size)) > 1e-6 * size:
+        odd = abs(size - round(size)) > 1e-6 * size
+        if odd and evidence.x.size < FEW:
+            return None                 # one number is always a multiple of another
+        if odd or evidence.x.size < FEW:
             return diagnosis(evidence, "factor", message.replace("exactly ", ""), "likely",
                              factor=1 / c)
         return diagnosis(evidence, "factor", message, factor=1 / c)
-    return diagnosis(evidence, "factor", f"{message}; {meaning}", factor=1 / c)
+    sure = "likely" if abs(c - 0.5) < 1e-6 else "confirmed"     # it may be a double count
+    return diagnosis(evidence, "factor", f"{message}; {meaning}", sure, factor=1 / c)
+
+
+def _gathers(evidence):
+    """Whether an entry gets contributions from several outputs, which are added somewhere."""
+    if evidence.parts is None:
+        return False
+    return (np.abs(evidence.parts) > 1e-9 * evidence.scale).sum(1).max() > 1
 
 
 def _meaning(evidence, size):
@@ -133,7 +150,31 @@ def multiple_by_array(evidence):
                     "or it must be the other way round" if abs(power) == 2 else
                     f"or a factor {'1 / ' if power > 0 else ''}{name} is missing"
                 )
-                return diagnosis(evidence, "factor", message, array=name, power=power)
+                sure = "likely" if "(" in name else "confirmed"     # exp(x) may be by chance
+                return diagnosis(evidence, "factor", message, sure, array=name, power=power)
+    return None
+
+
+def multiple_by_line(evidence):
+    """a / n depends on the place along one axis alone: a weight or a count of its own per row."""
+    large = evidence.usable & (np.abs(evidence.numeric) > 1e-3 * evidence.scale)
+    if not evidence.whole or evidence.x.ndim < 2 or np.count_nonzero(large) < 2 * FEW:
+        return None
+    ratio = np.where(large, evidence.claimed, 0) / np.where(large, evidence.numeric, 1)
+    for axis, length in enumerate(evidence.x.shape):
+        others = tuple(k for k in range(evidence.x.ndim) if k != axis)
+        many = large.sum(others, keepdims=True)
+        c = ratio.sum(others, keepdims=True) / np.maximum(many, 1)
+        if length < 2 or many.max() < FEW or not (many > 1)[c != 0].all() or not c.any():
+            continue
+        if evidence.explains(evidence.numeric * c) and np.ptp(c[many > 0]) > 1e-6:
+            shown = ", ".join(f"{z:.4g}" for z in c.ravel()[:4])
+            message = (
+                f"{evidence.gradient} is the right one times a number that depends on the index "
+                f"along axis {axis} alone ({shown}{', ...' if length > 4 else ''}): is a weight, a "
+                "count or a scale missing, or there once too often?"
+            )
+            return diagnosis(evidence, "factor", message, "likely", axis=axis)
     return None
 
 
@@ -155,13 +196,13 @@ def _known(evidence):
 def rounded(evidence):
     """The claims are float32 or float16 numbers, though the arguments are float64."""
     a = evidence.claimed[evidence.usable]
-    if a.size < FEW or not a.any() or (a == np.round(a)).all():
-        return None
+    mantissa = np.frexp(a)[0] * 64
+    if not a.any() or (mantissa == np.round(mantissa)).all():
+        return None                     # a constant such as 0.5 is a float16 number, too
     relative = np.abs(evidence.claimed - evidence.numeric)[evidence.usable].max() / evidence.scale
     for dtype in (np.float16, np.float32):
         eps = float(np.finfo(dtype).eps)
-        # a constant such as 0.5 is a float16 number, too: there have to be several others
-        if relative < eps and (a == a.astype(dtype)).all() and len(set(a)) > FEW:
+        if relative < eps and (a == a.astype(dtype)).all():
             name = np.dtype(dtype).name
             message = (
                 f"every entry of {evidence.gradient} is a {name} number: something is cast to "
@@ -172,20 +213,25 @@ def rounded(evidence):
 
 
 def noisy(evidence):
-    """Off by a little, now up, now down: rounding inside."""
+    """Off by a little, now up, now down, or not as smooth as a formula is: rounding inside."""
     a, n = evidence.claimed[evidence.bad], evidence.numeric[evidence.bad]
     relative = (a - n) / evidence.scale
     worst = float(np.abs(relative).max(initial=0.0))
     signs = float(np.mean(relative > 0)) if relative.size else 0.0
-    mixed = relative.size >= 6 and 0.2 < signs < 0.8
-    if not mixed or evidence.bad.mean() < 0.5:
+    if evidence.bad.mean() < 0.5 or worst > SMALL:
         return None
+    mixed = relative.size >= 6 and 0.2 < signs < 0.8
+    unsteady = evidence.rough is not None and worst / 64 < evidence.rough < 64 * worst
     own = np.abs(a - n) / np.abs(n)
     for name, eps in (("float32", 2.0**-23), ("float16", 2.0**-10)):
-        if eps / 64 < worst < 4 * eps and np.median(own) < eps:
+        # without that, what is rounded to float16 looks like a wrong eps
+        if (unsteady and worst < 64 * eps) or (
+            mixed and name == "float32" and eps / 64 < worst < 4 * eps and np.median(own) < eps
+        ):
+            how = "unsteadily" if unsteady else "up and down"
             message = (
-                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, up and "
-                f"down, as if something inside were rounded to {name}"
+                f"{evidence.gradient} is off by about {worst:.0e} of its largest entry, {how}, as "
+                f"if something inside were rounded to {name}"
             )
             return diagnosis(evidence, "wrong_precision", message, "likely", relative_error=worst)
     return None
@@ -234,9 +280,10 @@ def transposed(evidence):
         if evidence.fits(moved):
             message = (
                 f"{evidence.gradient} is right with its axes in another order, {order}: a "
-                "transpose is missing, or one too many"
+                "transpose is missing, or one too many, or two indices are swapped"
             )
-            return diagnosis(evidence, "transpose", message, axes=list(order))
+            sure = "confirmed" if a.ndim == 2 else "likely"     # it may be a loop's indices
+            return diagnosis(evidence, "transpose", message, sure, axes=list(order))
         lengths = tuple(shape[k] for k in order)
         if lengths != shape:
             for guess in (a.reshape(lengths).transpose(np.argsort(order)), moved.reshape(shape)):
@@ -249,6 +296,29 @@ def transposed(evidence):
     return None
 
 
+def misplaced(evidence):
+    """The right numbers, each once, in other places."""
+    n = evidence.numeric
+    if not evidence.whole or evidence.x.ndim < 2 or n.size < 2 * FEW or not _distinct(evidence):
+        return None
+    order = np.argsort(n, axis=None)
+    sorted_claim = np.empty(n.size)
+    sorted_claim[order] = np.sort(evidence.claimed, axis=None)
+    if not evidence.fits(sorted_claim.reshape(n.shape)):
+        return None
+    message = (
+        f"{evidence.gradient} has the right numbers in the wrong places: are axes swapped, or is "
+        "something reshaped that must be transposed?"
+    )
+    return diagnosis(evidence, "transpose", message, "likely")
+
+
+def _distinct(evidence):
+    """Whether no two entries of the gradient are nearly the same."""
+    gaps = np.diff(np.sort(evidence.numeric, axis=None))
+    return gaps.min() > 4 * evidence.tolerance.max()
+
+
 def flipped(evidence):
     """a backwards along an axis is n."""
     if not evidence.whole or not _varied(evidence):
@@ -258,7 +328,8 @@ def flipped(evidence):
             if evidence.fits(np.flip(evidence.claimed, axes)):
                 where = " and ".join(map(str, axes))
                 message = f"{evidence.gradient} is right when read backwards along axis {where}"
-                return diagnosis(evidence, "flip", message, axes=list(axes))
+                sure = "confirmed" if many == 1 else "likely"       # or one of them for the other
+                return diagnosis(evidence, "flip", message, sure, axes=list(axes))
     return None
 
 

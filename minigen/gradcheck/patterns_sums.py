@@ -10,7 +10,7 @@ Invariant: as in patterns.py; a sum counts only with twice as many entries as co
 Read next: diagnosis.py.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -32,6 +32,51 @@ def sums(evidence):
     return next(filter(None, found), None)
 
 
+def lacking(evidence):
+    """The claim and the numeric gradient differ by one array that is at hand, times a number."""
+    uneven = np.ptp(evidence.numeric) > 1e-3 * evidence.scale
+    if not evidence.whole or evidence.x.size < SPARE or not uneven:
+        return None
+    off = evidence.numeric - evidence.claimed
+    for name, term in (_dictionary(evidence) | _products(evidence)).items():
+        c = float((off * term).sum() / (term * term).sum())
+        if evidence.fits(evidence.claimed + c * term):
+            message = (
+                f"{evidence.gradient} is right but for {c:.4g} * {name.removeprefix('1 * ')}, "
+                "which it lacks: is that term left out, or is its sign or factor another?"
+            )
+            return diagnosis(evidence, "missing_term", message, "likely", term=name, needed=c)
+    return None
+
+
+def _products(evidence):
+    """{name: array like the argument}: products of matrices, and rows times a sum of dout."""
+    if evidence.x.ndim < 2 or len(evidence.upstream) != 1:
+        return {}
+    v, (weight, times), made = evidence.upstream[0], _upstream(evidence), {}
+    arrays = {"dout": v} | floats_among(evidence) | {evidence.name: evidence.x}
+    both = {
+        name + way: z.swapaxes(-1, -2) if way else z
+        for name, z in arrays.items() if z.ndim >= 2 for way in ("", ".T")
+    }  # fmt: skip
+    for (one, p), (other, q) in product(both.items(), repeat=2):
+        fit = p.shape[-1] == q.shape[-2] and p.shape[:-2] == q.shape[:-2]
+        if fit and one.split(".")[0] != other.split(".")[0]:
+            r = p @ q
+            made[f"{one} @ {other}"] = r
+            if times and r.shape == evidence.x.shape:
+                made[f"({one} @ {other}){times}"] = r * weight
+    for axis in range(v.ndim):
+        for name, z in arrays.items():
+            total = v.sum(axis)[..., None]
+            if z.shape == evidence.x.shape and total.shape == (*z.shape[:-1], 1):
+                made[f"dout.sum({axis})[..., None] * {name}"] = total * z
+    return {
+        name: z for name, z in made.items()
+        if z.shape == evidence.x.shape and np.isfinite(z).all() and z.any()
+    }  # fmt: skip
+
+
 def _dictionary(evidence):
     """{name: array like the argument}: what a gradient may be a sum of, times dout."""
     shape = evidence.x.shape
@@ -42,6 +87,7 @@ def _dictionary(evidence):
     for name, z in plain.items():
         made |= {name: z, f"{name}**2": z * z, f"exp({name})": np.exp(z)}
         made[f"sigmoid({name})"] = s = 1 / (1 + np.exp(-z))
+        made[f"{name} * exp(-{name}**2 / 2)"] = z * np.exp(-z * z / 2)
         made |= {f"{name} * sigmoid({name})": z * s, f"{name} * sigmoid({name})**2": z * s * s}
         if z.ndim:
             p = np.exp(z - z.max(-1, keepdims=True))

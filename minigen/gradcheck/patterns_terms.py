@@ -22,9 +22,11 @@ import numpy as np
 from minigen.gradcheck.evidence import floats_among
 from minigen.gradcheck.patterns import diagnosis
 
+STEEP = 1e6             # condition number of a matrix that is too near to a singular one
 SPARE = 1               # entries along the axis beyond the number of terms, at least
 DERIVATIVES = {
     "1 - {0}**2": lambda z: 1 - z * z,
+    "1 - tanh({0})**2": lambda z: 1 - np.tanh(z) ** 2,
     "{0} * (1 - {0})": lambda z: z * (1 - z),
     "exp({0})": np.exp,
     "{0}": lambda z: z,
@@ -147,11 +149,13 @@ def _compared(evidence, name, axes, right, mine):
     ratios = np.sum(mine * right, 0) / np.sum(right * right, 0)
     even = np.abs(mine - ratios * right).max(0) < 1e-6 * weight
     wrong = np.flatnonzero(np.abs(ratios - 1) > 1e-6)
-    if not even.all() or len(wrong) != 1:
+    same = len(wrong) and np.ptp(ratios[wrong]) < 1e-6
+    if not even.all() or not same or (len(wrong) > 1 and wrong[0] == 0):
         return None
-    ratio, term = float(ratios[wrong[0]]), LINES[name][wrong[0]]
-    where = f"along axis {', '.join(map(str, axes))}"
-    term = term if wrong[0] else f"the part that comes directly from {term}"
+    ratio, where = float(ratios[wrong[0]]), f"along axis {', '.join(map(str, axes))}"
+    shown = [*LINES[name]]
+    shown[0] = f"the part that comes directly from {shown[0]}"
+    term = " and ".join(shown[k] for k in wrong)
     evidence_of = {"line": name, "axes": list(axes), "ratio": ratio}
     if abs(ratio) < 1e-6:
         return diagnosis(evidence, "missing_term", f"{evidence.gradient} lacks {term}, {where}",
@@ -161,7 +165,8 @@ def _compared(evidence, name, axes, right, mine):
                          "wrong sign", **evidence_of)
     message = f"{evidence.gradient} has {term}, {where}, {ratio:.6g} times as large as it must be"
     kind = "small_error" if abs(ratio - 1) < 0.02 else "factor"
-    return diagnosis(evidence, kind, message, **evidence_of)
+    sure = "likely" if abs(ratio - 2) < 1e-6 else "confirmed"       # it may be added twice
+    return diagnosis(evidence, kind, message, sure, **evidence_of)
 
 
 def _unsummed(evidence, name, axes, terms, weight):
@@ -175,7 +180,8 @@ def _unsummed(evidence, name, axes, terms, weight):
                 f"{evidence.gradient} has {LINES[name][k]} without its sum or mean over axis "
                 f"{', '.join(map(str, axes))}"
             )
-            return diagnosis(evidence, "missing_broadcast_sum", message, axes=list(axes))
+            return diagnosis(evidence, "missing_broadcast_sum", message, "likely",
+                             axes=list(axes))      # or its other terms are left out
     return None
 
 
@@ -210,7 +216,9 @@ def summed(evidence):
                         f"{evidence.gradient} is dout summed over axis {others} where it must be "
                         f"axis {axes}"
                     )
-                    return diagnosis(evidence, "wrong_axis", message, has=list(others))
+                    # an axis of a larger dout may as well be swapped with another
+                    sure = "confirmed" if v.ndim == 2 else "likely"
+                    return diagnosis(evidence, "wrong_axis", message, sure, has=list(others))
             for i, slab in enumerate(np.moveaxis(v, axes, range(many)).reshape(-1, *shape)):
                 if evidence.explains(slab):
                     message = (
@@ -244,4 +252,34 @@ def matrix_product(evidence):
                     evidence.gradient, *shown
                 )
                 return diagnosis(evidence, "transpose", message)
+    return None
+
+
+def factor_transposed(evidence):
+    """The last factor of a chain, a square matrix m, is transposed: g @ m for g @ m.T.
+
+    g is not known, but g = n @ inv(m.T), and then g @ m is what is claimed.
+    """
+    if evidence.x.ndim < 2 or not evidence.whole:
+        return None
+    a = evidence.claimed
+    named = floats_among(evidence)
+    named |= {"the output": evidence.outputs[0]} if len(evidence.outputs) == 1 else {}
+    for name, m in named.items():
+        if m.ndim != 2 or m.shape[0] != m.shape[1] or not 1 < np.linalg.cond(m) < STEEP:
+            continue
+        for shown, needed, z in ((name, f"{name}.T", m), (f"{name}.T", name, m.T)):
+            swap = np.linalg.solve(z, z.T)      # inv(z) @ z.T
+            guesses = {}
+            if len(m) == a.shape[-1]:
+                guesses["right"] = a @ swap
+            if len(m) == a.shape[-2]:
+                guesses["left"] = swap.T @ a
+            for side, guess in guesses.items():
+                if evidence.fits(guess):
+                    message = (
+                        f"{evidence.gradient} is multiplied from the {side} by {shown} where it "
+                        f"must be {needed}"
+                    )
+                    return diagnosis(evidence, "transpose", message, matrix=name, side=side)
     return None

@@ -1,8 +1,45 @@
 """How good is it? Numbers that compare models, on data they were not trained on.
 
-Read next: reconstruction.py.
+Read next: reconstruction.py, then clustering.py, detection.py, probes.py, retrieval.py.
 """
 
-from minigen.metrics.reconstruction import pca_mse, psnr
+from minigen.metrics.clustering import (
+    adjusted_rand_score,
+    clustering_accuracy,
+    contingency_matrix,
+    normalized_mutual_info_score,
+    purity_score,
+    silhouette_samples,
+    silhouette_score,
+)
+from minigen.metrics.detection import (
+    average_precision_score,
+    fpr_at_tpr,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+from minigen.metrics.probes import KNNProbe, LinearProbe
+from minigen.metrics.reconstruction import pca_mse, psnr, snr
+from minigen.metrics.retrieval import precision_at_k
 
-__all__ = ["pca_mse", "psnr"]
+__all__ = [
+    "KNNProbe",
+    "LinearProbe",
+    "adjusted_rand_score",
+    "average_precision_score",
+    "clustering_accuracy",
+    "contingency_matrix",
+    "fpr_at_tpr",
+    "normalized_mutual_info_score",
+    "pca_mse",
+    "precision_at_k",
+    "precision_recall_curve",
+    "psnr",
+    "purity_score",
+    "roc_auc_score",
+    "roc_curve",
+    "silhouette_samples",
+    "silhouette_score",
+    "snr",
+]

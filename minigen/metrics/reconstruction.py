@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+from minigen.metrics.inputs import as_array
+
 
 def psnr(mse, pixels, peak=1.0):
     """Peak signal-to-noise ratio in decibels, 10·log10(peak² / error per pixel).   -> float
@@ -14,6 +16,21 @@ def psnr(mse, pixels, peak=1.0):
     mse: squared error of an image, summed over its pixels. peak: a pixel's largest value.
     """
     return math.inf if mse == 0 else 10 * math.log10(peak**2 * pixels / mse)
+
+
+def snr(signal, estimate):
+    """Signal-to-noise ratio in decibels, 10·log10(Σ x² / Σ (x - x̂)²).   -> float
+
+    signal, estimate: x and x̂, Tensors or arrays of one shape, a sound or any other signal.
+    ValueError for different shapes.
+    """
+    x, estimate = as_array(signal).astype(np.float64), as_array(estimate).astype(np.float64)
+    if x.shape != estimate.shape:
+        raise ValueError(f"snr: the signal has shape {x.shape}, its estimate {estimate.shape}")
+    power, noise = (x**2).sum(), ((x - estimate) ** 2).sum()
+    if noise == 0:
+        return math.inf
+    return 10 * math.log10(power / noise) if power > 0 else -math.inf
 
 
 def pca_mse(train, test, components):

@@ -14,6 +14,8 @@ from pathlib import Path
 import minigen
 from minigen import Generator
 from minigen.backend import on
+from minigen.data.images import NAMES
+from minigen.train.viewer import viewer
 
 
 class UsageError(ValueError):
@@ -68,6 +70,7 @@ class Demo:
     data: str | None = None         # your own pictures, in place of the built-in data
     out: str = "runs"               # folder in which each run makes its own
     resume: str | None = None       # folder of the run to continue
+    show: bool = False              # open each figure as it is first written; later ones replace it
     launch: Launch | None = None    # filled in by the command line
 
     def rng(self, name):
@@ -78,6 +81,7 @@ class Demo:
         """What was asked for, as JSON can hold it: enough to make the same config again."""
         common = {f.name for f in fields(Demo)}
         launch, data = self.launch, self.data
+        path = data and data not in NAMES and os.path.exists(data)
         return {
             "demo": name,
             "preset": launch.preset if launch else None,
@@ -85,7 +89,7 @@ class Demo:
             "seed": self.seed,
             "device": self.device,
             # absolute: the run may be continued from another folder
-            "data": os.path.abspath(data) if data and os.path.exists(data) else data,
+            "data": os.path.abspath(data) if path else data,
             "settings": {f.name: getattr(self, f.name)
                          for f in fields(self) if f.name not in common},
             "minigen": minigen.__version__,
@@ -116,6 +120,12 @@ class Demo:
                 pass
         except (ValueError, RuntimeError) as error:
             raise UsageError(str(error)) from error
+        if self.show:
+            try:
+                viewer()
+            except RuntimeError as error:
+                raise UsageError(f"--show: {error}; the figures are files in the run's folder "
+                                 "without it too") from error
         folder = Path(self.out)
         existing = next(p for p in (folder, *folder.absolute().parents) if p.exists())
         if not existing.is_dir():

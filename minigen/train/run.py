@@ -39,6 +39,7 @@ from minigen.train.files import replacing, write_json
 from minigen.train.history import DivergenceError, History
 from minigen.train.interrupt import Interrupt
 from minigen.train.progress import Progress
+from minigen.train.viewer import show
 
 SAVE_EVERY = 30.0       # seconds between checkpoints: what a crash may cost
 SAVE_SHARE = 0.05       # of the time at most goes into them
@@ -65,6 +66,7 @@ class Run:
         self.rng = Generator(config.seed, device=config.device).spawn("run")
         self.step = self.total = 0
         self._terms = {}                # what was logged in the current step
+        self._shown = set()             # figures that --show has opened
         self._saved_step = None         # the step of the checkpoint on the disk
         self._stopped = False           # whether all ranks know that they were asked to stop
         self._world = parallel.world()
@@ -143,14 +145,20 @@ class Run:
         return mark < step + 1 - 1e-9
 
     def figure(self, name, figure):
-        """Write a matplotlib Figure as `<name>.png` into the run's folder, over the last one."""
+        """Write a Figure as `<name>.png` into the run's folder, over the last one.
+
+        An animation of minigen.draw becomes `<name>.gif`.
+        """
         if self._world.rank > 0:
             return
-        path = self.folder / f"{name}.png"
+        path = self.folder / f"{name}{getattr(figure, 'suffix', '.png')}"
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png")
+            figure.savefig(temporary, format=path.suffix[1:])
         write = print if self._progress is None else self._progress.write
         write(f"figure: {path}")
+        if self.config.show and path not in self._shown:
+            self._shown.add(path)
+            show(path)
 
     @contextmanager
     def evaluation(self):

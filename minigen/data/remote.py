@@ -84,6 +84,8 @@ def download(name):
     name: a key of REMOTE. The folder is the cache's: MINIGEN_CACHE, or the platform's usual place.
     Raises DataError for a file that no mirror gives, saying what to put where by hand.
     """
+    if name not in REMOTE:
+        raise ValueError(f"download: no data set {name!r}; there are {', '.join(REMOTE)}")
     remote, folder = REMOTE[name], cache_folder() / name
     for file, checksum in remote.files.items():
         if not (folder / file).is_file() or _md5(folder / file) != checksum:
@@ -108,11 +110,20 @@ def _fetch(name, file, folder):
                 )
                 return
             except Exception as error:      # of the network, the server, the disk, the checksum
-                reasons.append(f"{mirror} {type(error).__name__}: {str(error)[:120]}")
+                reasons.append(f"{mirror} {_words(error)}")
     raise DataError(
-        f"{name}: {file} cannot be fetched ({'; '.join(reasons)}). By hand: put "
+        f"{name}: {file} cannot be fetched: {'; '.join(reasons)}. By hand: put "
         f"{', '.join(remote.files)} of {remote.mirrors[0]} into {folder}{there}"
     )
+
+
+def _words(error):
+    """Why a mirror failed, without the pages that network libraries write about it."""
+    if isinstance(error, ValueError):
+        return "sends a file with another checksum"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    more = status or getattr(error, "strerror", None)
+    return f"fails: {type(error).__name__}{f' {more}' if more else ''}"
 
 
 def _md5(path):
