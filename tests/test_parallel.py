@@ -150,12 +150,15 @@ def test_two_ranks_stop_together_and_go_on_bit_for_bit(tmp_path, where, capfd):
     assert lines(folder) == lines(tmp_path / "whole" / "shared-1")
 
 
-@needs_mpi
-def test_a_rank_that_fails_ends_them_all(tmp_path):
-    (code, _, errors), found = two("mpi", tmp_path, "broken", stop=3)
-    assert code != 0
-    assert "ArithmeticError: rank 1 broke" in errors
+@pytest.mark.parametrize("where", WORLDS)
+def test_a_rank_that_fails_ends_them_all(tmp_path, where, capfd):
+    codes, found = two(where, tmp_path, "broken", stop=3)
     assert not found
+    assert codes == [1, 1] if where == "socket" else codes[0] != 0
+    errors = capfd.readouterr().err + str(codes[-1])
+    assert "ArithmeticError: rank 1 broke" in errors
+    saved = checkpoint.load(tmp_path / "shared-1" / "checkpoint.safetensors")
+    assert saved["run"]["step"] == 1        # the first is always due
 
 
 def test_a_run_of_two_is_not_continued_by_one(tmp_path):
@@ -183,6 +186,21 @@ def test_shares_are_the_batch_and_weights_add_up(size, count):
         weights.append(weight)
     assert seen == list(range(count))
     assert sum(weights) == pytest.approx(1)
+
+
+def test_hooks_and_frozen_parameters_get_the_mean_too():
+    pair = World()
+    pair.size, pair.sum = 2, lambda array: 10 * array
+    layer, seen = nn.Linear(2, 1).requires_grad_(False), []
+    layer.weight.requires_grad = True
+    layer.weight.register_hook(lambda gradient: seen.append(gradient.numpy().copy()))
+    together = Together(pair, [layer])
+    layer.requires_grad_(True)
+    together.weight = 0.5
+    layer(minigen.ones(1, 2)).sum().backward()
+    np.testing.assert_array_equal(seen, [[[5, 5]]])
+    np.testing.assert_array_equal(layer.weight.grad.numpy(), [[5, 5]])
+    np.testing.assert_array_equal(layer.bias.grad.numpy(), [5])
 
 
 def test_gradients_of_gradients_are_refused():

@@ -102,6 +102,16 @@ def test_report_shows_whether_the_bar_was_reached(tmp_path, value, kind):
     assert ("class", kind) in page.attributes
 
 
+def test_report_of_a_loop_left_early_has_all_its_steps(tmp_path):
+    with Run(Config(out=str(tmp_path)), "early") as run:
+        for _ in run.batches(DATA, 10, 50):
+            run.log(loss=1.0)
+            if run.step == 4:
+                break
+        run.report()
+        assert len((run.folder / "metrics.jsonl").read_text().splitlines()) == 4
+
+
 def test_report_of_a_script_and_of_a_run_without_a_loop(tmp_path):
     with Run(Config(out=str(tmp_path), label="x" * 300), "own") as run:
         run.report(error=1.0)
