@@ -62,7 +62,30 @@ def train(out, kind="exact", stop=None, resume=None):
     np.savez(Path(out) / f"{world.rank}.npz", draws=draws, **arrays)
 
 
+def numbers():
+    """Sums and first ranks' values of odd dtypes, shapes and layouts; assertions end the process.
+
+    Not in train: weights and gradients of these come only on a GPU.
+    """
+    world = parallel.world()
+    ranks = range(world.size)
+    for dtype in ("f2", "f4", "f8", "i8"):
+        for shape in ((3, 2), (), (0, 3), (100_003,)):
+            array = np.full(shape, world.rank + 1, dtype).T
+            before = array.copy()
+            for found, expected in ((world.sum(array), sum(r + 1 for r in ranks)),
+                                    (world.first(array), 1)):
+                assert (found.dtype, found.shape) == (array.dtype, array.shape)
+                np.testing.assert_array_equal(found, np.full_like(array, expected))
+            np.testing.assert_array_equal(array, before)
+    np.testing.assert_array_equal(world.first(np.array([world.rank == 0, True])), [True, True])
+    assert world.gather({"é": "x" * world.rank}) == [{"é": "x" * r} for r in ranks]
+
+
 if __name__ == "__main__":
     folder, kind, *more = sys.argv[1:]
+    if kind == "numbers":
+        numbers()
+        sys.exit()
     stop = int(more[0]) if more and more[0].isdigit() else None
     train(folder, kind, stop, more[0] if more and stop is None else None)

@@ -161,6 +161,12 @@ def test_a_rank_that_fails_ends_them_all(tmp_path, where, capfd):
     assert saved["run"]["step"] == 1        # the first is always due
 
 
+@needs_mpi
+def test_mpi_sums_sends_and_gathers_whatever_a_run_has(tmp_path):
+    (code, _, errors), _ = two("mpi", tmp_path, "numbers")
+    assert code == 0, errors
+
+
 def test_a_run_of_two_is_not_continued_by_one(tmp_path):
     state = {"step": 1, "generators": [{}, {}], "data": {}, "seconds": 0, "metrics_bytes": 0}
     model = parallel_run.network(parallel_run.Config(), 0)

@@ -87,6 +87,16 @@ def test_report_is_one_file_that_loads_nothing(tmp_path):
         assert int(image["width"]) > 100
 
 
+def test_report_plays_animations(tmp_path):
+    with Run(Config(out=str(tmp_path)), "moving") as run:
+        run.figure("steps_of-it", draw.animation(draw.scatter(x[:, :2]) for x in (DATA, -DATA)))
+        run.report()
+    (image,) = Page((run.folder / "report.html").read_text(encoding="utf-8")).images
+    kind, _, data = image["src"].partition(",")
+    assert (kind, image["alt"]) == ("data:image/gif;base64", "steps of it")
+    assert base64.b64decode(data) == (run.folder / "steps_of-it.gif").read_bytes()
+
+
 def test_report_draws_the_curves_that_the_demo_did_not(tmp_path):
     _, page, _ = finished(tmp_path, figures=())
     assert [image["alt"] for image in page.images] == ["what was logged in each step"]

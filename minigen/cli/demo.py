@@ -25,7 +25,8 @@ from minigen.train.parallel import world
 from minigen.train.settings import field_comments, nearest, parse, restore, settings
 from minigen.train.verdict import recorded_words
 
-HELP = """Train a model of the course on this machine and draw its figures, into ./runs/NAME-1/.
+HELP = """Train a model of the course on this machine and draw its figures, into ./runs/NAME-1/,
+where report.html shows it all. Under mpiexec -n K, K processes share each batch.
 Without NAME, list the demos; minigen demo NAME --help explains the settings of one.
 Exit code 0: the bar was reached, or there was none; 1: it was missed; 2: the command was wrong;
 130: stopped by Ctrl-C, after saving."""
