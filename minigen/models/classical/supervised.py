@@ -51,7 +51,7 @@ class LinearRegression:
             raise ValueError(f"LinearRegression: y has shape {y.shape} for {len(X)} samples; it "
                              "must be (n,) or (n, targets)")
         refuse_nan(X, "LinearRegression")
-        refuse_nan(y, "LinearRegression: y beside it;")
+        refuse_nan(y, "LinearRegression", "y")
         mean = X.mean(0)
         centred = X - mean                                              # (n, d)
         # lstsq of XᵀX, not its inverse: it also answers where XᵀX is singular
@@ -102,6 +102,8 @@ class Classifier(nn.Module):
 
 @dataclass
 class ConvConfig:
+    """The convolutional network's."""
+
     channels: int = 1                   # C of a picture
     size: int = 28                      # H = W
     widths: tuple[int, ...] = (8, 16)   # channels of each level, which halves the picture
