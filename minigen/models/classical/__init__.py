@@ -2,6 +2,6 @@
 
 On NumPy arrays in float64, without autograd; shapes and names are scikit-learn's: `fit`,
 `transform`, `predict`, `sample`, and a trailing underscore for what `fit` has found.
-Read in this order: supervised.py (what labels would give), pca.py,
-selection.py, lasso.py.
+Read in this order: supervised.py (what labels would give), pca.py, selection.py, lasso.py;
+kmeans.py.
 """
