@@ -419,3 +419,11 @@ def test_progress_on_a_terminal_is_a_bar(monkeypatch, capsys):
     assert "4/4" in captured.err
     assert "loss 0.5" in captured.err
     assert captured.out == "figure: x.png\n"
+
+
+def test_built_in_data_keep_their_name_though_a_folder_has_it_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mnist", "holidays"):
+        (tmp_path / name).mkdir()
+    assert Config(data="mnist").description("small")["data"] == "mnist"
+    assert Config(data="holidays").description("small")["data"] == str(tmp_path / "holidays")

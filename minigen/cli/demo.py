@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="name=value", dest="changes",
                         help="change a setting; can be repeated")
     parser.add_argument("--data", metavar="PATH",
-                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy")
+                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy; "
+                             "or mnist, fashion_mnist, kmnist, cifar10, cifar100, to be fetched")
     parser.add_argument("--out", metavar="DIR", help="make the run's folder in DIR (default: runs)")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in the folder RUN")
     parser.add_argument("--show", action="store_true", help="open each figure as it is written")

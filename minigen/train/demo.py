@@ -14,6 +14,7 @@ from pathlib import Path
 import minigen
 from minigen import Generator
 from minigen.backend import on
+from minigen.data.images import NAMES
 from minigen.train.viewer import viewer
 
 
@@ -75,6 +76,7 @@ class Demo:
         """What was asked for, as JSON can hold it: enough to make the same config again."""
         common = {f.name for f in fields(Demo)}
         launch, data = self.launch, self.data
+        path = data and data not in NAMES and os.path.exists(data)
         return {
             "demo": name,
             "preset": launch.preset if launch else None,
@@ -82,7 +84,7 @@ class Demo:
             "seed": self.seed,
             "device": self.device,
             # absolute: the run may be continued from another folder
-            "data": os.path.abspath(data) if data and os.path.exists(data) else data,
+            "data": os.path.abspath(data) if path else data,
             "settings": {f.name: getattr(self, f.name)
                          for f in fields(self) if f.name not in common},
             "minigen": minigen.__version__,
