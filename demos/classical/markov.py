@@ -67,7 +67,7 @@ def main(config: Config) -> int:
 
 
 def spreading(places, steps):
-    """A walk on a line that starts in two humps, and goes to near places, the nearer the likelier."""
+    """A walk on a line: it starts in two humps and goes to near places."""
     x = np.arange(places)
     humps = sum(np.exp(-0.5 * ((x - m * places) / (0.05 * places)) ** 2) for m in (0.25, 0.7))
     P = np.exp(-0.5 * ((x[:, None] - x) / (0.04 * places)) ** 2)
