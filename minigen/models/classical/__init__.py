@@ -1,0 +1,7 @@
+"""Classical unsupervised learning: what was there before deep networks, and beside them still is.
+
+On NumPy arrays in float64, without autograd; shapes and names are scikit-learn's: `fit`,
+`transform`, `predict`, `sample`, and a trailing underscore for what `fit` has found.
+Read in this order: supervised.py (what labels would give), pca.py, selection.py, lasso.py;
+high_dimension.py, markov_chain.py, power_law.py; kmeans.py.
+"""
