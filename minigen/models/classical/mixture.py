@@ -154,7 +154,7 @@ def expectation(X, weights, means, covariances, kind):
     -> log p(x) (n,), responsibilities (n, k)
     """
     with np.errstate(divide="ignore"):              # a weight of 0 has the logarithm -∞: never
-        joint = log_densities(X, means, covariances, kind) + np.log(weights)                  # (n, k)
+        joint = log_densities(X, means, covariances, kind) + np.log(weights)          # (n, k)
     log_likelihood = logsumexp(joint, axis=1)                                           # (n,)
     return log_likelihood, np.exp(joint - log_likelihood[:, None])
 
