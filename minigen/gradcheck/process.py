@@ -20,7 +20,7 @@ from minigen.gradcheck.output import Output
 from minigen.gradcheck.spawn import Child, TimeIsOver
 
 PARTS = {"load": "import", "probe": "forward", "place": "forward"}    # as StudentError.where says
-ABOUT_A_RUN = ("backward", "look", "probe", "forget")
+ABOUT_A_RUN = ("backward", "look", "probe", "forget", "repair")
 GENERATION = 1 << 32    # more than the runs and places of one child
 START_UP = 60.0         # seconds that Python and NumPy may take to start
 PROCESSOR = 60          # times the time of a pair: processor seconds of a child
@@ -69,6 +69,18 @@ class Process:
         description = self._ask("configure", [name, options], {})
         self.configured[name] = options
         return description
+
+    def repair(self, run, upstream, targets):
+        """Begin a search for an edit that repairs a backward: see Repair in child/repair.py."""
+        self._ask("repair", [run, upstream, targets], {})
+
+    def search(self, seconds):
+        """Go on with the search for so long: see Repair.search."""
+        return self._ask("search", [seconds], {})
+
+    def adopt(self, number):
+        """Put an edit that the search found in place, in this process alone; None: none."""
+        self._ask("adopt", [number], {})
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
