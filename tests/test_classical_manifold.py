@@ -118,7 +118,7 @@ def test_copies_of_samples_are_no_obstacle():
 def test_parts_without_a_path_are_refused():
     X = np.concatenate([cloud(20, 2), cloud(10, 2) + 100])
     for model in (Isomap(5), LocallyLinearEmbedding(5)):
-        with pytest.raises(ValueError, match="2 parts without a path .* smallest of 10; take more"):
+        with pytest.raises(ValueError, match=r"2 parts without a path .* of 10; take more"):
             model.fit(X)
 
 
