@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from minigen.data import toy2d
 from minigen.models.classical.isomap import Isomap
 from minigen.models.classical.lle import LocallyLinearEmbedding
-from minigen.models.classical.mds import ClassicalMDS
+from minigen.models.classical.mds import MDS, ClassicalMDS
 from minigen.models.classical.neighbours import nearest_neighbours, squared_distances
 
 
@@ -45,6 +45,83 @@ def test_a_sample_is_not_its_own_neighbour_though_it_has_copies(dimensions):
     assert not (index == np.arange(20)[:, None]).any()
     assert (index // 5 == (np.arange(20) // 5)[:, None]).all()
     np.testing.assert_allclose(distance, 0, atol=1e-12)
+
+
+# MDS --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [30, 250])        # all eigenvectors, a few
+def test_distances_of_rank_k_come_back_and_are_pcas_scores(n):
+    X = cloud(n, 2) * [3, 1] @ cloud(2, 7, seed=1)              # a plane in 7 dimensions
+    D = cdist(X, X)
+    model = ClassicalMDS(2, "precomputed").fit(D)
+    np.testing.assert_allclose(cdist(model.embedding_, model.embedding_), D, atol=1e-8)
+    U, s, _ = np.linalg.svd(X - X.mean(0), full_matrices=False)
+    np.testing.assert_allclose(abs(model.embedding_), abs(U[:, :2] * s[:2]), atol=1e-8)
+    np.testing.assert_allclose(model.eigenvalues_, s[:2] ** 2)
+    same = ClassicalMDS(2).fit(X)
+    np.testing.assert_allclose(same.embedding_, model.embedding_, atol=1e-8)
+    assert (model.embedding_[abs(model.embedding_).argmax(0), [0, 1]] > 0).all()
+
+
+def test_new_points_of_the_plane_get_their_places_by_their_distances():
+    X = cloud(40, 2)
+    model, table = ClassicalMDS(2).fit(X[:30]), ClassicalMDS(2, "precomputed")
+    table.fit(cdist(X[:30], X[:30]))
+    places = model.transform(X)
+    np.testing.assert_allclose(cdist(places, places), cdist(X, X), atol=1e-8)
+    np.testing.assert_allclose(table.transform(cdist(X, X[:30])), places, atol=1e-8)
+
+
+def test_directions_that_no_space_has_are_left_at_zero():
+    D = np.ones((3, 3)) - np.eye(3)
+    D[0, 1] = D[1, 0] = 5                                       # against the triangle inequality
+    model = ClassicalMDS(2, "precomputed").fit(D)
+    assert model.eigenvalues_[1] <= 1e-12
+    np.testing.assert_allclose(model.embedding_[:, 1], 0, atol=1e-6)
+    assert np.isfinite(model.transform(D)).all()
+
+
+def test_stress_never_rises_and_smacof_beats_the_classical_map():
+    X = cloud(40, 5)
+    by_eigen = ClassicalMDS(2).fit_transform(X)
+    wanted = cdist(X, X)
+    for init in ("classical", cloud(40, 2, seed=1)):
+        model = MDS(2, init=init, eps=1e-9).fit(X)
+        assert (np.diff(model.stresses_) <= 1e-9 * model.stresses_[0]).all()
+        distances = cdist(model.embedding_, model.embedding_)
+        assert model.stress_ == pytest.approx(((distances - wanted) ** 2).sum() / 2)
+        assert model.stress_ < 0.9 * ((cdist(by_eigen, by_eigen) - wanted) ** 2).sum() / 2
+
+
+def test_one_step_of_smacof_is_guttmans_transform():
+    wanted, Y = cdist(cloud(6, 3), cloud(6, 3)), cloud(6, 2, seed=1)
+    new = np.zeros((6, 2))
+    for i in range(6):          # where the others would have point i, the mean of Y staying 0
+        for j in range(6):
+            if i != j:
+                away = Y[i] - Y[j]
+                new[i] += wanted[i, j] * away / np.linalg.norm(away) / 6
+    model = MDS(2, "precomputed", init=Y, max_iter=1).fit(wanted)
+    np.testing.assert_allclose(model.embedding_, new, atol=1e-12)
+
+
+def test_places_that_coincide_do_not_stop_smacof():
+    model = MDS(2, init=np.repeat(cloud(3, 2), 2, 0)).fit(cloud(6, 2))
+    assert np.isfinite(model.embedding_).all()
+
+
+@pytest.mark.parametrize(("model", "X", "words"), [
+    (ClassicalMDS(metric="cosine"), cloud(5, 3), "metric='cosine'; it must be"),
+    (ClassicalMDS(5), cloud(5, 3), "n_components=5; for 5 samples it must be 1 to 4"),
+    (MDS(metric="precomputed"), cloud(5, 3), r"takes a table \(N, N\), not \(5, 3\)"),
+    (MDS(metric="precomputed"), abs(cloud(5, 5)), "MDS: no table of distances"),
+    (MDS(init="random"), cloud(5, 3), 'init=\'random\'; it is "classical" or an array'),
+    (MDS(init=cloud(4, 2)), cloud(5, 3), r"init has shape \(4, 2\), not \(5, 2\)"),
+])
+def test_mistakes_of_scaling_are_named(model, X, words):
+    with pytest.raises(ValueError, match=words):
+        model.fit(X)
 
 
 # Isomap and LLE ---------------------------------------------------------------------------------
