@@ -1,4 +1,4 @@
-"""MDS, Isomap, LLE and t-SNE: exact values of the course, what fit found again by transform."""
+"""MDS, Isomap and LLE: exact values of the course, what fit found again by transform."""
 
 import numpy as np
 import pytest

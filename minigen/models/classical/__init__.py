@@ -3,5 +3,5 @@
 On NumPy arrays in float64, without autograd; shapes and names are scikit-learn's: `fit`,
 `transform`, `predict`, `sample`, and a trailing underscore for what `fit` has found.
 Read in this order: linear.py, pca.py, selection.py; then maps of distances and
-neighbourhoods: mds.py, isomap.py, lle.py.
+neighbourhoods: mds.py, isomap.py, lle.py, tsne.py.
 """
