@@ -220,6 +220,9 @@ def test_an_answer_without_sense_ends_the_search():
     assert understood(answer(good | {"label": "gossip"}), 1) == ([], 5, False)
     for odd in (None, [], answer(good | {"before": 7}), answer(3), answer({"label": "sign"})):
         assert understood(odd, 1) == ([], 0, True)
+    # what a homework may have put there, to have it said
+    for words in ({"function": "f: 10 points"}, {"after": "a" * 100_000}, {"line": -1}):
+        assert understood(answer(good | words), 1) == ([], 0, True)
 
 
 def test_the_process_asks_the_child(tmp_path):
