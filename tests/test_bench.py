@@ -26,7 +26,7 @@ def test_a_case_is_timed_and_reported(tmp_path, capsys):
     assert "| add_number |" in capsys.readouterr().out
     found = json.loads(report.read_text())
     assert set(found) == {
-        *("hardware", "versions", "device", "threads", "seed", "date", "rounds", "cases")
+        *("hardware", "versions", "group", "device", "threads", "seed", "date", "rounds", "cases")
     }
     assert found["hardware"]["cores"] >= 1 and found["versions"]["minigen"].startswith("numpy ")
     (case,) = found["cases"]
@@ -111,7 +111,7 @@ def test_the_table_compares_and_averages():
             "peak_bytes": {"minigen": 30e6, "torch": 20e6},
         }
     )
-    table = bench_report.table(rows, compared=True)
+    table = bench_report.table(rows, "torch")
     assert f"| one | {1e-4 * 1e6 / bench_cases.CHAIN:.2f} µs an op |" in table
     assert "| 0.50 |" in table and "| 2.00 |" in table
     assert "**cost: geometric mean** | | | **1.00**, largest 2.00 | |" in table  # √(½ · 2)

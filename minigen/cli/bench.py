@@ -1,10 +1,12 @@
 """`minigen bench`: how fast minigen is, and how that compares to PyTorch on the same machine.
 
+The classical methods are compared to scikit-learn.
+
 Idea: never two libraries in one process (the idle threads of one slow the other). Each side has a
 process of its own; rounds alternate, wait for a quiet machine, and the median of the rounds counts.
-A ratio is minigen's time over PyTorch's from one run; below 1 minigen is faster. Memory is the peak
-above the loaded library, in a fresh process that runs three steps.
-Read next: bench_cases.py (what is timed), bench_report.py (the table).
+A ratio is minigen's time over the other's from one run; below 1 minigen is faster. Memory is the
+peak above the loaded library, in a fresh process that runs three steps.
+Read next: bench_cases.py, bench_classical.py (what is timed), bench_report.py (the table).
 """
 
 import argparse
@@ -18,17 +20,28 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from pathlib import Path
 
-from minigen.cli import bench_cases, bench_gradcheck, bench_kernels, bench_report
+from minigen.cli import (
+    bench_cases,
+    bench_classical,
+    bench_gradcheck,
+    bench_kernels,
+    bench_report,
+)
 from minigen.cli.bench_models import MODELS
 from minigen.cli.bench_ops import OPS
 
 HELP = """Time small ops (cost: what Python adds to an op of 10 elements), ops at the sizes of the
 course's models (ops), both forward and backward, and training steps (models), on minigen alone or
 against PyTorch on this machine. Prints a table; ratios are minigen's time over PyTorch's, below 1
-minigen is faster. kernels: each CUDA kernel on a GPU, beside what the hardware allows.
+minigen is faster. classical: PCA, clustering, densities, maps, alone or against scikit-learn.
+kernels: each CUDA kernel on a GPU, beside what the hardware allows.
 gradcheck: how often the gradient checker is wrong, and how long it takes (needs a clone)."""
 
-CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS}
+CASES = {"cost": bench_cases.COST, "ops": OPS, "models": MODELS,
+         "classical": bench_classical.CASES}
+AGAINST = {"torch": ("cost", "ops", "models"), "sklearn": ("classical",)}   # who does the same
+SIDES = {**bench_cases.SIDES, "sklearn": bench_classical.sklearn_side}
+PACKAGES = {"minigen": "numpy", "torch": "torch", "sklearn": "scikit-learn"}
 OTHERS = {"kernels": bench_kernels, "gradcheck": bench_gradcheck}  # measured in their own ways
 GROUPS = [*CASES, *OTHERS]
 
@@ -39,7 +52,7 @@ def add_arguments(parser):
     parser.add_argument(
         "--only", metavar="TEXT", default="", help="only cases with TEXT in the name"
     )
-    parser.add_argument("--against", choices=["torch"], help="compare; needs PyTorch installed")
+    parser.add_argument("--against", choices=list(AGAINST), help="compare; needs it installed")
     parser.add_argument("--device", default="cpu", help="cpu (default), gpu or gpu:1")
     parser.add_argument("--rounds", type=positive, default=9, help="rounds per case (default 9)")
     parser.add_argument("--json", metavar="FILE", help="write everything there as JSON")
@@ -59,13 +72,18 @@ def run(args):
     """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
     if args.group in OTHERS:
         return OTHERS[args.group].run(args)
+    refused = _refused(args)
+    if refused:
+        print(refused)
+        return 2
+    groups = [args.group] if args.group else AGAINST[args.against or "torch"]
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
     chosen = [
         (group, name)
         for group, cases in CASES.items()
         for name in cases
-        if args.group in (None, group) and args.only in name
+        if group in groups and args.only in name
     ]
     if not chosen:
         print(f"no case has {args.only!r} in its name")
@@ -77,7 +95,8 @@ def run(args):
         versions = {side: worker.ask("version") for side, worker in workers.items()}
         missing = [side for side, version in versions.items() if version is None]
         if missing:
-            print(f"{missing[0]} is not installed here: pip install torch, or leave --against out")
+            print(f"{missing[0]} is not installed here: pip install {PACKAGES[missing[0]]}, or "
+                  "leave --against out")
             return 2
         rows = _measured(workers, chosen, args.rounds, threads)
     except RuntimeError as error:  # a worker's words: a device that is not there
@@ -87,7 +106,7 @@ def run(args):
         for worker in workers.values():
             worker.close()
     report = {"hardware": bench_report.hardware(args.device), "versions": versions}
-    report |= {"device": args.device, "threads": threads}
+    report |= {"group": args.group, "device": args.device, "threads": threads}
     report |= {"seed": 0, "date": date.today().isoformat(), "rounds": args.rounds, "cases": rows}
     if args.json:
         bench_report.write(Path(args.json), json.dumps(report, indent=2) + "\n")
@@ -96,32 +115,43 @@ def run(args):
     return 0
 
 
+def _refused(args):
+    """Why the options do not go together; None if they do."""
+    if args.group and args.against and args.group not in AGAINST[args.against]:
+        return f"{args.group} is not compared with {args.against}: leave --against out"
+    if "classical" in (args.group, *AGAINST.get(args.against, ())) and args.device != "cpu":
+        return f"--device {args.device}: the classical methods compute on the CPU"
+    return None
+
+
 def _measured(workers, chosen, rounds, threads):
     """A row for each of the chosen cases, printed as it is there: the whole takes minutes."""
-    rows, compared = [], len(workers) > 1
-    print(bench_report.HEAD, flush=True)
+    rows, other = [], next((side for side in workers if side != "minigen"), None)
+    print(bench_report.head(other), flush=True)
     for i, (group, name) in enumerate(chosen, 1):
         rows.append(_measure(workers, group, name, rounds, threads))
-        print(bench_report.line(rows[-1], compared), flush=True)
-        if compared and (i == len(chosen) or chosen[i][0] != group):
-            print(bench_report.summary(group, [r for r in rows if r["group"] == group]), flush=True)
+        print(bench_report.line(rows[-1], other), flush=True)
+        if other and (i == len(chosen) or chosen[i][0] != group):
+            mine = [row for row in rows if row["group"] == group]
+            print(bench_report.summary(group, mine, other), flush=True)
     return rows
 
 
 def _measure(workers, group, name, rounds, threads):
     """One case on every side: median seconds and, but for cost, peak bytes."""
     row = {"group": group, "name": name, "seconds": {}, "peak_bytes": {}}
-    times = {side: [] for side in workers}
-    for worker in workers.values():
-        worker.ask("build", group, name)
+    able = {s: worker for s, worker in workers.items() if worker.ask("build", group, name)}
+    times = {side: [] for side in able}
     for _ in range(rounds):
-        for side, worker in workers.items():
+        for side, worker in able.items():
             _wait_for_quiet()
             times[side].append(worker.ask("time"))
+    for worker in able.values():
+        worker.ask("forget")
     row["seconds"] = {side: statistics.median(values) for side, values in times.items()}
     on_cpu = all(worker.device == "cpu" for worker in workers.values())
     if group != "cost" and on_cpu and Path("/proc/self/clear_refs").exists():
-        for side in workers:
+        for side in able:
             fresh = _Worker(side, threads)
             row["peak_bytes"][side] = fresh.ask("memory", group, name)
             fresh.close()
@@ -190,7 +220,7 @@ def _work(pipe, side, threads, device):
     library = run = trouble = None
     try:
         with suppress(ImportError):  # library stays None: it is not installed
-            library = bench_cases.SIDES[side](threads, device)
+            library = SIDES[side](threads, device)
     except Exception as error:  # told at the first question: the device is not there
         trouble = error
     while True:
@@ -204,11 +234,14 @@ def _work(pipe, side, threads, device):
                 answer = library and _version(side)
             elif command == "build":
                 run = CASES[rest[0]][rest[1]](library)
-                answer = None
+                answer = run is not None        # None: the library has no such method
+            elif command == "forget":
+                answer = run = None             # its data would take room from the next one's
             elif command == "time":
                 answer = _seconds(run, library.wait)
             else:
-                answer = _peak(CASES[rest[0]][rest[1]], library)
+                steps = 1 if rest[0] == "classical" else 3      # to fit again takes no more
+                answer = _peak(CASES[rest[0]][rest[1]], library, steps)
         except Exception as error:  # told to the parent, which raises it
             pipe.send(("error", f"{side}: {type(error).__name__}: {error}"))
         else:
@@ -218,25 +251,32 @@ def _work(pipe, side, threads, device):
 def _version(side):
     import importlib.metadata
 
-    name = {"minigen": "numpy", "torch": "torch"}[side]
-    return f"{name} {importlib.metadata.version(name)}"
+    return f"{PACKAGES[side]} {importlib.metadata.version(PACKAGES[side])}"
 
 
 def _seconds(run, wait, at_least=0.2, most=200):
-    """Median time of a call and its work, over a fifth of a second or two hundred calls."""
-    run()
-    wait()
+    """Median time of a call and its work, over a fifth of a second or two hundred calls.
+
+    The first call does not count, as it may load things, unless it takes over a second.
+    """
+    first = _once(run, wait)
+    if first > 1:
+        return first
     times, end = [], time.perf_counter() + at_least
     while len(times) < 3 or (time.perf_counter() < end and len(times) < most):
-        start = time.perf_counter()
-        run()
-        wait()
-        times.append(time.perf_counter() - start)
+        times.append(_once(run, wait))
     return statistics.median(times)
 
 
-def _peak(build, library):
-    """Bytes by which the process grew at most in three steps.
+def _once(run, wait):
+    start = time.perf_counter()
+    run()
+    wait()
+    return time.perf_counter() - start
+
+
+def _peak(build, library, steps=3):
+    """Bytes by which the process grew at most in so many steps.
 
     Counted from where it stands after a step on two samples: a library loads much at first use.
     """
@@ -245,7 +285,7 @@ def _peak(build, library):
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
     run = build(library)
-    for _ in range(3):
+    for _ in range(steps):
         run()
     return _status("VmHWM") - before
 

@@ -31,6 +31,7 @@ import math
 import numpy as np
 from scipy.sparse import csr_array
 
+from minigen.backend.numpy import one_blas_thread
 from minigen.models.classical.inputs import as_samples, fitted, refuse_nan
 from minigen.models.classical.workers import Alone, gathered, total
 
@@ -186,6 +187,7 @@ class MiniBatchKMeans(_Clusterer):
         self._origin, self.counts_ = rows.origin, np.zeros(self.n_clusters)
 
 
+@one_blas_thread()      # a block's product is short: threads would wait more than work
 def assign(X, centers, origin):
     """Give each row to its nearest centre, and add up what the centres get.
 
@@ -239,6 +241,7 @@ class _Rows:
         found[mine] = self.X[numbers[mine] - self.first]
         return total(self.workers, found)
 
+    @one_blas_thread()
     def squares(self, centers):
         """Squared distances of our rows.   (m, d) -> (m, n)"""
         out = np.empty((len(centers), len(self.X)))
