@@ -9,14 +9,14 @@ import mmap
 import os
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pytest
 
 from minigen import optim
-from minigen.cli import bench, bench_cases, bench_ops, bench_report, main
+from minigen.cli import bench, bench_cases, bench_classical, bench_ops, bench_report, main
 
 
 def test_a_case_is_timed_and_reported(tmp_path, capsys):
@@ -116,6 +116,46 @@ def test_the_table_compares_and_averages():
     assert "| 0.50 |" in table and "| 2.00 |" in table
     assert "**cost: geometric mean** | | | **1.00**, largest 2.00 | |" in table  # √(½ · 2)
     assert "| step | 3.00 ms | 2.00 ms | 1.50 | 30 MB / 20 MB | 1.50 |" in table
+
+
+def test_what_only_one_side_has_or_is_apart_counts_in_no_mean():
+    def row(name, **seconds):
+        return {"group": "classical", "name": name, "seconds": seconds, "peak_bytes": {}}
+
+    rows = [row("pca", minigen=2.0, sklearn=1.0), row("tsne", minigen=90.0, sklearn=1.0)]
+    rows += [row("classical_mds", minigen=5.0)]
+    table = bench_report.table(rows, "sklearn")
+    assert "| case | minigen | scikit-learn | ratio |" in table
+    assert "| classical_mds | 5000.00 ms |  |  |  |  |" in table
+    assert "| tsne | 90000.00 ms | 1000.00 ms | 90.00 |" in table
+    assert "**classical: geometric mean, tsne apart** | | | **2.00**, largest 2.00 | |  |" in table
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["classical", "--against", "torch"], "classical is not compared with torch"),
+    (["ops", "--against", "sklearn"], "ops is not compared with sklearn"),
+    (["classical", "--device", "gpu"], "the classical methods compute on the CPU"),
+])
+def test_options_that_do_not_go_together_are_refused(words, said, capsys):
+    assert main(["bench", *words]) == 2
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", bench.CASES["classical"])
+def test_classical_cases_run(name, monkeypatch):
+    made = bench_classical._cloud
+    monkeypatch.setattr(bench_classical, "_cloud", lambda n, d: made(min(n, 300), d))
+    found = bench.CASES["classical"][name](bench_cases.minigen_side(), 2)()
+    results = ("components_", "cluster_centers_", "means_", "embedding_", "coef_")
+    values = [getattr(found, result) for result in results if hasattr(found, result)]
+    assert np.isfinite(values[0] if values else found).all()
+
+
+def test_a_method_that_the_other_library_lacks_is_no_case(monkeypatch):
+    for name in ("sklearn", "sklearn.manifold"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    build = bench.CASES["classical"]["classical_mds"]
+    assert build(SimpleNamespace(name="sklearn"), 2) is None
 
 
 @pytest.mark.parametrize("name", bench.CASES["cost"])

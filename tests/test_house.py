@@ -46,6 +46,7 @@ FILE_LINES, FUNCTION_LINES, COLUMNS = 450, 40, 100
 
 PACKAGES = {"minigen": "minigen", "demos": "minigen.demos", "kernels": "minigen.kernels"}
 SHIPPED_AS = {"minigen.gradcheck.minigen_pytest": "minigen_pytest"}  # setup.py says why
+FRAMEWORKS = ("torch", "torchvision", "tensorflow", "jax", "keras", "sklearn")
 CODE = {".py", ".cu", ".cuh", ".h", ".cpp"}
 TEXT = CODE | {".md", ".toml", ".cff", ".html"}
 
@@ -189,7 +190,7 @@ def frameworks_stay_outside(root: Path) -> Iterator[str]:
         for line, target, _ in imports(root, path):
             name = top_name(target)
             timing = path.is_relative_to(bench) and str(path.relative_to(bench)).startswith("bench")
-            if name in ("torch", "torchvision", "tensorflow", "jax", "keras") and not timing:
+            if name in FRAMEWORKS and not timing:
                 yield at(root, path, line, f"imports {name}: only minigen/cli/bench*.py may")
             if name in ("cupy", "cupyx") and path != gpu:
                 yield at(root, path, line, f"imports {name}: only minigen/backend/cupy.py may")
