@@ -206,3 +206,12 @@ def test_edits_are_undone_under_their_own_label(made, label):
     labels = [edit.label for edit in found if edit is not None]
     assert len(labels) >= SHARES[label] * len(few)
     assert labels.count(label) >= 0.8 * len(labels)
+
+
+def test_an_output_that_forward_gave_a_name_is_its_expression():
+    source = (
+        "import numpy as np\ndef f_forward(x):\n    out = np.tanh(x)\n    return out, x\n"
+        "def f_backward(dout, x):\n    return dout * (1 - x ** 2)\n"
+    )
+    found = [edit.after for edit in edits(source, "f_backward", inserting=True)]
+    assert "return dout * (1 - np.tanh(x) ** 2)" in found
