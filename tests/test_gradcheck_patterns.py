@@ -331,3 +331,12 @@ def test_how_axes_are_listed():
 def test_how_a_sum_is_written():
     assert written([1.0, 2.0, -1.0], ["dout", "x * dout", "y"]) == "dout + 2 * x * dout - y"
     assert written([-0.5, 1.0], ["a", "b"]) == "-0.5 * a + b"
+
+
+def test_a_factor_of_two_may_be_a_number_that_was_given():
+    def masked(x, p):
+        return x * (x > 0) / p, x
+
+    report = gradcheck(masked, lambda d, x: (d * (x > 0), None), inputs=(normal(3, 5), 0.5))
+    said = report.diagnosis[0].message
+    assert "2 is p, or 1 over it; or does a square bring a 2?" in said
