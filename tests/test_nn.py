@@ -262,6 +262,16 @@ def test_loading_lists_every_problem_and_changes_nothing():
     close(block.scale, [1, 1, 1])
 
 
+def test_a_state_is_a_dict_and_not_a_file():
+    with pytest.raises(TypeError, match=r"got str; nn\.load_weights\(module, path\) reads a file"):
+        nn.Linear(2, 2).load_state_dict("weights.safetensors")
+
+
+def test_sizes_of_a_linear_layer_are_whole():
+    with pytest.raises(ValueError, match=r"Linear: out_features must be a whole .*, not 3\.0"):
+        nn.Linear(2, 3.0)
+
+
 def test_a_write_after_the_forward_pass_is_noticed_by_backward():
     layer = nn.Linear(2, 2)
     loss = layer(mg.tensor(random(1, 2), requires_grad=True)).sum()

@@ -10,6 +10,7 @@ objects, so that an optimizer keeps hold of what it updates.
 Read next: parameter.py, linear.py (the smallest layer), containers.py, init.py.
 """
 
+from collections.abc import Mapping
 from numbers import Integral
 from typing import NamedTuple
 
@@ -285,6 +286,11 @@ class Module:
         missing, unexpected and mis-shaped name, unless all fit. strict=False: what is missing stays
         as it is, what is unexpected is left out, and only mis-shaped values are an error.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: expected a dict of names and values, got {type(state).__name__}"
+                "; nn.load_weights(module, path) reads a file"
+            )
         own = self._state()
         shapes = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
         keys = LoadedKeys([n for n in own if n not in state], [n for n in state if n not in own])
