@@ -117,7 +117,9 @@ def test_curves_are_counts_at_each_threshold():
         assert f == pytest.approx(alarm[~true].mean())
         assert t == pytest.approx(alarm[true].mean())
     precision, recall, thresholds = metrics.precision_recall_curve(true, score)
-    for p, r, threshold in zip(precision, recall, thresholds, strict=True):
+    assert sorted(set(score.tolist())) == thresholds.tolist()
+    assert (precision[-1], recall[-1]) == (1, 0)
+    for p, r, threshold in zip(precision[:-1], recall[:-1], thresholds, strict=True):
         assert p == pytest.approx(true[score >= threshold].mean())
         assert r == pytest.approx((score >= threshold)[true].mean())
 
