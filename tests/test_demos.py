@@ -109,7 +109,8 @@ def test_list_shows_names_presets_and_results(capsys, monkeypatch):
     for word in ("autoencoders", "convolutional auto-encoder", "auto-encodeur convolutionnel",
                  "tiny", "mse_vs_pca 0.7 ± 0.01, bar ≤ 0.95", "2 min"):
         assert word in line
-    assert listing.catalogue()[1]["recorded"] == {"tiny": result}
+    (entry,) = [e for e in listing.catalogue() if e["demo"] == "conv-autoencoder"]
+    assert entry["recorded"] == {"tiny": result}
 
 
 # The command line -------------------------------------------------------------------------------
