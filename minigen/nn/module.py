@@ -275,9 +275,9 @@ class Module:
     def state_dict(self):
         """{name: Tensor} of all parameters and persistent buffers, sharing their memory.
 
-        Names, order and layouts are PyTorch's.
+        Names, order and layouts are PyTorch's. What has a shape only, see `meta`, comes as it is.
         """
-        return {name: tensor.detach() for name, tensor in self._state().items()}
+        return {n: t if is_shape_only(t) else t.detach() for n, t in self._state().items()}
 
     def load_state_dict(self, state, strict=True):
         """Copy saved values in.   state: {name: Tensor, array or number}, as from `state_dict`
