@@ -72,20 +72,17 @@ class MultiheadAttention(Module):
         dtype="float32",
     ):
         super().__init__()
-        check_sizes(self, "embed_dim", embed_dim)
-        check_sizes(self, "num_heads", num_heads)
+        self.embed_dim, self.num_heads = embed_dim, num_heads
+        self.kdim = embed_dim if kdim is None else kdim
+        self.vdim = embed_dim if vdim is None else vdim
+        for name in ("embed_dim", "num_heads", "kdim", "vdim"):
+            check_sizes(self, name, getattr(self, name))
         if embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads {num_heads} must divide embed_dim {embed_dim}"
             )
         check_probability(self, "dropout", dropout)
-        self.embed_dim = embed_dim
-        self.num_heads = num_heads
         self.dropout = dropout
-        self.kdim = embed_dim if kdim is None else kdim
-        self.vdim = embed_dim if vdim is None else vdim
-        check_sizes(self, "kdim", self.kdim)
-        check_sizes(self, "vdim", self.vdim)
         self.batch_first = batch_first
         self.rng = rng
         if self.kdim == self.vdim == embed_dim:
