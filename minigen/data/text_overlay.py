@@ -65,6 +65,8 @@ def text_overlay(n, seed=0, *, images=None, size=48, lines=3, zoom=1, **factors)
     if clean.ndim != 4 or len(clean) != n or clean.shape[1] not in (1, 3):
         raise ValueError(f"text_overlay: images has shape {clean.shape}, not ({n}, 1 or 3, h, w)")
     height, width = clean.shape[2:]
+    if zoom < 1:
+        raise ValueError(f"text_overlay: zoom is {zoom}; it must be 1 or more")
     room = height // lines if lines > 0 else 0
     if room < ADVANCE[1] * zoom or width < 4 * ADVANCE[0] * zoom:
         raise DataError(
