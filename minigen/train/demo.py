@@ -22,6 +22,11 @@ class UsageError(ValueError):
     """A user's mistake; the message says what to change. Shown without a traceback."""
 
 
+def as_typed(value):
+    """A setting's value as one would type it: "3,4", "true"."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+
+
 @dataclass(frozen=True)
 class About:
     """A demo's line in the catalogue."""
@@ -89,6 +94,16 @@ class Demo:
                          for f in fields(self) if f.name not in common},
             "minigen": minigen.__version__,
         }
+
+    def command(self):
+        """What to type to make the same run again; "" where no command line made this config."""
+        if self.launch is None:
+            return ""
+        words = ["--preset", self.launch.preset, "--device", self.device, "--seed", str(self.seed)]
+        for name in self.launch.changed:
+            words += ["--set", f"{name}={as_typed(getattr(self, name))}"]
+        words += ["--data", self.data] if self.data is not None else []
+        return f"{self.launch.command} {shlex.join(words)}"
 
     def resume_command(self, folder):
         """What to type to continue the run in the folder."""
