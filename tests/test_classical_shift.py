@@ -1,9 +1,12 @@
 """Shifted digits, wrong labels, and the line of accuracies, against what they promise."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from minigen.cli import main
 from minigen.data import digits
 from minigen.models.classical.shift import flip_labels, probit_line, shifted_digits
 
@@ -49,3 +52,12 @@ def test_the_line_of_probits_is_found_and_ends_count():
 def test_mistakes_are_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_demo_runs(tmp_path):
+    changes = ["--set", "samples=200", "--set", "test=100", "--set", "epochs=3", "--set",
+               "noisy_epochs=1"]
+    assert main(["demo", "shift", *changes, "--out", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert list(folder.glob("*.png"))
+    assert json.loads((folder / "report.json").read_text())["metrics"]["best_on_A"] > 0.2
