@@ -213,6 +213,11 @@ def test_each_generator_has_its_own_size_channels_and_classes(source, shape, cla
     assert load(source, size=24, channels=1, train=2, test=1).train.shape == (2, 1, 24, 24)
 
 
+def test_faces_are_drawn_in_colour_where_that_is_asked_for():
+    red, _, blue = load("faces", channels=3, train=2, test=1).train[0]
+    assert abs(red - blue).max() > 0.1
+
+
 def test_the_split_is_by_seed_without_overlap_and_capped(tmp_path):
     pictures = np.arange(100)[:, None, None] * np.ones((1, 2, 2))
     np.save(tmp_path / "p.npy", pictures)

@@ -361,3 +361,25 @@ MISTAKES = [
 def test_mistakes_are_explained(mistake, message):
     with pytest.raises(ValueError, match=message):
         mistake()
+
+
+@pytest.mark.gpu
+def test_figures_of_what_a_gpu_made():
+    """Tensors there are drawn as arrays here are."""
+    points = minigen.tensor(RNG.normal(size=(20, 2)), device="gpu")
+    classes = minigen.tensor(np.arange(20) % 3, device="gpu")
+    here = draw.scatter(points.to("cpu").numpy(), np.arange(20) % 3)
+    np.testing.assert_array_equal(pixels(draw.scatter(points, classes)), pixels(here))
+    assert draw.scatter(points, values=points[:, 0]).axes[0].collections
+    draw.quiver(points, -points, background=points)
+    draw.lines({"": (points[:, 0], points[:, 1], points[:, 0] ** 2)})
+    draw.density(points[:, 0], {"p": points[:, 1]}, points[:, 0])
+    draw.histogram({"a": points})
+    draw.regions(lambda p: p[:, 0] > 0, (0, 1, 0, 1), points, classes)
+    draw.spectrograms(8000, x=minigen.zeros(400, device="gpu"))
+
+    def decoder(codes):
+        assert codes.device == "gpu"
+        return codes[:, :1, None, None] * minigen.ones((1, 1, 4, 4), device="gpu")
+
+    assert draw.latent_map(decoder, side=3, device="gpu").axes

@@ -55,6 +55,7 @@ EXAMPLES = [        # label, a wrong line, the right one
      "dx = (dout - x * (dout * x).sum(axis=1, keepdims=True) / norm ** 2) / norm"),
     ("sign", "dx = dout * np.exp(x)", "dx = dout * np.exp(-x)"),
     ("sign", "dx, dw = dout * s - y, dout * y + s", "dx, dw = (dout * s + y, dout * y - s)"),
+    ("wrong_variable", "dw = x[1:].T @ dout", "dw = p.T @ dout"),
     ("power", "dx = dout * (1 - y)", "dx = dout * (1 - y ** 2)"),
     ("power", "dx = dout / D", "dx = dout / np.sqrt(D)"),
     ("small_error", "dx = dout / np.sqrt(norm)", "dx = dout / np.sqrt(norm + 1e-05)"),

@@ -17,7 +17,7 @@ from test_gradcheck_json import strict, violations
 
 import minigen
 from minigen.cli import main
-from minigen.gradcheck import gradcheck, report_csv, report_gradescope
+from minigen.gradcheck import gradcheck, report_csv, report_gradescope, report_text
 from minigen.gradcheck.hints import LEVELS, REPAIRED, Note, limited
 from minigen.gradcheck.inputs import SpecError
 from minigen.gradcheck.report import (
@@ -110,6 +110,14 @@ def test_text_of_a_level(level, words):
     report = planted()
     del report.diagnosis[0], report.structure[2]
     assert words in str(limited(report, level))
+
+
+def test_of_a_long_edit_what_differs_is_shown():
+    long = "dx = inv * (d - d.mean(axis=1, keepdims=True) - xhat * (d * xhat).mean({})) / scale"
+    edit = Fix(14, long.format("axis=1"), long.format("axis=1, keepdims=True"))
+    report = Report("f", "fail", diagnosis=[Diagnosis("wrong_axis", "x", "likely", "", fix=edit)])
+    shown = "`… xhat).mean(axis=1, keepdims=True)) / scale`, not `… xhat).mean(axis=1)) / scale`"
+    assert report_text.edit(report) == f"line 14: write {shown}"
 
 
 def test_a_sentence_that_gives_the_edit_away_is_replaced_and_others_are_kept():

@@ -151,6 +151,19 @@ def f_backward(dout, cache):
     assert report.verdict == "fail" and report.diagnosis[0].kind == "sign"
 
 
+@pytest.mark.parametrize(("before", "ends"), [
+    ("\ufeff", "\n"),                   # a byte order mark, as Windows' editors write it
+    ("", "\r\n"),
+    ("# \f\v\u2028 end no line\n", "\n"),
+])  # fmt: skip
+def test_lines_are_counted_as_python_counts_them(tmp_path, before, ends):
+    text = before + HEAD + LINEAR.format("dx, dw = d @ w, x.T @ d")
+    path = tmp_path / "homework.py"
+    path.write_bytes(text.replace("\n", ends).encode())
+    (report,) = check_file(path, Settings(seeds=1)).pairs
+    assert report.diagnosis[0].fix.line == text.count("\n", 0, text.index("dx, dw")) + 1
+
+
 def test_the_search_is_for_files_in_a_process_and_can_be_left_out(checked):
     text = LINEAR.format("dx, dw = d @ w, x.T @ d")
     for settings in ({"isolate": False}, {"repair": False}):
@@ -220,6 +233,9 @@ def test_an_answer_without_sense_ends_the_search():
     assert understood(answer(good | {"label": "gossip"}), 1) == ([], 5, False)
     for odd in (None, [], answer(good | {"before": 7}), answer(3), answer({"label": "sign"})):
         assert understood(odd, 1) == ([], 0, True)
+    # what a homework may have put there, to have it said
+    for words in ({"function": "f: 10 points"}, {"after": "a" * 100_000}, {"line": -1}):
+        assert understood(answer(good | words), 1) == ([], 0, True)
 
 
 def test_the_process_asks_the_child(tmp_path):

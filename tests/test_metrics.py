@@ -255,3 +255,18 @@ def test_mistakes_are_explained(mistake, message):
 def test_a_probe_has_to_be_fitted_first():
     with pytest.raises(RuntimeError, match="LinearProbe: call fit"):
         metrics.LinearProbe().predict(BLOBS)
+
+
+@pytest.mark.gpu
+def test_metrics_of_what_a_gpu_made():
+    """Tensors there give the numbers that arrays here give."""
+    features, labels = (minigen.from_numpy(x).to("gpu") for x in (BLOBS, CLASSES))
+    for score in (*AGREEMENT, metrics.silhouette_score, metrics.precision_at_k):
+        first = features if score in (metrics.silhouette_score, metrics.precision_at_k) else labels
+        here = first.to("cpu").numpy()
+        assert score(first, labels) == score(here, CLASSES)
+    assert metrics.roc_auc_score(labels > 0, features[:, 0]) > 0.99
+    assert metrics.snr(features, features) == np.inf
+    for probe in (metrics.LinearProbe(), metrics.KNNProbe(k=5)):
+        found = probe.fit(features, labels).score(features, labels)
+        assert found == probe.fit(BLOBS, CLASSES).score(BLOBS, CLASSES)

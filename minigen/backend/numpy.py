@@ -118,7 +118,7 @@ def halves(f, n):
         f(0, middle)
         f(middle, n)
         return
-    with _lock, _one_blas_thread():
+    with one_blas_thread():
         # the context carries numpy.errstate, which a new thread would not know
         other = _worker.submit(contextvars.copy_context().run, _half, f, 0, middle)
         try:
@@ -137,13 +137,21 @@ def _half(f, lo, hi):
 
 
 @contextlib.contextmanager
-def _one_blas_thread():
-    before = _blas.threads()
-    _blas.use(1)
-    try:
+def one_blas_thread():
+    """Context: a matrix product takes one thread, for code that has threads of its own.
+
+    One such context at a time; others wait for it, unless they are inside of it, at its threads.
+    """
+    if _blas is None or _blas.threads() == 1:
         yield
-    finally:
-        _blas.use(before)
+        return
+    with _lock:
+        before = _blas.threads()
+        _blas.use(1)
+        try:
+            yield
+        finally:
+            _blas.use(before)
 
 
 def scratch(role, shape, dtype):

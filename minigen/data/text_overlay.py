@@ -73,12 +73,13 @@ def text_overlay(n, seed=0, *, images=None, size=48, lines=3, zoom=1, **factors)
     # the first two streams are those that `landscapes` uses
     *_, latent = streams("text_overlay", n, seed, 3)
     columns = width // (ADVANCE[0] * zoom)                          # letters a line
-    unit = latent.random((n, 1 + lines * (2 + columns)))            # row i is for picture i
+    unit = latent.random((n, 1 + lines * (3 + columns)))            # row i is for picture i
     drawn = {"ink": (unit[:, 0] * len(INKS)).astype(np.int64)}
     ink = settle("text_overlay", drawn, factors, {"ink": (0, len(INKS) - 1)})["ink"]
     mask, words = np.zeros((n, 1, height, width), np.float32), []
     for i, row in enumerate(unit[:, 1:].reshape(n, lines, -1)):
-        said = [_words(numbers[2:], columns) for numbers in row]
+        # a line is at least half full
+        said = [_words(numbers[3:], columns * (1 + numbers[2]) / 2) for numbers in row]
         words.append("\n".join(said))
         for line, (text, (down, right)) in enumerate(zip(said, row[:, :2], strict=True)):
             letters = np.kron(_letters(text), np.ones((zoom, zoom), np.float32))

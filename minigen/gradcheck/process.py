@@ -152,14 +152,14 @@ class Process:
         if not self.child:
             self._spawn()
         try:
-            description = self._request("load", [self.generation * GENERATION], {}, self.seconds)
+            description = self._timed("load", [self.generation * GENERATION], {})
         except StudentError as failure:
             self.failure = failure
             raise
         self.child.loaded, self.description = True, description
         if self.generation > 1:     # as its predecessor was; and this is heard for the second time
             for name, options in self.configured.items():
-                self._request("configure", [name, options], {}, self.seconds)
+                self._timed("configure", [name, options], {})
             self.output.mark()
 
     def _ask(self, method, arguments, options):
@@ -168,6 +168,10 @@ class Process:
                 return None
             raise StudentError("crash", "its process ended, and what it kept is lost", method)
         self._start()
+        return self._timed(method, arguments, options)
+
+    def _timed(self, method, arguments, options):
+        """A request within the time that is left, which it shortens."""
         if self.left is None:
             return self._request(method, arguments, options, self.timeout)
         started = time.monotonic()

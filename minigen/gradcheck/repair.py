@@ -31,6 +31,7 @@ DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
 MORE = 400              # edits that are tried once one fits, and as many as before it
 FEW = 3                 # characters that are a sign, or another name, and no insertion
 MOST = 5                # edits that are checked as a whole
+LONGEST = 4000          # characters of a statement that is edited
 
 WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
     "sign": "a sign is wrong",
@@ -172,13 +173,24 @@ def understood(answer, count):
     try:
         tried = int(answer["tried"])
         candidates = [Candidate(**one) for one in answer["found"]]
-        good = all(type(getattr(c, f.name)) is f.type for c in candidates for f in fields(c))
+        good = all(map(_sensible, candidates))
         done = answer["done"] is not False
     except (TypeError, ValueError, LookupError, AttributeError):
         return [], 0, True
     if not good:
         return [], 0, True
     return [c for c in candidates if c.label in WORDS and len(c.fits) == count], tried, done
+
+
+def _sensible(candidate):
+    """Whether what stands in a report of it can be code: a homework may have written it."""
+    typed = all(type(getattr(candidate, f.name)) is f.type for f in fields(candidate))
+    return (
+        typed
+        and candidate.line > 0
+        and max(map(len, (candidate.before, candidate.after, candidate.function))) <= LONGEST
+        and all(part.isidentifier() for part in candidate.function.split("."))
+    )
 
 
 def ranked(found):

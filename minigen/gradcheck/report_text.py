@@ -18,6 +18,8 @@ from minigen.gradcheck import differences, gallery
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
 EDIT_LINES = 2          # at the expense of those of output
+LONG_EDIT = 140         # characters of a statement before and after: more do not fit these lines
+BESIDE = 15             # of what is the same, on both sides of what is not, at least
 FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
@@ -138,7 +140,31 @@ def _why_undecided(argument):
 def edit(report):
     """The edit that makes it right, "line 14: write `dout @ w.T`, not `dout @ w`"; "" if none."""
     fix = next((d.fix for d in report.diagnosis if d.fix), None)
-    return f"line {fix.line}: write `{fix.after}`, not `{fix.before}`" if fix else ""
+    if not fix:
+        return ""
+    before, after = fix.before, fix.after
+    if len(before) + len(after) > LONG_EDIT:
+        before, after = _apart(before, after)
+    return f"line {fix.line}: write `{after}`, not `{before}`"
+
+
+def _apart(one, other):
+    """Two texts without most of what both begin and end with, cut between words."""
+    same = _alike(one, other)
+    ends = _alike(one[same:][::-1], other[same:][::-1])
+    start = one.rfind(" ", 0, max(0, same - BESIDE)) + 1
+    end = len(one) - ends + BESIDE
+    end = len(one) - one.find(" ", end) if " " in one[end:] else 0
+    return [
+        "… " * (start > 0) + text[start : len(text) - end] + " …" * (end > 0)
+        for text in (one, other)
+    ]
+
+
+def _alike(one, other):
+    """How many characters both begin with."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return len(list(pairs))
 
 
 def level(report):

@@ -85,7 +85,7 @@ class _Conv(Module):
         ):
             value = getattr(self, name, default)
             text += f", {name}={value!r}" if value != default else ""
-        return text + (", bias=False" if self.bias is None else "")
+        return text + ("" if self._has("bias") else ", bias=False")
 
 
 class Conv1d(_Conv):

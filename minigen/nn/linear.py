@@ -37,5 +37,5 @@ class Linear(Module):
 
     def extra_repr(self):
         """The constructor's arguments."""
-        has_bias = self.bias is not None
+        has_bias = self._has("bias")
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={has_bias}"

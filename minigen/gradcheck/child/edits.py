@@ -13,6 +13,7 @@ Read next: edits_rules.py.
 """
 
 import ast
+import io
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +48,7 @@ def edits(source, function_name, inserting=False):
     function = _find(tree, function_name.split("."))
     if function is None:
         raise ValueError(f"no function {function_name} in the source")
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source, newline="").readlines()     # as Python counts them
     seen = set()
     found = _changes(function)
     if inserting:

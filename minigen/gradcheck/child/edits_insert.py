@@ -368,6 +368,16 @@ def likely_variables(node, parent, field, scope):
     yield from variables(node, parent, field, [node.id, *sorted(others, key=unlikeness)])
 
 
+def forgotten(node, parent, field, scope):
+    """hs[:, t], a * b: a variable in its place that has a value and is never read."""
+    part = isinstance(node, ast.Subscript | ast.BinOp) and not stored(node)
+    if part and not scope.is_size(node):
+        gradient = is_gradient(ast.unparse(node))
+        for name in scope.arrays:
+            if name in scope.unused and is_gradient(name) == gradient:
+                yield "wrong_variable", expression(name)
+
+
 def extra_terms(node, parent, field, scope):
     """a + b: a, where b is too much; twice too much where both are the same."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
@@ -381,9 +391,9 @@ def extra_terms(node, parent, field, scope):
 
 
 INSERTING = [
-    minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, factors,
-    complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes, functions, bounds,
-    sizes_of_masks, backwards, firsts, other_divisors,
+    minuses, rounded, epsilons, dots, extra_terms, named_axes, likely_variables, forgotten,
+    factors, complements, terms, softmaxes, centred, norms, powers_of, reductions, shapes,
+    functions, bounds, sizes_of_masks, backwards, firsts, other_divisors,
 ]       # fmt: skip
 INSERTING_STATEMENTS = [
     repeated, added, scattered, unpacked, other_signs, other_axes, more_axes, renamed, other_uses,
@@ -400,6 +410,7 @@ RANKS = {       # of a rule's first candidate at a place; 0 for those not named
     "epsilons": 1,
     "extra_terms": 1,
     "likely_variables": 1,
+    "forgotten": 2,
     "factors": 1,
     "terms": 2,
     "complements": 2,

@@ -23,6 +23,7 @@ import numpy as np
 
 from . import trees
 from .edits import edits
+from .load import lines_of
 from .session import StudentError
 
 SLOWER = 20             # times what the student's own backward takes: an edit that loops
@@ -95,7 +96,7 @@ class Repair:
             rest = len(self.session.source.lines) - (first - 1 + len(own))
             with contextlib.suppress(ValueError, SyntaxError):     # it stands inside another
                 for edit in edits(source, function.__qualname__, inserting=True):
-                    lines = edit.source.splitlines()
+                    lines = lines_of(edit.source)
                     code = compiled(lines[: len(lines) - rest], first, function)
                     if code is not None:
                         yield function, edit, code
