@@ -72,21 +72,12 @@ def run(args):
     """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
     if args.group in OTHERS:
         return OTHERS[args.group].run(args)
-    refused = _refused(args)
-    if refused:
-        print(refused)
-        return 2
-    groups = [args.group] if args.group else AGAINST[args.against or "torch"]
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
-    chosen = [
-        (group, name)
-        for group, cases in CASES.items()
-        for name in cases
-        if group in groups and args.only in name
-    ]
-    if not chosen:
-        print(f"no case has {args.only!r} in its name")
+    chosen = _chosen(args)
+    refused = _refused(args) or (None if chosen else f"no case has {args.only!r} in its name")
+    if refused:
+        print(refused)
         return 2
     if not all(map(bench_report.can_write, filter(None, (args.json, args.table)))):
         return 2
@@ -113,6 +104,12 @@ def run(args):
     if args.table:
         bench_report.write(Path(args.table), bench_report.page(report))
     return 0
+
+
+def _chosen(args):
+    """The cases that the options ask for.   -> [(group, name)]"""
+    groups = [args.group] if args.group else AGAINST[args.against or "torch"]
+    return [(group, name) for group in groups for name in CASES[group] if args.only in name]
 
 
 def _refused(args):
