@@ -134,6 +134,7 @@ def test_what_only_one_side_has_or_is_apart_counts_in_no_mean():
 @pytest.mark.parametrize(("words", "said"), [
     (["classical", "--against", "torch"], "classical is not compared with torch"),
     (["ops", "--against", "sklearn"], "ops is not compared with sklearn"),
+    (["kernels", "--against", "sklearn"], "kernels is not compared with sklearn"),
     (["classical", "--device", "gpu"], "the classical methods compute on the CPU"),
 ])
 def test_options_that_do_not_go_together_are_refused(words, said, capsys):

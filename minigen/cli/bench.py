@@ -70,14 +70,14 @@ def positive(text):
 
 def run(args):
     """Time the chosen cases; 0, or 2 if none fits, PyTorch, a device or a folder is missing."""
-    if args.group in OTHERS:
+    refused = _refused(args)
+    if args.group in OTHERS and not refused:
         return OTHERS[args.group].run(args)
     sides = ["minigen"] + ([args.against] if args.against else [])
     threads = os.cpu_count() or 1
-    chosen = _chosen(args)
-    refused = _refused(args) or (None if chosen else f"no case has {args.only!r} in its name")
-    if refused:
-        print(refused)
+    chosen = [] if refused else _chosen(args)
+    if not chosen:
+        print(refused or f"no case has {args.only!r} in its name")
         return 2
     if not all(map(bench_report.can_write, filter(None, (args.json, args.table)))):
         return 2
@@ -114,7 +114,8 @@ def _chosen(args):
 
 def _refused(args):
     """Why the options do not go together; None if they do."""
-    if args.group and args.against and args.group not in AGAINST[args.against]:
+    theirs = args.group in AGAINST["sklearn"]
+    if args.group and args.against and theirs != (args.against == "sklearn"):
         return f"{args.group} is not compared with {args.against}: leave --against out"
     if "classical" in (args.group, *AGAINST.get(args.against, ())) and args.device != "cpu":
         return f"--device {args.device}: the classical methods compute on the CPU"
