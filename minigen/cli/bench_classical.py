@@ -8,6 +8,7 @@ Read next: bench.py (how cases are timed).
 """
 
 import importlib
+import warnings
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -28,13 +29,16 @@ def sklearn_side(threads, device):
 
     It takes all cores by itself, and only computes on the CPU.
     """
-    import sklearn  # noqa: F401
+    from sklearn.exceptions import ConvergenceWarning
 
+    warnings.simplefilter("ignore", ConvergenceWarning)     # so many turns are asked for, no more
     return SimpleNamespace(name="sklearn", wait=lambda: None)
 
 
 def _case(ours, theirs, data):
-    """ours, theirs: (module, name of the method, a step: method, data -> result); data: n -> data.
+    """The function that builds a case.
+
+    ours, theirs: (module, name of the method, a step: method, data -> result); data: n -> data.
 
     The case is None for a scikit-learn that has no such method, as an older one may.
     """
