@@ -128,6 +128,7 @@ def test_report_of_a_script_and_of_a_run_without_a_loop(tmp_path):
     text = (run.folder / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "own" in page.texts
+    assert "Time" in page.texts                                 # nothing was trained
     assert ("class", "verdict") in page.attributes
     assert "<code>" not in text
     assert any(re.match(r"0 s on cpu: ", text) for text in page.texts)

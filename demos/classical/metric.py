@@ -2,8 +2,9 @@
 
 Two pictures of a digit, one moved by two pixels, share few bright pixels; often some picture of
 another class shares more. A code can be learned in which this flips: an auto-encoder sees a digit
-moved a little and has to draw it where it was, so that its code has no use for the place. Compared
-by pixels and by code is whether a picture is nearer to itself, moved, than to any other class.
+moved a little and has to draw it where it was, so that its code has no use for the place. The code
+of a plain one (--set undo=false) keeps the place, and gains little: 0.07, seed 0. Compared is
+whether a picture is nearer to itself, moved, than to any picture of another class.
 Course: deck B, « quelle métrique ? »; row 14.
 """
 

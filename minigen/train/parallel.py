@@ -1,4 +1,4 @@
-"""Training by several processes: each takes a share of every batch, all keep the same weights.
+r"""Training by several processes: each takes a share of every batch, all keep the same weights.
 
     mpiexec -n 4 minigen demo autoencoder
 
@@ -6,7 +6,7 @@ Idea: the gradient of a mean is the mean of the gradients. K processes ("ranks")
 weights. Each works on its part of the batch; when a parameter's gradient is complete, a hook
 replaces it by the mean over all samples of all ranks,
 
-$$ g = \\sum_{r=0}^{K-1} \\frac{B_r}{B} \\, g_r \\qquad B = \\sum_r B_r $$
+$$ g = \sum_{r=0}^{K-1} \frac{B_r}{B} \, g_r \qquad B = \sum_r B_r $$
 
 so that clipping and the optimizer see what one process would have seen, to rounding, and do the
 same everywhere. The training loop does not change: `Run` asks `world()` and does it all.

@@ -54,7 +54,7 @@ def write(folder, config, facts, verdict):
         _tag("p", _subtitle(facts)),
         _verdict(verdict),
         _section("Result", _table(_results(facts["metrics"]), "number")),
-        _section("Training", _training(folder, facts)),
+        _section("Training" if facts["steps"] else "Time", _training(folder, facts)),
         _section("Figures", "".join(_figures(folder))),
         _section("Settings", _settings(config, facts)),
         _section("How to make it again", _again(config, facts)),

@@ -115,12 +115,13 @@ class Run:
         data: NumPy array (N, ...), or a tuple of arrays of one N, and batch, how many of N in each;
         the last of an epoch may have fewer. The order depends on the seed and the epoch only. Or a
         `data.DataLoader`, which says all that itself. epochs or steps, one of the two: when to
-        stop. Yields (B, ...) or a tuple of such. A run has one such loop.
+        stop. Yields (B, ...) or a tuple of such, under mpiexec this rank's share of each. A run has
+        one such loop.
         Raises KeyboardInterrupt, the state saved, after a step in which Ctrl-C or SIGTERM came;
         DivergenceError if a logged term is not finite, or a weight or what a part keeps is NaN.
         """
         self._begin(data, batch, epochs, steps)
-        with Interrupt() as interrupt:
+        with Interrupt(speaks=self._world.rank == 0) as interrupt:
             while self.step < self.total:
                 for made in self._loader:
                     yield self._placed(made)
