@@ -89,9 +89,9 @@ class Tensor(Methods):
                 f"{self.node.op.name} "
                 "(detach() gives a leaf with the same values)"
             )
-        if value and self._data.dtype.kind not in "fV":
+        if value and self.dtype.kind not in "fV":
             raise TypeError(
-                f"a tensor of dtype {self._data.dtype} cannot require grad: only floats have "
+                f"a tensor of dtype {self.dtype} cannot require grad: only floats have "
                 "gradients; use .float() first"
             )
         self._requires_grad = bool(value)

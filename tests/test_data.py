@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 import minigen.data
-from minigen.data import DataError, digits, digits_binary, epoch_order, load
+from minigen.data import (
+    DataError,
+    char_corpus,
+    digits,
+    digits_binary,
+    epoch_order,
+    load,
+    text_overlay,
+    toy2d,
+)
 from minigen.data.digits import CELL, FONT
 from minigen.data.stencils import GLYPHS
 
@@ -157,6 +166,15 @@ def test_pictures_all_the_same_are_refused(tmp_path):
         load(tmp_path / "p.npy")
 
 
+@pytest.mark.parametrize("make", [digits, char_corpus, text_overlay, toy2d.ring8])
+def test_a_count_or_seed_that_is_none_is_named_by_the_function_that_was_called(make):
+    for n in (0, -1, 2.5, "8"):
+        with pytest.raises(ValueError, match=f"^{make.__name__}: n is {n!r}; .* 1 or more$"):
+            make(n)
+    with pytest.raises(ValueError, match=f"^{make.__name__}: seed is -1; .* 0 or more$"):
+        make(4, -1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -211,6 +229,11 @@ def test_each_generator_has_its_own_size_channels_and_classes(source, shape, cla
     else:
         assert images.train_labels is None and images.test_labels is None
     assert load(source, size=24, channels=1, train=2, test=1).train.shape == (2, 1, 24, 24)
+
+
+def test_faces_are_drawn_in_colour_where_that_is_asked_for():
+    red, _, blue = load("faces", channels=3, train=2, test=1).train[0]
+    assert abs(red - blue).max() > 0.1
 
 
 def test_the_split_is_by_seed_without_overlap_and_capped(tmp_path):

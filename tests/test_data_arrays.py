@@ -11,10 +11,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigen.data import DataError, load
+from minigen.data import DataError, load, read_npz
 from minigen.data.arrays import read_idx
 
 PICTURES = np.random.default_rng(1).integers(0, 256, (14, 6, 5), dtype=np.uint8)
@@ -180,6 +180,49 @@ def test_npz_with_one_array_of_any_name_and_with_named_classes(tmp_path):
     assert len(load(tmp_path / "one.npz").train) == 12
     np.savez(tmp_path / "named.npz", images=PICTURES, labels=np.array(["owl", "cat"])[LABELS % 2])
     assert load(tmp_path / "named.npz").classes == ("cat", "owl")
+
+
+def test_npz_of_any_arrays(tmp_path):
+    arrays = {"w": np.arange(6.0).reshape(2, 3), "Names": np.array(["a", "bc"]), "s": np.array(3)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    again = read_npz(tmp_path / "a.npz")
+    assert list(again) == list(arrays)
+    for name, array in arrays.items():
+        assert again[name].dtype == array.dtype
+        np.testing.assert_array_equal(again[name], array)
+    assert list(read_npz(tmp_path / "a.npz", ["s"])) == ["s"]
+    with pytest.raises(DataError, match=r"a\.npz: no array 'x'; there are w, Names, s"):
+        read_npz(tmp_path / "a.npz", ["x"])
+    with zipfile.ZipFile(tmp_path / "two.npz", "w") as archive:
+        archive.writestr("a", b"")
+        archive.writestr("a.npy", b"")
+    with pytest.raises(DataError, match=r"two\.npz: two arrays have one name"):
+        read_npz(tmp_path / "two.npz")
+
+
+@settings(max_examples=60)
+@given(
+    edits=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=4),
+    cut=st.integers(0, 600) | st.none(),
+    compressed=st.booleans(),
+)
+def test_damaged_npz_is_a_data_error_or_read_right(tmp_path_factory, edits, cut, compressed):
+    whole = {"a": PICTURES[:2], "b": LABELS}
+    stream = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(stream, **whole)
+    data = bytearray(stream.getvalue())
+    for place, value in edits:
+        data[place % len(data)] = value
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(data[:cut])
+    complaint, arrays = None, {}
+    try:
+        arrays = read_npz(path)
+    except DataError as error:
+        complaint = str(error)
+    assert complaint is None or str(path) in complaint
+    for array in arrays.values():       # the checksums cover the arrays, not their names
+        assert any(np.array_equal(array, other) for other in whole.values())
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,16 @@ def test_shapes_are_balanced_and_their_masks_follow_the_factors(make):
         np.testing.assert_allclose(centre[0] - centre[1], by, atol=0.002)
 
 
+@pytest.mark.parametrize(("make", "turns"), [(shapes, (0, 360)), (shapes_upright, (-10, 10))])
+def test_factors_of_shapes_fill_their_ranges(make, turns):
+    made = make(2000, 4, 12)
+    ranges = {"hue": (0, 1), "position": (-0.3, 0.3), "scale": (0.35, 0.7), "rotation": turns}
+    for name, (low, high) in ranges.items():
+        values = (getattr(made, name) - low) / (high - low)
+        assert 0 <= values.min() < 0.01 and 0.99 < values.max() <= 1, name
+        assert values.mean() == pytest.approx(0.5, abs=0.03) and values.std() > 0.27, name
+
+
 def test_a_shape_has_its_colour_and_the_rest_its_background():
     made = shapes(64, 2, 32, hue=1 / 3)
     inside = made.masks[:, 0] == 1
@@ -185,6 +195,8 @@ def test_words_are_where_the_mask_says_and_nothing_else_changes():
     ink = np.repeat(made.mask == 1, 3, axis=1)
     assert set(np.unique(made.mask)) == {0, 1} and 0.08 < made.mask.mean() < 0.2
     assert (made.corrupted[~ink] == made.clean[~ink]).all()
+    first = made.mask[:, 0].max(1).argmax(1)                        # column of the first ink
+    assert len(set(first)) > 5
     black = text_overlay(60, 4, ink=0)
     assert black.corrupted[ink].max() == 0 and black.words == made.words
     said = {word for text in made.words for word in text.split()}
@@ -248,6 +260,7 @@ def test_a_sprite_has_its_hue_and_a_flat_background_one_colour():
         (lambda: shapes_upright(5, labels=8), ValueError, "shapes_upright: labels is 8"),
         (lambda: anomaly(5, kind="dent"), ValueError, "kind is 'dent'.* class, scratch, hole"),
         (lambda: landscapes(5, size=16), DataError, "size 16 is too small for a house"),
+        (lambda: text_overlay(5, zoom=0), ValueError, "zoom is 0; it must be 1 or more"),
         (lambda: text_overlay(5, lines=9), DataError, "9 lines of words at zoom 1 do not fit"),
         (lambda: text_overlay(5, images=np.zeros((4, 3, 48, 48))), ValueError, r"not \(5, 1 or 3"),
         (lambda: multi_sprites(5, count=4), ValueError, "count is 4; it must be int64, 0 to 3"),

@@ -9,9 +9,12 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
-from minigen.data import DataError, load
+from minigen.data import DataError, DataLoader, ImageFolder, load
+from minigen.data.pictures import folder_source
 
 
 def folder(root, count=2, suffix="png", image=None, **options):
@@ -164,6 +167,7 @@ def half_a_jpeg():
     return data.getvalue()[: len(data.getvalue()) // 2]
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -219,3 +223,100 @@ def test_grey_and_colour_become_each_other(tmp_path):
     np.testing.assert_array_equal(colour, np.full((1, 3, 4, 4), 0.25))
     grey = load(tmp_path / "colour.npy", channels=1).train
     np.testing.assert_allclose(grey, np.full((1, 1, 4, 4), 0.299 + 0.587 / 2), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")       # Pillow warns of much that is odd
+@settings(max_examples=80)
+@given(
+    suffix=st.sampled_from(["png", "jpg", "webp", "gif", "bmp", "tif", "ppm"]),
+    edits=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=4),
+    cut=st.integers(0, 2000) | st.none(),
+)
+def test_a_damaged_picture_is_a_data_error_or_a_picture(tmp_path_factory, suffix, edits, cut):
+    stream = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(stream, {"jpg": "jpeg", "tif": "tiff"}.get(suffix, suffix))
+    data = bytearray(stream.getvalue())
+    for place, value in edits:
+        data[place % len(data)] = value
+    root = tmp_path_factory.mktemp("damaged")
+    path = root / f"p.{suffix}"
+    path.write_bytes(data[:cut])
+    complaint, picture = None, np.zeros((3, 4, 4), np.float32)
+    try:
+        picture = folder_source(root).picture(0, 4)
+    except DataError as error:
+        complaint = str(error)
+    assert complaint is None or str(path) in complaint
+    assert picture.shape in ((1, 4, 4), (3, 4, 4)) and picture.dtype == np.float32
+    assert picture.min() >= 0 and picture.max() <= 1
+
+
+def test_a_folder_larger_than_memory_is_read_batch_by_batch(tmp_path):
+    levels = {}
+    for i in range(10):
+        name = f"{'ab'[i % 2]}/{i}.png"
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        Image.new("L", (9, 12), 20 * i).save(tmp_path / name)
+        levels[20 * i] = i % 2
+    images = ImageFolder(tmp_path, 6, channels=3)
+    assert len(images) == 10 and images.classes == ("a", "b")
+    np.testing.assert_allclose(images[np.array([0, 9])][:, 0, 0, 0], [0, 180 / 255], atol=1e-6)
+    found = {}
+    for x, labels in DataLoader((images, images.labels), 4, shuffle=True):
+        assert x.shape[1:] == (3, 6, 6) and x.dtype == np.float32
+        found |= dict(zip(np.rint(255 * x[:, 0, 0, 0]).astype(int).tolist(), labels, strict=True))
+    assert found == levels
+    (tmp_path / "a" / "4.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"4\.png: cannot identify"):
+        list(DataLoader(images, 4))
+
+
+def test_a_folder_without_classes_has_no_labels(tmp_path):
+    images = ImageFolder(folder(tmp_path / "set", 3), 4, channels=1)
+    assert images.classes is None and images.labels is None and images[[1, 2]].shape == (2, 1, 4, 4)
+    with pytest.raises(ValueError, match="channels must be 1 or 3, size at least 1; they are 2"):
+        ImageFolder(tmp_path / "set", 4, channels=2)
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.full((9, 12), 51, np.uint8), [0.2]),
+        (np.full((9, 12), 13107, ">u2"), [0.2]),
+        (np.full((9, 12, 1), 0.2), [0.2]),
+        (np.ones((9, 12), bool), [1]),
+        (np.full((9, 12, 3), [255, 51, 0], np.uint8), [1, 0.2, 0]),
+        (np.full((3, 9, 12), np.array([1, 0.2, 0])[:, None, None], np.float32), [1, 0.2, 0]),
+        (np.full((9, 12, 4), [255, 0, 0, 51], np.uint8), [1, 0.8, 0.8]),
+    ],
+)
+def test_a_folder_of_npy_files_a_picture_in_each(tmp_path, array, expected):
+    for i in range(2):
+        np.save(tmp_path / f"{i}.npy", array)
+    images = load(tmp_path, size=4)
+    assert images.train.shape == (1, len(expected), 4, 4)
+    np.testing.assert_allclose(images.train[0, :, 0, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros(5), r"float64 of shape \(5,\) is no picture: \(H, W\), \(H, W, C\) or"),
+        (np.zeros((4, 4), int), "int64 of shape"),
+        (np.full((4, 4), "a"), "<U1 of shape"),
+        (np.zeros((2, 5, 5)), r"shape \(1, 2, 5, 5\) is not that of pictures"),
+        (np.full((4, 4), 1.5), "float64 values run from 1.5 to 1.5, not 1"),
+        (np.full((4, 4), np.nan), "float64 values run from nan to nan"),
+        (np.array([[None]]), "holds pickled Python objects"),
+    ],
+)
+def test_an_npy_file_that_is_no_picture_is_named(tmp_path, array, reason):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(DataError, match=rf"a\.npy: {reason}"):
+        load(tmp_path)
+
+
+def test_npy_files_beside_pictures_are_something_else(tmp_path):
+    np.save(folder(tmp_path / "set") / "labels.npy", np.arange(2))
+    assert "other files skipped: 1 (1 .npy)" in load(tmp_path / "set").found

@@ -60,7 +60,10 @@ def test_depth_is_that_of_the_nearest_surface():
     on_slab = abs(np.maximum(np.maximum(x, y), z)) < 1e-9
     seen = np.isfinite(t)
     assert (on_ball | on_slab)[seen].all() and 0.2 < seen.mean() < 0.9
-    assert made.images[0][:, ~seen].min() == 1
+    assert on_ball.any() and on_slab.any() and made.images[0][:, ~seen].min() == 1
+    along = origin + np.linspace(2, 6, 200)[:, None, None] * directions[~seen]  # what sees nothing
+    assert (np.linalg.norm(along[:, :, None] - CENTRES, axis=-1) > RADII).all()
+    assert (abs(along - (0, 0, -0.55)) > (1.2, 1.2, 0.1)).any(-1).all()
     # nothing is nearer: points before the surface are outside of all
     for share in (0.2, 0.6, 0.99):
         before = (origin + share * t[..., None] * directions)[seen]
@@ -78,6 +81,16 @@ def test_a_highlight_moves_with_the_eye_and_matt_colour_does_not():
     looks = [trace(eye, (place - eye)[None])[0][0] for eye in (above, aside)]
     np.testing.assert_allclose(looks[0] - looks[1], 0.5, atol=0.01)
     np.testing.assert_allclose(looks[1], [0.85, 0.20, 0.15], atol=0.01)     # 0.4 + 0.6 of it
+
+
+def test_a_highlight_is_where_a_mirror_would_show_the_light():
+    normal = LIGHT + 0.4 * np.cross(LIGHT, [0, 0, 1.0])
+    normal /= np.linalg.norm(normal)
+    place, lit = CENTRES[0] + RADII[0] * normal, normal @ LIGHT
+    mirror = 2 * lit * normal - LIGHT
+    look, _ = trace(place + 2 * mirror, -mirror[None])
+    expected = np.array([0.85, 0.20, 0.15]) * (0.4 + 0.6 * lit) + 0.5
+    np.testing.assert_allclose(look[0], expected, atol=1e-6)
 
 
 def test_a_seed_gives_the_same_bytes_and_a_view_depends_on_its_own_row_alone():

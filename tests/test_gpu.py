@@ -8,6 +8,7 @@ import copy
 
 import numpy as np
 import pytest
+from cases_modules import MODULES, drawn
 from minigen.kernels import random
 
 import minigen as mg
@@ -16,10 +17,6 @@ from minigen.backend import array_module
 
 pytestmark = pytest.mark.gpu
 GPU = "gpu"
-
-
-def drawn(*shape, seed=1):
-    return mg.Generator(seed).normal(shape)
 
 
 def close(theirs, ours):
@@ -32,70 +29,32 @@ def close(theirs, ours):
 
 # ---- modules
 
-RNG = mg.Generator(2)
-MODULES = [
-    (nn.Linear(6, 3, rng=RNG), (4, 6)),
-    (nn.Conv1d(4, 6, 3, padding=1, groups=2, rng=RNG), (2, 4, 9)),
-    (nn.Conv2d(3, 4, 3, stride=2, padding="valid", dilation=2, rng=RNG), (2, 3, 11, 9)),
-    (nn.Conv2d(4, 4, 3, padding="same", groups=4, rng=RNG), (2, 4, 6, 6)),
-    (nn.Conv3d(2, 3, 2, padding=1, rng=RNG), (2, 2, 3, 4, 5)),
-    (nn.ConvTranspose1d(4, 6, 3, stride=2, groups=2, rng=RNG), (2, 4, 5)),
-    (nn.ConvTranspose2d(8, 2, 4, stride=2, padding=1, rng=RNG), (2, 8, 5, 4)),
-    (nn.ConvTranspose3d(2, 5, 2, stride=2, output_padding=1, rng=RNG), (1, 2, 2, 3, 2)),
-    (nn.BatchNorm1d(5), (7, 5)),
-    (nn.BatchNorm2d(3), (4, 3, 5, 5)),
-    (nn.BatchNorm3d(2), (2, 2, 3, 3, 3)),
-    (nn.InstanceNorm1d(5, affine=True), (7, 5, 3)),
-    (nn.InstanceNorm2d(3, track_running_stats=True), (4, 3, 5, 5)),
-    (nn.InstanceNorm3d(2), (2, 2, 3, 3, 3)),
-    (nn.GroupNorm(2, 6), (3, 6, 4, 5)),
-    (nn.LayerNorm((4, 5)), (3, 4, 5)),
-    (nn.RMSNorm(5), (3, 4, 5)),
-    (nn.LocalResponseNorm(3), (3, 4, 5)),
-    (nn.ReLU(), (3, 4)),
-    (nn.LeakyReLU(0.2), (3, 4)),
-    (nn.GELU(), (3, 4)),
-    (nn.GELU("tanh"), (3, 4)),
-    (nn.SiLU(), (3, 4)),
-    (nn.Softplus(), (3, 4)),
-    (nn.Sigmoid(), (3, 4)),
-    (nn.Tanh(), (3, 4)),
-    (nn.Softmax(dim=1), (3, 4)),
-    (nn.Flatten(), (2, 3, 4)),
-    (nn.Unflatten(1, (2, 3)), (4, 6)),
-    (nn.Dropout(0.5, rng=mg.Generator(5)), (20, 20)),
-    (nn.MaxPool1d(3, 2, 1), (2, 3, 9)),
-    (nn.Dropout2d(0.5, rng=mg.Generator(5)), (5, 6, 2, 3)),
-    (nn.MaxPool2d(3, 2, 1), (2, 3, 8, 9)),
-    (nn.MaxPool3d(2, ceil_mode=True), (2, 2, 3, 4, 5)),
-    (nn.AvgPool1d(2), (2, 3, 9)),
-    (nn.AvgPool2d(3, 2, 1), (2, 3, 8, 9)),
-    (nn.AvgPool3d(2, padding=1, count_include_pad=False), (2, 2, 3, 4, 5)),
-    (nn.AdaptiveAvgPool1d(4), (2, 3, 9)),
-    (nn.AdaptiveAvgPool2d((3, None)), (2, 3, 8, 9)),
-    (nn.AdaptiveAvgPool3d(1), (2, 2, 3, 4, 5)),
-    (nn.Upsample(scale_factor=2, mode="bilinear"), (2, 3, 4, 5)),
-    (nn.Identity(), (2, 3)),
-    (nn.Sequential(nn.Linear(4, 5, rng=RNG), nn.Tanh(), nn.Linear(5, 2, rng=RNG)), (3, 4)),
-]
+
+def run(module, xs):
+    """Outputs, gradients of inputs and parameters, and buffers of a call in training."""
+    xs = [x.detach().requires_grad_() for x in xs]
+    ys = outputs(module(*xs))
+    weights = [drawn(*y.shape, seed=3).to(y.device) for y in ys]
+    sum((y * w).sum() for y, w in zip(ys, weights, strict=True)).backward()
+    leaves = [*xs, *module.parameters()]
+    return [*ys, *(leaf.grad for leaf in leaves), *module.buffers()]
 
 
-def run(module, x):
-    """Output, gradients of input and parameters, and buffers of a call in training."""
-    x = x.detach().requires_grad_()
-    y = module(x)
-    weights = drawn(*y.shape, seed=3).to(y.device)
-    (y * weights).sum().backward()
-    return [y, x.grad, *(p.grad for p in module.parameters()), *module.buffers()]
+def outputs(y):
+    """What a module returned, as a tuple."""
+    return y if isinstance(y, tuple) else (y,)
 
 
-@pytest.mark.parametrize(("module", "shape"), MODULES, ids=lambda value: str(value)[:40])
-def test_a_module_gives_what_it_gives_on_the_cpu(module, shape):
-    x, here, there = drawn(*shape), copy.deepcopy(module), copy.deepcopy(module).to(GPU)
-    results = zip(run(there, x.to(GPU)), run(here, x), strict=True)
-    for theirs, ours in results:
+@pytest.mark.parametrize(("module", "shapes"), MODULES, ids=lambda value: str(value)[:40])
+def test_a_module_gives_what_it_gives_on_the_cpu(module, shapes):
+    xs = [drawn(*shape, seed=i) for i, shape in enumerate(shapes)]
+    there_xs = [x.to(GPU) for x in xs]
+    here, there = copy.deepcopy(module), copy.deepcopy(module).to(GPU)
+    for theirs, ours in zip(run(there, there_xs), run(here, xs), strict=True):
         close(theirs, ours)
-    close(there.eval()(x.to(GPU)), here.eval()(x))
+    here.eval(), there.eval()
+    for theirs, ours in zip(outputs(there(*there_xs)), outputs(here(*xs)), strict=True):
+        close(theirs, ours)
 
 
 def test_every_module_is_in_the_table():
@@ -112,6 +71,35 @@ def test_an_embedding_gives_what_it_gives_on_the_cpu():
         (layer(x) ** 2).sum().backward()
     close(there(ids.to(GPU)), here(ids))
     close(there.weight.grad, here.weight.grad)
+
+
+def test_masks_and_a_cache_give_what_they_give_on_the_cpu():
+    here = nn.MultiheadAttention(6, 2, batch_first=True, rng=mg.Generator(2))
+    there, x = copy.deepcopy(here).to(GPU), drawn(2, 4, 6)
+    padding = mg.tensor([[False] * 4, [False, False, True, True]])
+    for mask in (padding, ops.where(padding, -1.0, 0.0)):
+        results = [
+            layer(*[x.to(device)] * 3, mask.to(device), attn_mask=drawn(4, 4).to(device) > 1,
+                  is_causal=True)
+            for layer, device in ((there, GPU), (here, "cpu"))
+        ]  # fmt: skip
+        for theirs, ours in zip(*results, strict=True):
+            close(theirs, ours)
+    cache = nn.KVCache()
+    parts = [p.to(GPU) for p in ops.split(x, [3, 1], 1)]
+    steps = [there(p, p, p, None, False, is_causal=True, cache=cache)[0] for p in parts]
+    close(ops.cat(steps, 1), here(x, x, x, is_causal=True)[0])
+
+
+def test_hooks_initialisers_and_the_table_of_a_model_work_there():
+    net, seen = nn.Sequential(nn.Linear(3, 3), nn.ReLU()).to(GPU), []
+    net[1].register_full_backward_hook(lambda m, gi, go: seen.append((gi[0], go[0])))
+    for fill in (nn.init.eye_, nn.init.orthogonal_, nn.init.trunc_normal_):
+        assert fill(net[0].weight).device == GPU
+    x = drawn(2, 3).to(GPU)
+    net(x).sum().backward()
+    assert {g.device for g in seen[0]} == {GPU}
+    assert net.summary(x).flops == 2 * 2 * 3 * 3
 
 
 def test_a_training_run_goes_the_same_way():

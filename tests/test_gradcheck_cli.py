@@ -35,7 +35,7 @@ class Checker:
     def __init__(self, files):
         self.files, self.settings = files, None
 
-    def __call__(self, path, settings, spec=None, on_report=None):
+    def __call__(self, path, settings, spec=None, on_report=None, command=None):
         self.settings = settings
         content = self.files[os.path.basename(path)]
         file = FileReport(path)
@@ -45,6 +45,7 @@ class Checker:
                 raise verdict
             if not settings.only or name in settings.only:
                 file.pairs.append(made(name, verdict))
+                file.pairs[-1].reproduce = command(name)
                 on_report(file.pairs[-1])
         order = ("error", "fail", "undecided", "pass")
         verdicts = [report.verdict for report in file.pairs]
@@ -343,8 +344,9 @@ def test_help_is_complete(capsys):
     assert flags == {
         "--only", "--seed", "--seeds", "--fast", "--full", "--budget", "--strict", "--nudge",
         "--json", "--spec", "--init", "--no-isolate", "--mem", "--timeout", "--list", "--exercise",
-        "--csv", "--gradescope", "--resume", "--pictures",
+        "--csv", "--gradescope", "--resume", "--pictures", "--hints",
         "--explain", "--self-test",
+        "--repair",
     }  # fmt: skip
     assert shown.count("  minigen gradcheck ") == 4
     assert "  5  an error of minigen itself" in shown

@@ -17,7 +17,7 @@ from minigen.gradcheck.gallery import KINDS, PARTS
 from minigen.gradcheck.report import Diagnosis, Report
 
 HERE = Settings(isolate=False, seeds=1)
-NEED_A_PROCESS = ("timeout", "memory", "crash")
+NEED_A_PROCESS = ("timeout", "memory", "crash", "wrong_formula")
 CODE_LINES = 60
 DOCUMENTED = Path(__file__).parents[1] / "docs" / "gradcheck-diagnosis.md"
 
@@ -84,7 +84,7 @@ def gallery(tmp_path, monkeypatch):
 
 def test_every_kind_that_can_be_said_has_a_page():
     of_values = re.findall(r"^\| `(\w+)` \|", DOCUMENTED.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(of_values) == 16
+    assert len(of_values) == 17
     assert sorted(KINDS) == sorted([*structure.KINDS, *ENDS, *of_values, "wrong_forward"])
     files = {path.stem for path in explain.path_of("sign").parent.glob("*.py")}
     assert files == {*KINDS, "__init__"}

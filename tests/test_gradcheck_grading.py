@@ -194,7 +194,7 @@ class Checker:
     def __init__(self, stop=None, broken=None):
         self.checked, self.stop, self.broken = [], stop, broken
 
-    def __call__(self, path, settings, spec=None, on_report=None):
+    def __call__(self, path, settings, spec=None, on_report=None, command=None):
         self.checked.append(path)
         file = FileReport(path, found=["f", "g"])
         for name, verdict in zip(file.found, Path(path).read_text().split(), strict=True):
@@ -263,7 +263,7 @@ def test_what_is_new_or_changed_is_checked_and_what_is_gone_is_dropped(check):
 
 @pytest.mark.parametrize("change", [
     "--seed 1", "--seeds 2", "--fast", "--strict off", "--timeout 5s", "--only f",
-    "--spec spec.toml",
+    "--spec spec.toml", "--hints 1",
 ])  # fmt: skip
 def test_results_under_other_conditions_do_not_count(check, capsys, change):
     check("--resume")       # there is nothing yet

@@ -16,7 +16,7 @@ import pytest
 from test_gradcheck_report import entry, failed, right, stopped, wrong_weights
 
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.report import Diagnosis, FileReport, Finding
+from minigen.gradcheck.report import Diagnosis, FileReport, Finding, Fix
 
 DOC = Path(__file__).resolve().parents[1] / "docs" / "gradcheck-json.md"
 
@@ -49,8 +49,9 @@ SIMPLE = {
 def violations(value, kind, where=""):
     """How value differs from what the documentation says of `kind`."""
     if kind in SECTIONS:
-        if value.keys() != SECTIONS[kind].keys():
-            yield f"{where}: fields differ: {sorted(value.keys() ^ SECTIONS[kind].keys())}"
+        fields = value.keys() if isinstance(value, dict) else set()
+        if fields != SECTIONS[kind].keys():
+            yield f"{where}: fields differ: {sorted(fields ^ SECTIONS[kind].keys())}"
             return
         for name, type_ in SECTIONS[kind].items():
             yield from violations(value[name], type_, f"{where}.{name}")
@@ -83,7 +84,8 @@ def full_document():
     report = failed(
         structure=[Finding("wrong_shape", "pass"), Finding("nan_at_edge", "fail", "m", "x",
                                                            evidence)],
-        diagnosis=[Diagnosis("factor", "w", "confirmed", "twice", evidence)],
+        diagnosis=[Diagnosis("factor", "w", "confirmed", "twice", evidence),
+                   Diagnosis("sign", "w", "likely", "m", fix=Fix(np.int64(7), "-dw", "dw"))],
         output="lone \udc80 and \x00", notes=["n"], points_checked=["seed 0"],
         forward_calls=np.int64(7), seconds=np.float64(0.5), points=np.float64(0.5),
     )  # fmt: skip
@@ -98,7 +100,7 @@ def test_document_is_strict_json_and_as_documented():
     assert text.isascii()
     assert list(violations(document, "document")) == []
     assert set(SECTIONS) == {
-        "document", "file", "pair", "argument", "entry", "finding", "diagnosis",
+        "document", "file", "pair", "argument", "entry", "finding", "diagnosis", "fix",
     }  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def test_every_documented_object_is_in_that_document():
     assert pair["arguments"][0]["at_kinks"]
     assert pair["arguments"][1]["worst"]
     assert pair["structure"]
-    assert pair["diagnosis"]
+    assert pair["diagnosis"][1]["fix"]
 
 
 def test_every_kind_of_fault_is_documented():

@@ -47,6 +47,9 @@ MODULES = {         # name -> module, its input
     "InstanceNorm1d": lambda: (nn.InstanceNorm1d(2, affine=True), drawn(2, 2, 3)),
     "Embedding": lambda: (nn.Embedding(5, 3), np.array([[1, 1], [4, 0]])),
     "Dropout": lambda: (nn.Dropout(0.5), drawn(3, 4)),
+    "DropPath": lambda: (nn.DropPath(0.5), drawn(4, 2)),
+    "GRUCell": lambda: (nn.GRUCell(2, 2), drawn(2, 2)),
+    "weight_norm": lambda: (nn.weight_norm(nn.Linear(3, 2)), drawn(2, 3)),
     "MaxPool2d": lambda: (nn.MaxPool2d(2), drawn(1, 1, 4, 4)),
     "Sequential": lambda: (autoencoder(), drawn(3, 5)),
 }

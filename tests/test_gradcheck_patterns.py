@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from minigen.gradcheck import gradcheck
+from minigen.gradcheck.patterns import listed
+from minigen.gradcheck.patterns_sums import written
 
 RNG = np.random.default_rng(11)
 
@@ -301,3 +303,40 @@ def test_what_nearly_explains_says_how_much():
     found = report.diagnosis[0]
     assert (found.kind, found.confidence) == ("wrong_axis", "likely")
     assert "% of the error" in found.message and 0.99 < found.evidence["explained"] < 1
+
+
+def lines(x):
+    std = x.std(1, keepdims=True)
+    h = (x - x.mean(1, keepdims=True)) / std
+    return h, (h, std)
+
+
+def laid_along_columns(d, cache):
+    h, std = cache
+    return (d - d.mean(1, keepdims=True) - h * (d * h).mean(1)) / std
+
+
+def test_in_a_square_array_a_lost_keepdims_is_not_said_to_be_another_axis():
+    report = gradcheck(lines, laid_along_columns, inputs=(normal(5, 5),))
+    found = report.diagnosis[0]
+    assert (found.kind, found.confidence) == ("wrong_axis", "likely")
+    assert "along axis 1 but without keepdims=True" in found.message
+
+
+def test_how_axes_are_listed():
+    said = [listed(axes) for axes in ((1,), (0, 2), (0, 2, 3))]
+    assert said == ["axis 1", "axes 0 and 2", "axes 0, 2 and 3"]
+
+
+def test_how_a_sum_is_written():
+    assert written([1.0, 2.0, -1.0], ["dout", "x * dout", "y"]) == "dout + 2 * x * dout - y"
+    assert written([-0.5, 1.0], ["a", "b"]) == "-0.5 * a + b"
+
+
+def test_a_factor_of_two_may_be_a_number_that_was_given():
+    def masked(x, p):
+        return x * (x > 0) / p, x
+
+    report = gradcheck(masked, lambda d, x: (d * (x > 0), None), inputs=(normal(3, 5), 0.5))
+    said = report.diagnosis[0].message
+    assert "2 is p, or 1 over it; or does a square bring a 2?" in said

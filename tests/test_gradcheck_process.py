@@ -133,6 +133,14 @@ def test_the_time_of_a_pair_is_shared_by_its_requests(linear):
     assert "time.sleep" in caught.value.where
 
 
+def test_loading_the_file_counts_too(tmp_path):
+    path = tmp_path / "slow.py"
+    path.write_text("import time\ntime.sleep(0.2)\n" + LINEAR, encoding="utf-8")
+    with Process(path) as process, process.within(60.0):
+        process.describe()
+        assert process.left <= 59.8
+
+
 @linux
 def test_a_process_that_does_not_read_is_not_waited_for(linear):
     linear.describe()

@@ -111,6 +111,19 @@ def test_fixture_fails_with_the_whole_report(run):
     assert "in assert_passed" not in result.stdout.str()    # our own lines are hidden
 
 
+def test_hints_have_a_ceiling(run):
+    words = "--minigen-gradcheck=hw.py", "--minigen-gradcheck-hints=0", "-k", "wrong or mean"
+    result = run(*words, hw=HOMEWORK, test_it=CHECKS.replace('"square"', '"square", hints=2'))
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines([
+        "E *AssertionError: ? square: wrong",
+        "? mean: wrong",
+        "*1.2 of 4 points (hint level 0: no more is shown)",
+        "gradcheck points: 1.2 of 7",       # as at any level
+    ])
+    assert "numeric" not in result.stdout.str()
+
+
 def test_points_are_summed_and_written_to_the_xml(run, pytester):
     result = run("--junitxml=out.xml", test_it=CHECKS)
     assert "gradcheck points: 5 of 9" in lines_of(result)

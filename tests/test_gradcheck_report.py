@@ -17,6 +17,7 @@ from minigen.gradcheck.report import (
     Entry,
     FileReport,
     Finding,
+    Fix,
     Report,
     points_of,
 )
@@ -215,11 +216,13 @@ def test_several_wrong_arguments_share_the_table():
     assert "".join(shown) == "abcab"
 
 
-def test_never_more_than_25_lines():
+@pytest.mark.parametrize(("hints", "fix"), [(3, None), (3, Fix(9, "x " * 300, "y")), (1, None)])
+def test_never_more_than_25_lines(hints, fix):
     long = "word " * 300
     many = [replace(wrong_weights(), name=f"w{i}", notes=[long, f"{i}"]) for i in range(40)]
     report = Report(
-        "f" * 300, "fail", many, notes=[long] * 3, diagnosis=[Diagnosis("k", None, "likely", long)],
+        "f" * 300, "fail", many, notes=[long] * 3, hints=hints,
+        diagnosis=[Diagnosis("k", None, "likely", long, fix=fix)],
         output="\n".join(map(str, range(999))), reproduce=AGAIN, points_checked=["seed 1"] * 99,
     )  # fmt: skip
     lines = str(report).splitlines()

@@ -142,7 +142,7 @@ def test_defaults_hold_for_every_pair_that_does_not_say(spec):
     assert found.names == ("f", "g")
     assert found.options("f") == {"points": 5, "seeds": None, "wrt": None}
     assert found.options("g") == {"points": 2.5, "seeds": 7, "wrt": ["x"]}
-    assert found.options("h") == {"points": 0} and not found.has_inputs("h")
+    assert found.options("h") == {"points": 0, "hints": 3} and not found.has_inputs("h")
     (x,) = inputs(found, described("f", "x"), 0)
     assert x.shape == (4, 2) and x.dtype == np.float32
     x, y = inputs(found, described("g", "x", "y"), 0)

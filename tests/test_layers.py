@@ -319,3 +319,34 @@ def test_orthogonal_rows_or_columns(shape):
     np.testing.assert_allclose(product, 4 * np.eye(min(w.shape)), atol=1e-5)
     again = init.orthogonal_(mg.zeros(*shape), gain=2.0, rng=Generator(3))
     assert (again.numpy() == weight.numpy()).all()
+
+
+def test_trunc_normal_is_the_middle_of_a_normal():
+    weight = init.trunc_normal_(mg.zeros(300, 200), mean=1.0, std=2.0, a=-1.0, rng=Generator(0))
+    x = weight.numpy()
+    assert -1 <= x.min() < -0.99 and 1.98 < x.max() <= 2
+    # moments of N(1, 2²) between -1 and 2, in standard deviations from -1 to ½
+    phi = [math.exp(-z * z / 2) / math.sqrt(2 * math.pi) for z in (-1, 0.5)]
+    mass = (math.erf(0.5 / math.sqrt(2)) + math.erf(1 / math.sqrt(2))) / 2
+    shift = (phi[0] - phi[1]) / mass
+    variance = 1 + (-phi[0] - 0.5 * phi[1]) / mass - shift**2
+    np.testing.assert_allclose([x.mean(), x.var()], [1 + 2 * shift, 4 * variance], atol=0.01)
+    far = init.trunc_normal_(mg.zeros(1000), std=0.02, rng=Generator(0)).numpy()
+    np.testing.assert_allclose(far.std(), 0.02, rtol=0.1)
+    with pytest.raises(ValueError, match="a 2 must be less than b 1"):
+        init.trunc_normal_(mg.zeros(2), a=2, b=1)
+
+
+def test_identities():
+    close(init.eye_(mg.ones(2, 3)), [[1, 0, 0], [0, 1, 0]])
+    with pytest.raises(ValueError, match=r"eye_: expected a matrix, got \(2,\)"):
+        init.eye_(mg.ones(2))
+    x = Generator(0).normal((2, 4, 5, 6))
+    for groups in (1, 2):
+        conv = nn.Conv2d(4, 4, (3, 5), padding="same", groups=groups, bias=False)
+        init.dirac_(conv.weight, groups)
+        close(conv(x), x.numpy())
+    close(init.dirac_(mg.ones(1, 1, 4)), [[[0, 0, 1, 0]]])
+    close(init.dirac_(mg.ones(3, 2, 1)), [[[1], [0]], [[0], [1]], [[0], [0]]])
+    with pytest.raises(ValueError, match=r"dirac_: expected .* 3 divides, got \(4, 2, 1\)"):
+        init.dirac_(mg.ones(4, 2, 1), 3)

@@ -21,9 +21,11 @@ import sys
 import fake_cupy
 import numpy as np
 import pytest
+import test_draw
 import test_ema
 import test_gpu
 import test_gpu_edges
+import test_metrics
 import test_nn
 import test_ops
 import test_optim
@@ -76,7 +78,7 @@ def on_the_stand_in(test):
 
 
 _optim = test_ema, test_optim, test_optim_lbfgs
-for _module in (test_gpu, test_gpu_edges, test_nn, test_ops, *_optim):
+for _module in (test_gpu, test_gpu_edges, test_metrics, test_draw, test_nn, test_ops, *_optim):
     for _name, _test in list(vars(_module).items()):
         _marks = [*getattr(_test, "pytestmark", ()), getattr(_module, "pytestmark", None)]
         if _name.startswith("test_") and "gpu" in [getattr(mark, "name", "") for mark in _marks]:

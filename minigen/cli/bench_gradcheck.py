@@ -165,23 +165,25 @@ def wrong(pool, limit, seed=0):
             if kind == "value":
                 found["labels"][mutant.edit.label] += 1
                 found["verdicts"][verdict] += 1
-                said.append((mutant.edit.label, *outcome))
+                said.append((mutant.edit.label, outcome))
                 if verdict != "fail":
                     found["missed"].append((mutant.name, verdict))
     return found | {"diagnosis": bench_gradcheck_diagnosis.tally(said)}
 
 
-def try_mutant(mutant):
-    """(kind, verdict of the checker or None, outcome of its diagnosis or None): see
-    bench_gradcheck_mutants and bench_gradcheck_diagnosis."""
+def try_mutant(mutant, repair=True):
+    """(kind, verdict of the checker or None, outcomes of its diagnosis or None): see
+    bench_gradcheck_mutants and bench_gradcheck_diagnosis. repair: search for one, too."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(mutant.path).name
         path.write_text(mutant.edit.source, encoding="utf-8")
         kind, name = ORACLE.judge(mutant, path)
         if kind != "value":
             return kind, None, None
-        file = check_file(path, Settings(isolate=False, only=(name,)))
-        return kind, file.status, bench_gradcheck_diagnosis.outcome(mutant.edit.label, file)
+        alone = check_file(path, Settings(isolate=False, only=(name,)))
+        both = check_file(path, Settings(only=(name,))) if repair else alone
+        outcomes = bench_gradcheck_diagnosis.outcomes(mutant.edit.label, alone, both)
+        return kind, alone.status, outcomes
 
 
 def behaviour(pool):
@@ -192,7 +194,7 @@ def behaviour(pool):
 def named(path, isolate=True, timeout=3.0):
     """(file, its kind, what the report says, whether that is right): see `behaviour`."""
     kind = next(kind for kind in KINDS if path.stem.startswith(kind))
-    settings = Settings(isolate=isolate, timeout=timeout, memory=1 << 29, seeds=1)
+    settings = Settings(isolate=isolate, repair=False, timeout=timeout, memory=1 << 29, seeds=1)
     file = check_file(path, settings)
     said = [f.check for r in file.pairs for f in r.structure if f.verdict in BAD]
     if not file.pairs and file.status == "error":
@@ -338,7 +340,9 @@ are those whose gradients have the right shapes and are off by more than {LARGES
 largest entry, compared with the right backward; the others are counted below. *Behaviour*:
 homework in `tests/homework/behaviour`, each file named after what the report has to say. A file has
 about two pairs, each checked at three points. *Diagnosis*: the first name in the report on each
-mutant that is wrong in value, compared with the label of its edit; another name may be as true.
+mutant that is wrong in value, compared with the label of its edit; another name may be as true. The
+experiments alone, the repair search alone (of edits, not only of those that made the mutants), and
+both together are counted, with the seconds that they took beside the check.
 *Written by hand*: the wrong backwards of `tests/homework_bugs`, as people write them, compared with
 the kind that a teacher would name; the open half may be used to improve the diagnosis, the held one
 not.

@@ -19,11 +19,14 @@ from pathlib import Path
 from minigen.cli.table import table
 from minigen.data import DataError
 from minigen.train import Demo, DivergenceError, Launch, UsageError
+from minigen.train.demo import as_typed
 from minigen.train.device import device_name
-from minigen.train.settings import field_comments, nearest, parse, restore, settings, show
+from minigen.train.parallel import world
+from minigen.train.settings import field_comments, nearest, parse, restore, settings
 from minigen.train.verdict import recorded_words
 
-HELP = """Train a model of the course on this machine and draw its figures, into ./runs/NAME-1/.
+HELP = """Train a model of the course on this machine and draw its figures, into ./runs/NAME-1/,
+where report.html shows it all. Under mpiexec -n K, K processes share each batch.
 Without NAME, list the demos; minigen demo NAME --help explains the settings of one.
 Exit code 0: the bar was reached, or there was none; 1: it was missed; 2: the command was wrong;
 130: stopped by Ctrl-C, after saving."""
@@ -38,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="name=value", dest="changes",
                         help="change a setting; can be repeated")
     parser.add_argument("--data", metavar="PATH",
-                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy")
+                        help="your own pictures: a folder, an IDX file as MNIST's, .npz or .npy; "
+                             "or mnist, fashion_mnist, kmnist, cifar10, cifar100, to be fetched")
     parser.add_argument("--out", metavar="DIR", help="make the run's folder in DIR (default: runs)")
     parser.add_argument("--resume", metavar="RUN", help="continue the run in the folder RUN")
     parser.add_argument("--show", action="store_true", help="open each figure as it is written")
@@ -70,8 +74,9 @@ def run(args: argparse.Namespace) -> int:
         config = resumed(args, module) if args.resume else fresh(args, module)
         config.show = args.show
         config.check()
-        _announce(args.name, config)
-        return module.main(config)
+        with world().speaking():        # under mpiexec one speaks for all
+            _announce(args.name, config)
+            return module.main(config)
     except (UsageError, DataError) as error:
         print(f"minigen demo: {error}", file=sys.stderr)
         return 2
@@ -186,7 +191,7 @@ def explain(name, module):
     configs = {preset: module.Config(**values) for preset, values in presets.items()}
     rows = [["setting", *configs, ""]]
     for setting in settings(module.Config).values():
-        values = [show(getattr(config, setting.name)) for config in configs.values()]
+        values = [as_typed(getattr(config, setting.name)) for config in configs.values()]
         rows.append([setting.name, *values, setting.comment])
     lines = [f"minigen demo {name}: {about.en}, « {about.fr} »", "", module.__doc__.strip(), "",
              "Settings, changed by --set name=value; what each preset has:", *table(rows), "",

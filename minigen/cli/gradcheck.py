@@ -23,9 +23,10 @@ from minigen.cli import gradcheck_options as options
 from minigen.cli.gradcheck_files import Files
 from minigen.cli.table import table
 from minigen.gradcheck import report_json, report_text
-from minigen.gradcheck.checker import check_file, opened, options_of
+from minigen.gradcheck.checker import check_file, opened
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import guess
+from minigen.gradcheck.options import options_of
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import SpecError, load_spec, template
 
@@ -42,7 +43,8 @@ Inputs come from make_inputs(seed) or <name>_inputs(seed) in the file, or from a
 they are guessed from the names of the arguments; --init writes the guesses as a spec to fill in.
 
 A wrong gradient is experimented with: where a sign, a factor, a transpose, an axis, a term ... is
-found to be what is wrong, the report says so (docs/gradcheck-diagnosis.md)."""
+found to be what is wrong, the report says so. Then single edits of backward are tried, and the kind
+of one with which every check passes is named (docs/gradcheck-diagnosis.md)."""
 
 EXIT_CODES = """exit code, the first that holds:
   5  an error of minigen itself, not of the homework
@@ -194,7 +196,7 @@ class Check:
         if heading:
             self._say(report_text.clean(path))
         try:
-            done = check_file(path, self.settings, self.spec, on_report=self._report)
+            done = check_file(path, self.settings, self.spec, self._report, self._command)
         except (SpecError, _Unwritten):     # nothing of this file's
             raise
         except Exception:
@@ -205,8 +207,6 @@ class Check:
             done.message = done.message or NO_PAIR
         done.internal += self.undrawn
         self.undrawn = []
-        for report in done.pairs:       # those of a file that could not be loaded are not printed
-            report.reproduce = report.reproduce or self._command(report)
         done.sha256 = None if done.internal else sha256
         self.done[path], self.current = done, None
         self._say(report_text.file_text(done))
@@ -214,7 +214,6 @@ class Check:
         self._write()
 
     def _report(self, report):
-        report.reproduce = self._command(report)
         self.current.pairs.append(report)
         self._say(report_text.text(report, self.paint))
         self._draw(report)
@@ -229,9 +228,9 @@ class Check:
         for path in report.pictures:
             self._say(f"  picture: {report_text.clean(path)}")
 
-    def _command(self, report):
-        """The command that gives this report again."""
-        words = ["minigen", "gradcheck", self.current.file, "--only", report.name]
+    def _command(self, name):
+        """The command that gives a pair's report again."""
+        words = ["minigen", "gradcheck", self.current.file, "--only", name]
         return shlex.join([*words, *options.again(self.args)])
 
     def _say(self, words, stream=None):

@@ -2,7 +2,7 @@
 
 Idea: who reads that the mask is wrong wants to know what that means. A page has the answer, an
 example, and what the checker says of the example, run while it is read. The self-test runs all
-examples: a teacher sees in half a minute what the checker can name on this machine.
+examples: a teacher sees in a minute or two what the checker can name on this machine.
 Read next: ../gradcheck/explain.py, ../gradcheck/gallery/__init__.py.
 """
 

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from minigen.gradcheck import hints
 from minigen.gradcheck.checker import Settings
 
 ENDINGS = (".py", ".ipynb")
@@ -78,12 +79,24 @@ def _add_how(how):
         help="memory that a homework may take, such as 512M or 2G (default 1G; Linux only)",
     )
     how.add_argument(
+        "--repair", action=argparse.BooleanOptionalAction, default=USUAL.repair,
+        help="search for an edit that makes a wrong gradient right, for at most 5s a pair (default "
+        "yes; not with --no-isolate)",
+    )
+    how.add_argument(
         "--no-isolate", dest="isolate", action="store_false",
         help="run the homework in this process, without limits: for your own files, in a debugger",
     )
 
 
 def _add_output(out):
+    out.add_argument(
+        "--hints", metavar="LEVEL", type=int, choices=range(len(hints.LEVELS)), default=hints.USUAL,
+        help="how much is shown: "
+        + ", ".join(f"{level} {what}" for level, what in enumerate(hints.LEVELS))
+        + " that makes it right, if one is found (default 2); hints = LEVEL in the spec and HINTS "
+        "= LEVEL in the file are ceilings",
+    )
     instead = out.add_mutually_exclusive_group()
     instead.add_argument(
         "--json", metavar="FILE|-", type=json_target,
@@ -108,6 +121,11 @@ def _add_output(out):
         help="go on with the run that wrote the --json FILE: files that are in it and have not "
         "changed since are not checked again",
     )
+    _add_instead(instead)
+
+
+def _add_instead(instead):
+    """What is done without a check of homework."""
     instead.add_argument(
         "--explain", metavar="KIND", nargs="?", const="list",
         help="show a page on a kind of mistake, such as sign: what it is, how to find "
@@ -136,9 +154,11 @@ def settings(args):
         strict=args.strict == "on",
         nudge=args.nudge,
         isolate=args.isolate,
+        repair=args.repair,
         memory=args.mem,
         timeout=args.timeout or max(USUAL.timeout, 2 * args.budget),
         pictures=bool(args.pictures),
+        hints=args.hints,
     )
 
 
@@ -152,12 +172,13 @@ def again(args):
         "--timeout": (args.timeout, None, f"{args.timeout or 0:g}s"),
         "--mem": (args.mem, USUAL.memory, f"{args.mem / BYTES['M']:g}M"),
         "--strict": (args.strict, "on", args.strict),
+        "--hints": (args.hints, hints.USUAL, args.hints),
         "--spec": (args.spec, None, args.spec),
         "--exercise": (args.exercise, None, args.exercise),
     }
     for option, (value, usual, text) in changed.items():
         words += [option, str(text)] if value != usual else []
-    return words + ["--no-isolate"] * (not args.isolate)
+    return words + ["--no-repair"] * (not args.repair) + ["--no-isolate"] * (not args.isolate)
 
 
 def homework(paths):

@@ -10,11 +10,12 @@ import gzip
 import math
 import struct
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
-from minigen.data.source import DataError, Source, fit, naming, white_level
+from minigen.data.archive import check_inside
+from minigen.data.source import DataError, Source, fit, naming, on_white, white_level
 
 LIMIT = 4 << 30         # bytes of the largest array read: 4 GiB
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -56,47 +57,89 @@ def read_npy(stream, where):
     return _take_array(stream, dtype, shape, "F" if fortran else "C", where)
 
 
+def read_npz(path, names=None):
+    """The arrays of these names in a .npz file, or all.   -> {name: array}
+
+    Raises DataError for a broken file, a name that it lacks or has twice, pickled objects, and
+    members that point outside.
+    """
+    arrays, present = {}, npz_names(path)
+    for name in present if names is None else names:
+        if name not in present:
+            raise DataError(f"{path}: no array {name!r}; there are {', '.join(present) or 'none'}")
+        with naming(path), zipfile.ZipFile(path) as archive, archive.open(present[name]) as stream:
+            arrays[name] = read_npy(stream, f"{path}, array {name!r}")
+    return arrays
+
+
+def npz_names(path):
+    """The arrays in a .npz file.   -> {name: its member in the archive}"""
+    with naming(path), zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    for member in members:
+        check_inside(member, path)
+    names = {member.removesuffix(".npy"): member for member in members}
+    if len(names) < len(members):
+        raise DataError(f"{path}: two arrays have one name, among {', '.join(members)}")
+    return names
+
+
 def idx_source(path):
     """The pictures in an IDX file; labels and a test set are found beside it by MNIST's names."""
     test = _beside(path, ("train", "t10k")) or _beside(path, ("train", "test"))
-    test = _source(test, read_idx(test), _idx_labels(test)) if test else None
-    return _source(path, read_idx(path), _idx_labels(path), test)
+    test = array_source(test, read_idx(test), _idx_labels(test)) if test else None
+    return array_source(path, read_idx(path), _idx_labels(path), test)
+
+
+def npy_picture(path):
+    """One picture in a .npy file, (H, W), (H, W, C) or (C, H, W).   -> (1 or 3, H, W), its white
+
+    The type says what is white: 255 for uint8, 65535 for uint16, else 1.
+    """
+    with naming(path), open(path, "rb") as file:
+        array = read_npy(file, path)
+    if array.ndim not in (2, 3) or array.dtype.kind not in "buf":
+        raise DataError(
+            f"{path}: {array.dtype} of shape {array.shape} is no picture: (H, W), (H, W, C) or "
+            "(C, H, W), of type uint8, uint16, or floats in [0, 1]"
+        )
+    planes = _channels_first(array[None], path)[0]
+    white = {1: 255, 2: 65535}.get(array.dtype.itemsize, 1) if array.dtype.kind == "u" else 1
+    low, high = float(planes.min()), float(planes.max())
+    if not (low >= -1e-3 and high <= white + 1e-3):
+        raise DataError(f"{path}: {array.dtype} values run from {low:g} to {high:g}, not {white}")
+    return on_white(planes, white), white
 
 
 def npy_source(path):
     """The pictures in a .npy file."""
     with naming(path), open(path, "rb") as file:
         images = read_npy(file, path)
-    return _source(path, images)
+    return array_source(path, images)
 
 
 def npz_source(path):
     """The pictures in a .npz file, with labels and a test set where the usual names hold them."""
-    with naming(path), zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("/") or ".." in PurePosixPath(name.replace("\\", "/")).parts:
-                raise DataError(f"{path}: member {name!r} points outside the archive; not read")
-        members = {name.removesuffix(".npy").lower(): name for name in archive.namelist()}
+    present = {name.lower(): name for name in npz_names(path)}
 
-        def read(names):
-            for name in names:
-                if name in members:
-                    with archive.open(members[name]) as stream:
-                        return read_npy(stream, f"{path}, array {name!r}")
+    def first(names):
+        return next((present[name] for name in names if name in present), None)
 
-        images, labels = read(IMAGES if len(members) > 1 else members), read(LABELS)
-        test, test_labels = read(TEST_IMAGES), read(TEST_LABELS)
+    pictures = IMAGES if len(present) > 1 else present
+    wanted = [first(names) for names in (pictures, LABELS, TEST_IMAGES, TEST_LABELS)]
+    arrays = read_npz(path, [name for name in wanted if name is not None])
+    images, labels, test, test_labels = map(arrays.get, wanted)
     if images is None:
         raise DataError(
             f"{path}: no array is called {', '.join(IMAGES[:-1])} or {IMAGES[-1]}; "
-            f"there are {', '.join(members) or 'none'}"
+            f"there are {', '.join(present) or 'none'}"
         )
     if test is not None:
-        test = _source(f"{path}, the test set", test, test_labels)
-    return _source(path, images, labels, test)
+        test = array_source(f"{path}, the test set", test, test_labels)
+    return array_source(path, images, labels, test)
 
 
-def _source(where, images, labels=None, test=None):
+def array_source(where, images, labels=None, test=None):
     """Pictures from an array of one of three layouts.   labels (N,) or (N, 1)"""
     images = _channels_first(images, where)                             # (N, C, H, W)
     white = white_level(images, where)
@@ -105,10 +148,7 @@ def _source(where, images, labels=None, test=None):
         raise DataError(f"{where}: {count} pictures, but labels of shape {labels.shape}")
 
     def picture(i, size):
-        planes = images[i]
-        if channels == 4:                                               # transparency: on white
-            planes = white + (planes[:3] - float(white)) * (planes[3:] / white)
-        return fit(planes, size, white)
+        return fit(on_white(images[i], white), size, white)
 
     apart = f", for the test {test.found}" if test else ""
     return Source(

@@ -23,12 +23,13 @@ class Maker:
     draw: Callable                      # n, seed, size -> images (n, C, size, size), and factors
     size: int                           # pixels a side, where none is asked for
     classes: tuple[str, ...] = ()       # names of what `labels` has; () where there are no labels
+    either: bool = False                # takes channels=1 or 3 too: draws grey, or colour if asked
 
 
 GENERATORS = {
     "digits": Maker(digits, 28, tuple("0123456789")),
     "digits_binary": Maker(digits_binary, 28, tuple("0123456789")),
-    "faces": Maker(faces, 32),
+    "faces": Maker(faces, 32, either=True),
     "landscapes": Maker(landscapes, 48, TREES),
     "multi_sprites": Maker(multi_sprites, 32),
     "shapes": Maker(shapes, 32, SHAPES),

@@ -1,7 +1,7 @@
 """Pictures to train on: ours, or a user's own.
 
 Idea: whatever the source, a model gets float32 (N, C, S, S) in [0, 1], split into train and test.
-Nothing is written to disk: no archive is unpacked, no copy kept.
+Nothing is written to disk but what is fetched: no archive is unpacked, no copy kept.
 Read next: digits.py (the built-in pictures), pictures.py and arrays.py (a user's), source.py.
 """
 
@@ -13,10 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from minigen.data.arrays import idx_source, npy_source, npz_source
+from minigen.data.cifar import CIFAR10, CIFAR100, cifar_folder, cifar_source
 from minigen.data.generators import GENERATORS
 from minigen.data.pictures import SUFFIXES, folder_source
+from minigen.data.remote import REMOTE, download
 from minigen.data.source import DataError, with_channels
 
+NAMES = (*GENERATORS, *REMOTE)              # what `load` takes besides paths
 LARGEST = 64            # the side that pictures get, at most, where no size is asked for
 
 
@@ -61,8 +64,9 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
     """Pictures from a generator, a folder or a file, as `Images`.
 
     source: "digits", "digits_binary", "faces", "landscapes", "multi_sprites", "shapes" or
-    "shapes_upright" (a folder of that name is "./digits"); a folder of pictures (where all lie in
-    sub-folders, these name the classes); an IDX file as MNIST's, gzipped or not; a .npz or .npy.
+    "shapes_upright" (a folder of that name is "./digits"); "mnist", "fashion_mnist", "kmnist",
+    "cifar10" or "cifar100", fetched once; a folder of pictures (where all lie in sub-folders, these
+    name the classes); an IDX file as MNIST's, gzipped or not; a .npz or .npy; CIFAR's archive.
     size: S; None keeps the pictures' own (the median), 64 at most. A picture is cropped to its
     middle square, then resized. channels: 1 or 3; None is what most pictures have.
     train, test: at most so many. A source without a test set of its own gives a seventh, by seed.
@@ -75,7 +79,8 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
         )
     if source in GENERATORS:
         return _generate(source, size, channels, seed, train, test)
-    path = Path(source).expanduser()
+    remote = REMOTE.get(source)
+    path = download(source) if remote else Path(source).expanduser()
     try:
         found = _find(path)
     except OSError as error:
@@ -89,12 +94,9 @@ def load(source, *, size=None, channels=None, seed=0, train=12_000, test=2_000):
         raise DataError(f"{path}: all pictures are the same: there is nothing to learn from them")
     return Images(
         *pictures,
-        *(
-            None if part.labels is None else np.searchsorted(classes, part.labels[order])
-            for part, order in chosen
-        ),
-        classes=tuple(map(str, classes)),
-        name=path.resolve().name,
+        *(_class_indices(part, order, classes) for part, order in chosen),
+        classes=remote.classes if remote and remote.classes else tuple(map(str, classes)),
+        name=source if remote else path.resolve().name,
         found=found.found,
     )
 
@@ -120,11 +122,19 @@ def _gather(part, order, size, channels):
     return images
 
 
+def _class_indices(part, order, classes):
+    """Where in classes the labels of these pictures stand.   -> (len(order),) or None"""
+    return None if part.labels is None else np.searchsorted(classes, part.labels[order])
+
+
 def _generate(name, size, channels, seed, train, test):
     """Generated pictures; the test set has a seed of its own."""
     maker = GENERATORS[name]
-    size = size or maker.size
-    sets = [maker.draw(train, seed, size), maker.draw(test, seed + 10_000, size)]
+    options = {"channels": channels} if maker.either and channels else {}
+    sets = [
+        maker.draw(count, seed + apart, size or maker.size, **options)
+        for count, apart in ((train, 0), (test, 10_000))
+    ]
     return Images(
         *(with_channels(part.images, channels or part.images.shape[1]) for part in sets),
         *(part.labels if maker.classes else None for part in sets),
@@ -139,8 +149,11 @@ def _find(path):
     if not path.exists():
         raise DataError(f"{path}: no such file or folder{_nearest(path)}")
     if path.is_dir():
-        return folder_source(path)
+        layout = cifar_folder(path)
+        return cifar_source(path, layout) if layout else folder_source(path)
     name = path.name.lower()
+    if name.startswith("cifar") and name.endswith(".tar.gz"):
+        return cifar_source(path, CIFAR100 if "100" in name else CIFAR10)
     if name.endswith(".npz"):
         return npz_source(path)
     if name.endswith(".npy"):
@@ -151,7 +164,8 @@ def _find(path):
         raise DataError(f"{path}: one picture; give the folder that holds it, {path.parent}")
     raise DataError(
         f"{path}: not a folder of pictures, an IDX file (with idx in its name, as MNIST's have), a "
-        ".npz or a .npy; archives are not unpacked here: unpack it and give the folder"
+        ".npz, a .npy or CIFAR's .tar.gz; other archives are not unpacked here: unpack it and give "
+        "the folder"
     )
 
 
@@ -159,6 +173,7 @@ def _nearest(path):
     """A question that names what exists and resembles the missing part of path, or nothing."""
     while not path.parent.is_dir():
         path = path.parent
-    beside = {entry.name: entry for entry in path.parent.iterdir()} | {n: n for n in GENERATORS}
+    beside = {entry.name: entry for entry in path.parent.iterdir()}
+    beside |= {name: name for name in NAMES}
     near = difflib.get_close_matches(path.name, beside, 1)
     return f"; did you mean {beside[near[0]]}?" if near else f"; {path.parent} has nothing like it"

@@ -72,6 +72,13 @@ def _area_weights(side, size):
     return (np.maximum(overlap, 0) * size / side).astype(np.float32)   # rows sum to 1
 
 
+def on_white(planes, white):
+    """Transparency, the fourth of four channels, laid on white.   (C, H, W) -> (1 or 3, H, W)"""
+    if len(planes) != 4:
+        return planes
+    return white + (planes[:3] - float(white)) * (planes[3:] / white)
+
+
 def with_channels(images, channels):
     """Colour from grey (three equal channels) or grey from colour (luma).   (..., C, S, S)"""
     if images.shape[-3] < channels:

@@ -18,8 +18,9 @@ import dataclasses
 from minigen.gradcheck.checker import Settings, check_pair
 from minigen.gradcheck.child.discover import make_pair
 from minigen.gradcheck.child.session import Session
+from minigen.gradcheck.hints import USUAL, limited
 
-OF_FILES = ("only", "seeds", "isolate", "memory", "timeout")
+OF_FILES = ("only", "seeds", "isolate", "repair", "memory", "timeout")
 CHOICES = [f.name for f in dataclasses.fields(Settings) if f.name not in OF_FILES]
 
 
@@ -38,7 +39,8 @@ def gradcheck(
     order       2: the gradient's gradient, too (minigen functions and modules only)
     seeds       points to check at (default: 3 if inputs is callable, else 1)
     settings    seed, mode ("auto", "fast", "full"), budget (seconds), strict, nudge; see Settings.
-                pictures=False keeps nothing for the picture that a notebook shows of a failure
+                pictures=False keeps nothing for the picture that a notebook shows of a failure;
+                hints=0: the verdict alone, 1: arguments and entries, 2: what is wrong (default)
 
     float32 inputs reach homework as float32, functions of minigen as float64. Raises TypeError for
     what is no pair.
@@ -47,7 +49,12 @@ def gradcheck(
     if unknown:
         raise TypeError(f"gradcheck: no setting {unknown[0]!r}; there are {', '.join(CHOICES)}")
     chosen = Settings(seeds=seeds or (3 if callable(inputs) else 1), isolate=False,
-                      **{"pictures": True, **settings})
+                      **{"pictures": True, "hints": USUAL, **settings})
+    return limited(_checked(forward, backward, inputs, chosen, wrt, name, order), chosen.hints)
+
+
+def _checked(forward, backward, inputs, chosen, wrt, name, order):
+    """`gradcheck`'s Report, with all that was found."""
     if backward is None and not callable(getattr(forward, "backward", None)):
         from minigen.gradcheck.engine import check_engine  # the rest needs no tensors
 

@@ -11,8 +11,7 @@ Read next: structure.py, values.py; report.py for what comes out.
 
 import time
 import traceback
-from dataclasses import dataclass, field
-from numbers import Integral, Real
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,11 +19,11 @@ from minigen.gradcheck import structure, values
 from minigen.gradcheck.child.discover import load
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.guess import doubt, guess
+from minigen.gradcheck.hints import EDIT, KIND, VERDICT, Note, limited
 from minigen.gradcheck.inputs import SpecError, uneven
-from minigen.gradcheck.nesting import kind
+from minigen.gradcheck.options import level, options_of
 from minigen.gradcheck.process import Process
 from minigen.gradcheck.report import (
-    STRUCTURE_SHARE,
     VERDICTS,
     Diagnosis,
     FileReport,
@@ -36,14 +35,16 @@ from minigen.gradcheck.subject import Subject
 from minigen.gradcheck.variations import completed, modes
 
 FEW = 3                 # calls of forward in a backward that are no numerical differentiation
-MOST_POINTS = 1_000_000
 MANY = 100_000          # entries of a pair that make further seeds superfluous
 NO_INPUTS = (
     "no inputs: write {}_inputs(seed) or make_inputs(seed) into the file, or a spec (--init writes "
     "one to fill in)"
 )
 OURS = "an error of minigen itself, not of the homework: this pair is not checked"
-GUESSED = "the inputs were guessed from the names of the arguments: --init shows them"
+VALUES = "ignores_upstream", "wrong_shape", "wrong_order"   # structure that other values make right
+GUESSED = Note(
+    "the inputs were guessed from the names of the arguments: --init shows them", VERDICT
+)
 
 
 @dataclass
@@ -60,19 +61,29 @@ class Settings:
     isolate: bool = True        # a process of its own for every file
     memory: int = 1 << 30       # bytes of that process
     timeout: float = 60.0       # seconds of a pair in that process
+    repair: bool = True         # search for an edit that makes a wrong gradient right
     pictures: bool = False      # keep what they are drawn from; a dozen calls of forward more
+    hints: int = EDIT           # the most that is shown, if neither spec nor file allows less
 
 
-def check_file(path, settings, spec=None, on_report=None):
+def check_file(path, settings, spec=None, on_report=None, command=None):
     """Check every pair of a homework file: a FileReport.
 
-    spec: a teacher's Spec (spec.py): inputs, points; on_report(report): called after each pair.
+    spec: a teacher's Spec; on_report(report): called after each pair; command(name): what gives a
+    report again. Reports hold what their hint level allows (hints.py).
     """
     file = FileReport(file=str(path))
+
+    def done(report, description):
+        report.reproduce = command(report.name) if command else ""
+        file.pairs.append(limited(report, settings.hints, options_of(description, spec)["hints"]))
+        if on_report and file.status != "error":        # it is loaded
+            on_report(file.pairs[-1])
+
     try:
         session = opened(path, settings)
     except StudentError as error:
-        return _not_loaded(file, error, settings, spec)
+        return _not_loaded(file, error, settings, spec, done)
     with session:
         file.limits = session.limits
         try:
@@ -80,22 +91,19 @@ def check_file(path, settings, spec=None, on_report=None):
                 described = {d["name"]: d for d in session.describe()}
                 file.notes = session.remarks()
         except StudentError as error:
-            return _not_loaded(file, error, settings, spec)
+            return _not_loaded(file, error, settings, spec, done)
         finally:
             file.output = session.printed()
         file.found = list(described)
         for name, description in described.items():
             if settings.only and name not in settings.only:
                 continue
-            file.pairs.append(_guarded(file, session, description, settings, spec))
-            file.pairs[-1].output = session.printed()
-            if on_report:
-                on_report(file.pairs[-1])
+            report = _guarded(file, session, description, settings, spec)
+            report.output = session.printed()
+            done(report, description)
         for name in _asked(settings, spec):
             if name not in described:
-                file.pairs.append(_missing(name, settings, spec))
-                if on_report:
-                    on_report(file.pairs[-1])
+                done(_missing(name, settings, spec), {"name": name})
     file.status = worst([report.verdict for report in file.pairs], "empty")
     return file
 
@@ -112,12 +120,12 @@ def _asked(settings, spec):
     return [name for name in (spec.names if spec else ()) if name in (settings.only or [name])]
 
 
-def _not_loaded(file, error, settings, spec):
+def _not_loaded(file, error, settings, spec, done):
     """The report on a file without a session: what the spec asks for is there, with 0 points."""
     file.status, file.message = "error", error.sentence
     for name in _asked(settings, spec):
         points = options_of({"name": name}, spec)["points"]
-        file.pairs.append(_unchecked(name, settings.seed, points, file.message, error.kind))
+        done(_unchecked(name, settings.seed, points, file.message, error.kind), {"name": name})
     return file
 
 
@@ -147,20 +155,6 @@ def _unchecked(name, seed, points, message, check="error"):
     return report
 
 
-def options_of(description, spec):
-    """A pair's description with what the spec, if there is one, says of it.
-
-    points: a float, 1 unless one of them says otherwise; structure_share: of these, as only a spec
-    may say; fault: what is wrong with what a file says of a pair, in a sentence, "" if nothing.
-    """
-    asked = spec.options(description["name"]) if spec else {}
-    options = {**description, **asked}
-    options["structure_share"] = asked.get("structure_share", STRUCTURE_SHARE)
-    fault = _fault(options)
-    points = 1 if fault or options.get("points") is None else options["points"]
-    return {**options, "points": float(points), "fault": fault}
-
-
 def check_pair(session, description, settings, spec=None):
     """Check one pair of a session at every point: a Report.
 
@@ -175,7 +169,11 @@ def check_pair(session, description, settings, spec=None):
         if options["fault"]:
             raise StudentError("error", options["fault"])
         with session.within(settings.timeout):
-            _check_points(report, session, options, settings, spec)
+            failed = _check_points(report, session, options, settings, spec)
+        wrong = failed and report.verdict == "fail" and failed.of_values
+        allowed = settings.repair and level(options, settings) >= KIND
+        if wrong and allowed and isinstance(session, Process):
+            _repair(report, failed, session, options, settings, spec)
     except StudentError as error:
         if error.kind in ("memory", "crash") and session.shared:
             # an earlier pair may have left that behind: once more, in a new process
@@ -188,22 +186,8 @@ def check_pair(session, description, settings, spec=None):
     return report
 
 
-def _fault(options):
-    points, seeds, wrt = (options.get(key) for key in ("points", "seeds", "wrt"))
-    if points is not None and not (isinstance(points, Real) and 0 <= points <= MOST_POINTS):
-        return f"POINTS is {kind(points)}: write a number from 0 to {MOST_POINTS:,}"
-    if seeds is not None and not (isinstance(seeds, Integral) and seeds > 0):
-        return f"seeds is {kind(seeds)}: write a whole number from 1"
-    names = [wrt] if isinstance(wrt, str) else wrt
-    if wrt is not None and not (
-        isinstance(names, (tuple, list, set)) and all(isinstance(n, str) for n in names)
-    ):
-        return f"WRT is {kind(wrt)}: write the arguments' names in a tuple, such as ('x', 'w')"
-    return ""
-
-
 def _check_points(report, session, options, settings, spec):
-    """Fill the report from point after point, up to the first that is wrong."""
+    """Fill the report from point after point, up to the first that is wrong: that PointReport."""
     seeds = range(settings.seed, settings.seed + (options.get("seeds") or settings.seeds))
     made, guessed = _source(report, session, options, spec)
     for seed in seeds if made else ():
@@ -234,11 +218,31 @@ def _check_points(report, session, options, settings, spec):
             if report.verdict in ("error", "fail"):
                 if report.verdict == "fail" and guessed:
                     _doubt(report, session, options, settings, guessed)
-                return
+                return point
         entries = sum(np.size(leaf.value) for leaf in subject.floats())
         if entries > MANY and len(seeds) > 1:
             report.notes.append(f"one seed only: {entries:,} entries say as much")
-            return
+            return None
+    return None
+
+
+def _repair(report, point, session, options, settings, spec):
+    """Add what a search for an edit that makes the gradient right says, to the report's diagnosis.
+
+    An edit is believed if the whole check passes with it, at every seed.
+    """
+    from minigen.gradcheck.repair import repaired
+
+    def passes(edited, seconds):
+        again = Report(report.name, seed=settings.seed)
+        # of an edit that fails nothing is said
+        less = replace(settings, budget=min(settings.budget, seconds), hints=VERDICT)
+        _check_points(again, edited, options, less, spec)
+        return again.verdict == "pass"
+
+    started = time.monotonic()
+    report.diagnosis = repaired(session, point, report.diagnosis, passes)
+    report.repair_seconds = time.monotonic() - started
 
 
 def _completed(session, described, inputs, seed):
@@ -272,9 +276,9 @@ def _doubt(report, session, options, settings, plan):
     for found in (*report.structure, *report.arguments):
         if found.verdict == "fail":
             found.verdict = "undecided"
-    report.notes.append(
-        f"the inputs are guesses, and may be the mistake: {why}; write {report.name}_inputs(seed)"
-    )
+    advice = f"write {report.name}_inputs(seed)"
+    said = f"the inputs are guesses, and may be the mistake: {why}; {advice}"
+    report.notes.append(Note(said, VERDICT))
 
 
 @dataclass
@@ -286,11 +290,21 @@ class PointReport:
     notes: list = field(default_factory=list)
     diagnosis: list = field(default_factory=list)       # Diagnosis of the values
     diagnosis_seconds: float = 0.0
+    subject: object = None
+    examination: object = None                          # of structure.py
+    evidence: list = field(default_factory=list)        # Evidence on arguments that are wrong
+
+    @property
+    def of_values(self):
+        """Whether other values of gradients would make it right."""
+        wrong = [x for x in (*self.findings, *self.arguments) if x.verdict == "fail"]
+        return any(getattr(x, "check", VALUES[0]) in VALUES for x in wrong)
 
 
 def _check_point(subject, options, settings, seed, seconds):
     examination = structure.examine(subject, wrt=options.get("wrt"), seed=seed)
     point = PointReport(examination.findings, [], examination.notes)
+    point.subject, point.examination = subject, examination
     point.notes += [sentence for _, sentence in examination.unclaimed]
     if subject.inner_calls > FEW:
         point.notes.append(
@@ -311,12 +325,18 @@ def _check_point(subject, options, settings, seed, seconds):
                 subject, examination.claims, examination.upstream, seed
             )
             point.findings += [swapped] if swapped else []
-            from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
-
-            started = time.monotonic()
-            point.diagnosis = diagnose(subject, examination, point.arguments)
-            point.diagnosis_seconds = time.monotonic() - started
+            if level(options, settings) >= KIND:
+                _diagnose(point, subject, examination)
     return point
+
+
+def _diagnose(point, subject, examination):
+    """Experiments on the values that are wrong."""
+    from minigen.gradcheck.diagnosis import diagnose  # what is right does not load it
+
+    started = time.monotonic()
+    point.diagnosis, point.evidence = diagnose(subject, examination, point.arguments)
+    point.diagnosis_seconds = time.monotonic() - started
 
 
 def _source(report, session, options, spec):
@@ -375,9 +395,26 @@ def conclude(report):
 
         found = [*filter(None, map(of_start, report.structure)), *found]
         found += filter(None, map(of_shape, report.structure))
-    if report.verdict == "fail":
-        found += [of_values for of_values in report.diagnosis if of_values not in found]
-    report.diagnosis = found
+    of_values = report.diagnosis if report.verdict == "fail" else []
+    report.diagnosis = _in_order(found, [one for one in of_values if one not in found])
+
+
+def _in_order(found, of_values):
+    """The list of Diagnosis: of the structure, then of the values, as they come; but a fix stands
+    with what was found of the same kind, and a backward that does not follow the upstream gradient
+    may have something else wrong, which the repair names."""
+    fixed = next((one for one in of_values if one.fix), None)
+    if not fixed or not found:
+        return [*found, *of_values]
+    same = next((one for one in found if one.kind == fixed.kind), None)
+    others = [one for one in of_values if one is not fixed]
+    if same:
+        same.fix = fixed.fix
+        return [*found, *others]
+    unfollowed = found[0].kind == "ignores_upstream"
+    if unfollowed and fixed.kind not in ("factor", "wrong_formula"):
+        return [fixed, *found, *others]
+    return [*found, *of_values]
 
 
 def worst(verdicts, otherwise="pass"):

@@ -74,8 +74,8 @@ EXPERIMENTS = (
 
 
 def diagnose(subject, examination, reports):
-    """[Diagnosis] of the arguments whose ArgumentReport failed: the surest first, and of these what
-    is said of most arguments.
+    """([Diagnosis], [Evidence]) of the arguments whose ArgumentReport failed: the surest first, and
+    of these what is said of most arguments.
 
     subject, examination: of the point that failed; runs forward, for SECONDS at most. What the
     homework raises meanwhile ends the diagnosis, not the check.
@@ -84,7 +84,7 @@ def diagnose(subject, examination, reports):
         (claim, report) for claim, report in zip(examination.claims, reports, strict=True)
         if report.verdict == "fail"
     ]  # fmt: skip
-    found = []
+    found, gathered = [], []
     until = time.monotonic() + SECONDS
     with np.errstate(all="ignore"):
         unsteady = roughness(subject, examination)
@@ -93,13 +93,14 @@ def diagnose(subject, examination, reports):
         seconds = (until - time.monotonic()) / (len(failed) - done)
         try:
             with np.errstate(all="ignore"):
-                found += examine(
-                    gather(subject, examination, claim, report, seconds, rough[id(claim)])
-                )
+                evidence = gather(subject, examination, claim, report, seconds, rough[id(claim)])
+                gathered.append(evidence)
+                found += examine(evidence)
         except StudentError:
             break
     times = Counter(one.kind for one in found)
-    return sorted(found, key=lambda one: (one.confidence != "confirmed", -times[one.kind]))
+    found.sort(key=lambda one: (one.confidence != "confirmed", -times[one.kind]))
+    return found, gathered
 
 
 def examine(evidence):

@@ -26,6 +26,12 @@ def diagnosis(evidence, kind, message, confidence="confirmed", **found):
     return Diagnosis(kind, evidence.name, confidence, message, found)
 
 
+def listed(axes):
+    """How a sentence says which axes: "axis 1", "axes 0 and 2", "axes 0, 2 and 3"."""
+    *others, last = map(str, axes)
+    return f"axes {', '.join(others)} and {last}" if others else f"axis {last}"
+
+
 def kinks(evidence):
     """Right wherever forward is smooth, wrong at kinks alone: no subgradient."""
     wrong = [e for e in evidence.report.worst if e.verdict == "fail"]
@@ -76,10 +82,10 @@ def _factor(evidence, c):
             "something added twice, or is there a factor 2 too many?"
         )
         return diagnosis(evidence, "double_count", message, "likely", factor=1 / c)
+    meaning = _meaning(evidence, size)
     if abs(size - 2) < 1e-6 * size:
-        meaning = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
-    else:
-        meaning = _meaning(evidence, size)
+        two = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
+        meaning = f"{meaning}; or {two}" if meaning else two
     message = f"{evidence.gradient} is exactly {size:.6g} times too {way}{also}"
     if not meaning:
         odd = abs(size - round(size)) > 1e-6 * size
@@ -326,8 +332,7 @@ def flipped(evidence):
     for many in range(1, evidence.x.ndim + 1):
         for axes in combinations(range(evidence.x.ndim), many):
             if evidence.fits(np.flip(evidence.claimed, axes)):
-                where = " and ".join(map(str, axes))
-                message = f"{evidence.gradient} is right when read backwards along axis {where}"
+                message = f"{evidence.gradient} is right when read backwards along {listed(axes)}"
                 sure = "confirmed" if many == 1 else "likely"       # or one of them for the other
                 return diagnosis(evidence, "flip", message, sure, axes=list(axes))
     return None

@@ -14,7 +14,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from minigen.gradcheck.patterns import diagnosis
+from minigen.gradcheck.patterns import diagnosis, listed
 from minigen.gradcheck.slopes import stream
 
 DIRECTIONS = 3
@@ -66,8 +66,7 @@ def _readings(z):
             }
     for many in range(1, z.ndim + 1):
         for axes in combinations(range(z.ndim), many):
-            where = " and ".join(map(str, axes))
-            yield "flip", f"it is read backwards along axis {where}", np.flip(z, axes), {
+            yield "flip", f"it is read backwards along {listed(axes)}", np.flip(z, axes), {
                 "axes": list(axes)
             }
     for axis in range(z.ndim):

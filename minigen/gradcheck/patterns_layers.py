@@ -24,13 +24,14 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from minigen.gradcheck.patterns import diagnosis
+from minigen.gradcheck.patterns import diagnosis, listed
 
 MOST = 256              # entries: the free numbers are found by least squares
 SPARE = 4               # entries beyond the free numbers, at least
 PROJECTED = 1e-3        # of its terms: what an invariant's sum may be off by, for an eps
 EXPLAINED = 0.997       # of the largest error
 MEAN = "the term through the mean"
+KEPT = "keepdims=True"
 
 
 @dataclass
@@ -187,6 +188,8 @@ def _sums(layer, terms, where):
         kind = "missing_broadcast_sum" if set(axes) < set(layer.axes) else "wrong_axis"
         said = f"has {' and '.join(terms[k] for k in chosen)} "
         said += f"{_instead(axes)} where it must be summed or averaged {where}"
+        if len(axes) == 1 and len(shape) == 2 and shape[0] == shape[1]:
+            said += f", or {where} but without {KEPT}, which a square array does not complain of"
         mean = float(length / np.prod([shape[k] for k in axes]))
         for factor in dict.fromkeys((1.0, mean)):
             also = ""
@@ -197,7 +200,7 @@ def _sums(layer, terms, where):
 
 
 def _axes(axes):
-    return f"along axis {', '.join(map(str, axes))}"
+    return f"along {listed(axes)}"
 
 
 def _instead(axes):
@@ -209,7 +212,8 @@ def _said(evidence, layer, share, kind, message, exact):
     message = f"{evidence.gradient} {message}"
     if not exact:
         message += f"; that explains {min(share, 0.9999):.2%} of the error"
-    # what cancels looks like what is left out; a term left out like one of another size
-    alike = kind == "missing_term" or "cancels" in message
+    # what cancels looks like what is left out; a term left out like one of another size; in a
+    # square array a sum of columns like one of rows that is laid along the columns
+    alike = kind == "missing_term" or "cancels" in message or KEPT in message
     sure = "likely" if alike or not exact else "confirmed"
     return diagnosis(evidence, kind, message, sure, **found)

@@ -20,7 +20,7 @@ from itertools import combinations, product
 import numpy as np
 
 from minigen.gradcheck.evidence import floats_among
-from minigen.gradcheck.patterns import diagnosis
+from minigen.gradcheck.patterns import diagnosis, listed
 
 STEEP = 1e6             # condition number of a matrix that is too near to a singular one
 SPARE = 1               # entries along the axis beyond the number of terms, at least
@@ -152,7 +152,7 @@ def _compared(evidence, name, axes, right, mine):
     same = len(wrong) and np.ptp(ratios[wrong]) < 1e-6
     if not even.all() or not same or (len(wrong) > 1 and wrong[0] == 0):
         return None
-    ratio, where = float(ratios[wrong[0]]), f"along axis {', '.join(map(str, axes))}"
+    ratio, where = float(ratios[wrong[0]]), f"along {listed(axes)}"
     shown = [*LINES[name]]
     shown[0] = f"the part that comes directly from {shown[0]}"
     term = " and ".join(shown[k] for k in wrong)
@@ -193,8 +193,8 @@ def _other_axis(evidence, name, axes):
         mine = _coefficients(evidence, terms, others, evidence.claimed)
         if mine is not None and (np.abs(mine).max(0) > 1e-6 * np.abs(mine).max()).all():
             message = (
-                f"{evidence.gradient} is summed over axis {', '.join(map(str, others))} where it "
-                f"must be axis {', '.join(map(str, axes))}"
+                f"{evidence.gradient} is summed over {listed(others)} where it must be "
+                f"{listed(axes)}"
             )
             return diagnosis(evidence, "wrong_axis", message, has=list(others), needed=list(axes))
     return None
@@ -213,8 +213,8 @@ def summed(evidence):
             for others, s in ways.items():
                 if evidence.explains(s):
                     message = (
-                        f"{evidence.gradient} is dout summed over axis {others} where it must be "
-                        f"axis {axes}"
+                        f"{evidence.gradient} is dout summed over {listed(others)} where it must "
+                        f"be {listed(axes)}"
                     )
                     # an axis of a larger dout may as well be swapped with another
                     sure = "confirmed" if v.ndim == 2 else "likely"
@@ -223,7 +223,7 @@ def summed(evidence):
                 if evidence.explains(slab):
                     message = (
                         f"{evidence.gradient} is one slice of dout where it must be its sum over "
-                        f"axis {', '.join(map(str, axes))}"
+                        f"{listed(axes)}"
                     )
                     return diagnosis(evidence, "missing_broadcast_sum", message, slice=i)
     return None

@@ -13,7 +13,7 @@ from itertools import combinations, permutations
 
 import numpy as np
 
-from minigen.gradcheck.patterns import diagnosis
+from minigen.gradcheck.patterns import diagnosis, listed
 
 LEAST = 4               # outputs: with fewer, one reading cannot be told from another
 
@@ -41,8 +41,7 @@ def _readings(v):
     yield from _orders(v)
     for many in range(1, v.ndim + 1):
         for axes in combinations(range(v.ndim), many):
-            where = " and ".join(map(str, axes))
-            yield "flip", f"that is read backwards along axis {where}", np.flip(v, axes), {
+            yield "flip", f"that is read backwards along {listed(axes)}", np.flip(v, axes), {
                 "axes": list(axes)
             }
     yield from _moves(v)

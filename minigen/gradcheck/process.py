@@ -20,7 +20,7 @@ from minigen.gradcheck.output import Output
 from minigen.gradcheck.spawn import Child, TimeIsOver
 
 PARTS = {"load": "import", "probe": "forward", "place": "forward"}    # as StudentError.where says
-ABOUT_A_RUN = ("backward", "look", "probe", "forget")
+ABOUT_A_RUN = ("backward", "look", "probe", "forget", "repair")
 GENERATION = 1 << 32    # more than the runs and places of one child
 START_UP = 60.0         # seconds that Python and NumPy may take to start
 PROCESSOR = 60          # times the time of a pair: processor seconds of a child
@@ -69,6 +69,18 @@ class Process:
         description = self._ask("configure", [name, options], {})
         self.configured[name] = options
         return description
+
+    def repair(self, run, upstream, targets):
+        """Begin a search for an edit that repairs a backward: see Repair in child/repair.py."""
+        self._ask("repair", [run, upstream, targets], {})
+
+    def search(self, seconds):
+        """Go on with the search for so long: see Repair.search."""
+        return self._ask("search", [seconds], {})
+
+    def adopt(self, number):
+        """Put an edit that the search found in place, in this process alone; None: none."""
+        self._ask("adopt", [number], {})
 
     def describe(self):
         """What each pair is: a list of dicts with name, arguments, wrt, points, line ..."""
@@ -140,14 +152,14 @@ class Process:
         if not self.child:
             self._spawn()
         try:
-            description = self._request("load", [self.generation * GENERATION], {}, self.seconds)
+            description = self._timed("load", [self.generation * GENERATION], {})
         except StudentError as failure:
             self.failure = failure
             raise
         self.child.loaded, self.description = True, description
         if self.generation > 1:     # as its predecessor was; and this is heard for the second time
             for name, options in self.configured.items():
-                self._request("configure", [name, options], {}, self.seconds)
+                self._timed("configure", [name, options], {})
             self.output.mark()
 
     def _ask(self, method, arguments, options):
@@ -156,6 +168,10 @@ class Process:
                 return None
             raise StudentError("crash", "its process ended, and what it kept is lost", method)
         self._start()
+        return self._timed(method, arguments, options)
+
+    def _timed(self, method, arguments, options):
+        """A request within the time that is left, which it shortens."""
         if self.left is None:
             return self._request(method, arguments, options, self.timeout)
         started = time.monotonic()

@@ -8,10 +8,12 @@ Read next: report_text.py, report_json.py, report_html.py.
 from dataclasses import dataclass, field
 
 from minigen.gradcheck import report_html, report_json, report_text
+from minigen.gradcheck.child.session import ENDS
 from minigen.gradcheck.picture_data import Map
 
 VERDICTS = ("error", "fail", "undecided", "pass")       # the worst first
 
+UNNAMED = "structure"       # the check of a fault whose name is above the hint level (hints.py)
 STRUCTURE_SHARE = 0.3       # of a pair's points, unless a spec says otherwise (structure_share)
 
 
@@ -55,7 +57,8 @@ class Finding:
     """The result of one check other than of values.
 
     check: one of KINDS (structure.py) or ENDS (child/session.py); of minigen's functions also
-    forward_mode and second_order (second_order.py), of exercises wrong_forward (exercise.py).
+    forward_mode and second_order (second_order.py), of exercises wrong_forward (exercise.py); or
+    UNNAMED.
     """
 
     check: str
@@ -63,6 +66,13 @@ class Finding:
     message: str = ""
     argument: str | None = None
     evidence: dict = field(default_factory=dict)    # plain values
+
+    @property
+    def hint_level(self):
+        """From which level on it is shown: hints.py."""
+        if self.verdict == "error":
+            return 0
+        return 1 if self.check == UNNAMED else 2
 
 
 @dataclass
@@ -84,6 +94,13 @@ class Diagnosis:
     message: str
     evidence: dict = field(default_factory=dict)
     fix: Fix | None = None      # where the repair search found one
+
+    @property
+    def hint_level(self):
+        """From which level on all of it is shown: hints.py."""
+        if self.kind in ENDS:
+            return 0
+        return 2 if self.fix is None else 3
 
 
 @dataclass
@@ -107,10 +124,12 @@ class Report:
     forward_calls: int = 0
     seconds: float = 0.0
     diagnosis_seconds: float = 0.0      # of these, experiments on what is wrong
+    repair_seconds: float = 0.0         # and the search for an edit that makes it right
     seed: int = 0
     reproduce: str = ""     # the command or call that gives this report again
     output: str = ""        # what the homework printed
     pictures: list = field(default_factory=list)    # paths of what was drawn of it
+    hints: int = 3          # the level it is shown at: hints.py
 
     @property
     def passed(self):

@@ -22,6 +22,7 @@ def html(report):
     said = words.sentence(report)
     if said:
         parts.append(_tag("div", said))
+    parts += [_tag("div", said) for said in (words.edit(report), words.level(report)) if said]
     parts += _table(("gradient", "shape", "verdict", "max rel error", "looked at"), [
         (
             (words.gradient_of(a.name), LEFT),

@@ -66,15 +66,20 @@ def pair(report):
     names = ("name", "verdict", "points", "max_points")
     last = (
         "notes", "points_checked", "forward_calls", "seconds", "seed", "reproduce", "output",
-        "pictures",
+        "pictures", "hints",
     )
     return plain({
         **{name: getattr(report, name) for name in names},
         "arguments": [_argument(one) for one in report.arguments],
-        "structure": [asdict(one) for one in report.structure],
-        "diagnosis": [asdict(one) for one in report.diagnosis],
+        "structure": [_with_level(one) for one in report.structure],
+        "diagnosis": [_with_level(one) for one in report.diagnosis],
         **{name: getattr(report, name) for name in last},
     })
+
+
+def _with_level(one):
+    """A Finding or Diagnosis, and from which hint level on it is in a document."""
+    return {**asdict(one), "hint_level": one.hint_level}
 
 
 def _argument(one):

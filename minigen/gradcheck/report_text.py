@@ -17,6 +17,9 @@ from minigen.gradcheck import differences, gallery
 
 LINES, WIDTH = 25, 96
 SENTENCE_LINES, ARGUMENT_LINES, ENTRIES, OUTPUT_LINES = 3, 6, 5, 3
+EDIT_LINES = 2          # at the expense of those of output
+LONG_EDIT = 140         # characters of a statement before and after: more do not fit these lines
+BESIDE = 15             # of what is the same, on both sides of what is not, at least
 FILE_LINES = 6          # of a message on a file
 NAMES = 4               # of gradients in the first line
 
@@ -44,7 +47,9 @@ FAULTS = {
     "memory": "ran out of memory",
     "crash": "crashed",
     "error": "raised an error",
+    "structure": "something about {} is wrong",     # its name is above the hint level
 }
+OF_ARGUMENTS = {"mutates_input": "an input", "structure": "the pair"}       # not of their gradients
 
 
 def text(report, paint=None, more=True):
@@ -56,9 +61,12 @@ def text(report, paint=None, more=True):
     symbol = paint(SYMBOLS[report.verdict], report.verdict)
     lines = [f"{symbol} {clean(report.name)}: {said(report)}"]
     lines += wrapped(sentence(report), SENTENCE_LINES)
-    lines += _arguments(report.arguments, paint)
+    repair = wrapped(edit(report), EDIT_LINES)
+    lines += repair + _arguments(report.arguments, paint)
     lines += _table(report)
-    last = [*_output(report.output), *_again(report), *(_more(report) if more else [])]
+    output = _output(report.output, OUTPUT_LINES - len(repair))
+    last = [*output, *_again(report), *wrapped(level(report), 1)]
+    last += _more(report) if more else []
     notes = _notes(notes_of(report), LINES - len(lines) - len(last))
     return "\n".join([*lines, *notes, *last])
 
@@ -85,15 +93,15 @@ def said(report):
         return WORDS["undecided"]
     if fault:
         where = gradient_of(fault.argument) if fault.argument else "a gradient"
-        if fault.check == "mutates_input":
-            where = clean(fault.argument or "an input")
+        if fault.check in OF_ARGUMENTS:
+            where = clean(fault.argument or OF_ARGUMENTS[fault.check])
         return FAULTS.get(fault.check, clean(fault.check).replace("_", " ")).format(where)
     names = [gradient_of(a.name) for a in report.arguments if a.verdict == report.verdict]
     shown = ", ".join(names[:NAMES])
     if len(names) > NAMES:
         shown += f" and {len(names) - NAMES} more"
-    if report.verdict == "fail":
-        return f"{shown or 'a gradient'} {'are' if len(names) > 1 else 'is'} wrong"
+    if report.verdict == "fail" and names:
+        return f"{shown} {'are' if len(names) > 1 else 'is'} wrong"
     return f"{shown} {WORDS[report.verdict]}".strip()
 
 
@@ -127,6 +135,45 @@ def _why_undecided(argument):
         return "too few of its entries could be looked at"
     off = about(max(entry.error for entry in undecided))
     return f"forward is too noisy or too steep, its slopes may be off by {off}"
+
+
+def edit(report):
+    """The edit that makes it right, "line 14: write `dout @ w.T`, not `dout @ w`"; "" if none."""
+    fix = next((d.fix for d in report.diagnosis if d.fix), None)
+    if not fix:
+        return ""
+    before, after = fix.before, fix.after
+    if len(before) + len(after) > LONG_EDIT:
+        before, after = _apart(before, after)
+    return f"line {fix.line}: write `{after}`, not `{before}`"
+
+
+def _apart(one, other):
+    """Two texts without most of what both begin and end with, cut between words."""
+    same = _alike(one, other)
+    ends = _alike(one[same:][::-1], other[same:][::-1])
+    start = one.rfind(" ", 0, max(0, same - BESIDE)) + 1
+    end = len(one) - ends + BESIDE
+    end = len(one) - one.find(" ", end) if " " in one[end:] else 0
+    return [
+        "… " * (start > 0) + text[start : len(text) - end] + " …" * (end > 0)
+        for text in (one, other)
+    ]
+
+
+def _alike(one, other):
+    """How many characters both begin with."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return len(list(pairs))
+
+
+def level(report):
+    """What is not shown, where it is less than a student has without further ado."""
+    if report.hints == 0:
+        return f"{report.points:g} of {report.max_points:g} points (hint level 0: no more is shown)"
+    if report.hints == 1 and report.verdict in ("fail", "undecided"):
+        return "(hint level 1: which argument and entries, not what is wrong)"
+    return ""
 
 
 def first_fault(report):
@@ -275,21 +322,23 @@ def _notes(notes, room):
     return lines
 
 
-def _output(output):
+def _output(output, most=OUTPUT_LINES):
     """The first lines that the homework printed, each behind a bar; equal ones in a row once."""
     runs = [(line, len([*equal])) for line, equal in itertools.groupby(output.splitlines())]
     shown = []
-    for line, times in runs[:OUTPUT_LINES]:
+    for line, times in runs[:most]:
         counted = f"   ({times:,} times)" if times > 1 else ""
         shown.append(f"  | {cut(clean(line), WIDTH - 4 - len(counted))}{counted}".rstrip())
-    if len(runs) > OUTPUT_LINES:
-        more = sum(times for _, times in runs[OUTPUT_LINES - 1 :])
+    if len(runs) > most:
+        more = sum(times for _, times in runs[most - 1 :])
         shown[-1] = f"  | … and {more:,} more lines"
     return ["  The homework printed:", *shown] if shown else []
 
 
 def _again(report):
-    """Where it was checked, what it took, and how to see the same again."""
+    """Where it was checked, what it took, and how to see the same again; an exam does not say."""
+    if not report.hints:
+        return []
     calls = f"{report.forward_calls:,} call{'s' * (report.forward_calls != 1)} of forward"
     work = f"{calls}, {report.seconds:.2f} s"
     points = _points(report.points_checked, WIDTH - len(f"  Checked at : {work}"))

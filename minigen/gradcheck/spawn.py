@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen.gradcheck.child.load import lines_of
 from minigen.gradcheck.child.session import ENDS
 from minigen.gradcheck.child.wire import CHANNEL_CLOSED, Channel, Codec, Garbled
 
@@ -147,7 +148,7 @@ class Child:
         found = re.search(rf'File "{re.escape(written)}", line (\d+) in', dump)
         with contextlib.suppress(OSError, IndexError):
             if found:
-                lines = self.path.read_text(errors="replace").splitlines()
+                lines = lines_of(self.path.read_bytes().decode("utf-8-sig", "replace"))
                 return f"{part}, line {found[1]}: {lines[int(found[1]) - 1].strip()}"
         return part
 

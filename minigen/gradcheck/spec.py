@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from minigen.gradcheck.hints import EDIT, VERDICT
 from minigen.gradcheck.inputs import (
     Fixed,
     Plan,
@@ -35,9 +36,9 @@ from minigen.gradcheck.inputs import (
     to_toml,
 )
 
-OPTIONS = ("points", "seeds", "wrt", "structure_share")      # those that go on to the checker
+OPTIONS = ("points", "seeds", "wrt", "structure_share", "hints")    # they go on to the checker
 TABLE = (*OPTIONS, "dtype", "sizes", "init", "inputs")
-DEFAULTS = ("points", "seeds", "structure_share", "dtype", "sizes")
+DEFAULTS = ("points", "seeds", "structure_share", "hints", "dtype", "sizes")
 SHAPED = ("shape", "dtype", "low", "high", "mean", "std", "distinct", "one_hot", "sums_to_one")
 KINDS = {       # the key that makes a table a recipe, and what may stand beside it
     "shape": SHAPED,
@@ -52,22 +53,23 @@ KINDS = {       # the key that makes a table a recipe, and what may stand beside
 
 class Spec:
     """What a spec file says. names: the pairs it describes, in its order; plans: name -> Plan,
-    whose `prepared` makes inputs."""
+    whose `prepared` makes inputs; hints: ceiling of the hint levels of a pair it does not describe.
+    """
 
     called = "the spec"     # in sentences
 
-    def __init__(self, plans):
-        self.plans, self.names = plans, tuple(plans)
+    def __init__(self, plans, hints=EDIT):
+        self.plans, self.names, self.hints = plans, tuple(plans), hints
 
     def has_inputs(self, name):
         """Whether the spec says what a pair's inputs are."""
         return name in self.plans and bool(self.plans[name].arguments)
 
     def options(self, name):
-        """points, seeds and wrt of a pair, None for what is as usual: a file's own WRT or POINTS do
-        not count. A pair that the spec does not name is worth nothing."""
+        """points, seeds, wrt and hints of a pair, None for what is as usual: a file's own WRT or
+        POINTS do not count. A pair that the spec does not name is worth nothing."""
         if name not in self.plans:
-            return {"points": 0}
+            return {"points": 0, "hints": self.hints}
         return {"points": 1, "seeds": None, "wrt": None, **self.plans[name].options}
 
     def wrong_forward(self, subject):
@@ -95,7 +97,10 @@ def load_spec(path):
             )
     defaults = tables.pop("defaults", {})
     _known(defaults, DEFAULTS, f"{path}, [defaults]")
-    return Spec({name: _plan(path, name, t, defaults) for name, t in tables.items()})
+    plans = {name: _plan(path, name, t, defaults) for name, t in tables.items()}
+    # a copy of a pair under another name must not show more than the pair
+    ceilings = [plan.options.get("hints", EDIT) for plan in plans.values()]
+    return Spec(plans, min(ceilings, default=defaults.get("hints", EDIT)))
 
 
 def _not_toml(path, text, said):
@@ -142,6 +147,9 @@ def _check_options(table, where):
         raise SpecError(f"{where}, points: {points!r} is not a number from 0 on")
     if seeds is not None and not (type(seeds) is int and seeds > 0):
         raise SpecError(f"{where}, seeds: {seeds!r} is not a whole number from 1 on: how many")
+    hints = table.get("hints", EDIT)
+    if not (type(hints) is int and VERDICT <= hints <= EDIT):
+        raise SpecError(f"{where}, hints: {hints!r} is not a whole number from 0 to 3")
     share = table.get("structure_share", 0)
     if not (_number(share) and 0 <= share <= 1):
         raise SpecError(f"{where}, structure_share: {share!r} is not a number from 0 to 1")

@@ -20,6 +20,7 @@ from minigen.gradcheck.child import trees
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.child.trees import is_float, is_float_array
 from minigen.gradcheck.claims import read
+from minigen.gradcheck.hints import KIND, Note
 from minigen.gradcheck.picture_data import STEPS, looked_at, remainders
 from minigen.gradcheck.report import ArgumentReport, Entry
 from minigen.gradcheck.subject import Subject, like, weights_of
@@ -130,7 +131,7 @@ def _argument(claim, result, at, strict):
     name, verdict = claim.leaf.label, result.verdict
     notes = []
     if result.slight:
-        notes.append(SLIGHTLY.format(claim.label))
+        notes.append(Note(SLIGHTLY.format(claim.label), KIND))
         verdict = "fail" if strict else "pass"
     if not math.prod(result.shape):
         notes.append(f"{name} has no entries: nothing to compare")

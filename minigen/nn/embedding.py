@@ -5,6 +5,7 @@ from numbers import Integral
 from minigen import ops
 from minigen.nn import init
 from minigen.nn.module import Module, Parameter, check_sizes
+from minigen.nn.parameter import is_shape_only
 from minigen.ops import zeros
 
 
@@ -33,7 +34,7 @@ class Embedding(Module):
         self.padding_idx = padding_idx
         self.weight = Parameter(zeros((num_embeddings, embedding_dim), dtype=dtype))
         init.normal_(self.weight, rng=rng)
-        if padding_idx is not None:
+        if padding_idx is not None and not is_shape_only(self.weight):
             init.zeros_(self.weight[padding_idx].detach())
 
     def forward(self, x):

@@ -9,27 +9,42 @@ Sources: Glorot & Bengio, AISTATS 2010; He et al., Delving Deep into Rectifiers,
 Read next: linear.py, conv.py (which start by `default_`).
 """
 
+import functools
 import math
 
 import numpy
 
 from minigen.autograd import assign
 from minigen.backend import to_device, to_numpy
+from minigen.nn.parameter import is_shape_only
 from minigen.ops import normal, uniform
 
 
+def _where_there_are_values(function):
+    """Decorator: a tensor made inside `nn.meta()` stays as it is, and nothing is drawn."""
+
+    @functools.wraps(function)
+    def call(tensor, *args, **kwargs):
+        return tensor if is_shape_only(tensor) else function(tensor, *args, **kwargs)
+
+    return call
+
+
+@_where_there_are_values
 def uniform_(tensor, a=0.0, b=1.0, *, rng=None):
     """Numbers from U(a, b)."""
     drawn = uniform(tensor.shape, a, b, rng=rng, dtype=tensor.dtype, device=tensor.device)
     return _fill(tensor, drawn.to(tensor.device))
 
 
+@_where_there_are_values
 def normal_(tensor, mean=0.0, std=1.0, *, rng=None):
     """Numbers from N(mean, std²)."""
     drawn = normal(tensor.shape, mean, std, rng=rng, dtype=tensor.dtype, device=tensor.device)
     return _fill(tensor, drawn.to(tensor.device))
 
 
+@_where_there_are_values
 def constant_(tensor, val):
     """The same number everywhere."""
     return _fill(tensor, val)
@@ -43,6 +58,51 @@ def zeros_(tensor):
 def ones_(tensor):
     """1 everywhere."""
     return constant_(tensor, 1)
+
+
+@_where_there_are_values
+def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, *, rng=None):
+    """Numbers from N(mean, std²), those outside [a, b] drawn again: no weight starts far out.
+
+    a and b are values, not multiples of std. By the inverse of the distribution function, from
+    uniform numbers. ValueError unless a < b. What vision transformers start with, std=0.02.
+    """
+    if not a < b:
+        raise ValueError(f"trunc_normal_: a {a} must be less than b {b}")
+    from scipy import special  # slow to import, and not every model wants it
+
+    low, high = (special.ndtr((limit - mean) / std) for limit in (a, b))
+    u = uniform(tensor.shape, rng=rng, dtype="float64", device=tensor.device)
+    x = mean + std * special.ndtri(low + (high - low) * to_numpy(u.data))
+    return _fill(tensor, to_device(x.clip(a, b).astype(tensor.dtype), tensor.device))
+
+
+@_where_there_are_values
+def eye_(tensor):
+    """The identity, as far as the shape of a matrix allows: a Linear that passes its input on."""
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: expected a matrix, got {tensor.shape}")
+    return _fill(tensor, to_device(numpy.eye(*tensor.shape, dtype=tensor.dtype), tensor.device))
+
+
+@_where_there_are_values
+def dirac_(tensor, groups=1):
+    """A convolution that passes channels on: 1 at the kernel's centre, from channel i to i.
+
+    groups: the same in each group of output channels. ValueError unless the weight has 3 to 5
+    dimensions and groups divides its first size.
+    """
+    if tensor.ndim not in (3, 4, 5) or tensor.shape[0] % groups:
+        raise ValueError(
+            f"dirac_: expected the weight of a convolution whose first size {groups} divides, got "
+            f"{tensor.shape}"
+        )
+    weight = numpy.zeros(tensor.shape, tensor.dtype)
+    outputs = tensor.shape[0] // groups
+    centre = tuple(size // 2 for size in tensor.shape[2:])
+    for i in range(min(outputs, tensor.shape[1])):
+        weight[(slice(i, None, outputs), i, *centre)] = 1
+    return _fill(tensor, to_device(weight, tensor.device))
 
 
 def xavier_uniform_(tensor, gain=1.0, *, rng=None):
@@ -72,6 +132,7 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", *, rn
     return normal_(tensor, 0.0, std, rng=rng)
 
 
+@_where_there_are_values
 def orthogonal_(tensor, gain=1.0, *, rng=None):
     """gain times an orthogonal matrix: W Wᵀ = I or Wᵀ W = I, as the shape allows.
 

@@ -7,26 +7,26 @@ and gives each tensor a name such as `encoder.0.weight`: what optimizers and che
 Invariants: an object reachable by two paths is one object, counted, moved and trained once, under
 its first name (a state dict has it under each). `to` and `load_state_dict` change values, never
 objects, so that an optimizer keeps hold of what it updates.
-Read next: linear.py (the smallest layer), containers.py, init.py.
+Read next: parameter.py, linear.py (the smallest layer), containers.py, init.py.
 """
 
+from collections.abc import Mapping
 from numbers import Integral
+from typing import NamedTuple
 
 from minigen.autograd import assign
-from minigen.backend import to_device
+from minigen.backend import to_device, to_numpy
+from minigen.nn import hooks
+from minigen.nn.parameter import Parameter, give_values, is_shape_only, new_buffer
+from minigen.nn.summary import Summary
 from minigen.tensor import Tensor
 
 
-class Parameter(Tensor):
-    """A leaf tensor to be trained.   Parameter(data, requires_grad=True)
+class LoadedKeys(NamedTuple):
+    """What load_state_dict had no value for, and what it had no place for."""
 
-    data: array or Tensor, whose memory it shares.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data, requires_grad=True):
-        super().__init__(data.data if isinstance(data, Tensor) else data, requires_grad)
+    missing_keys: list
+    unexpected_keys: list
 
 
 class _SetByInit:
@@ -35,7 +35,7 @@ class _SetByInit:
     def __get__(self, module, cls):
         if module is None:
             return self
-        raise AttributeError(f"{cls.__name__}: its __init__ must call super().__init__() first")
+        raise AttributeError  # Module.__getattr__ says more
 
 
 class Module:
@@ -46,12 +46,35 @@ class Module:
 
     training = _SetByInit()
     _buffers = _SetByInit()  # {name: whether it is saved} of the attributes that are buffers
+    _hooks: tuple[hooks.Hook, ...] = ()  # of this module, in the order they were registered
 
     def __init__(self):
         self.training = True
         self._buffers = {}
 
+    def __getattr__(self, name):
+        """What is not stored may be a weight that is computed; see parametrize.py."""
+        if self._is_computed(name):
+            return vars(self.parametrizations)[name]()
+        kind = type(self).__name__
+        if isinstance(getattr(type(self), name, None), _SetByInit):
+            raise AttributeError(f"{kind}: its __init__ must call super().__init__() first")
+        raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def _is_computed(self, name):
+        computed = vars(self).get("parametrizations")
+        return computed is not None and isinstance(vars(computed).get(name), Module)
+
+    def _has(self, name):
+        """Whether there is something of this name, without computing it."""
+        return vars(self).get(name) is not None or self._is_computed(name)
+
     def __setattr__(self, name, value):
+        if self._is_computed(name):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is computed from parametrizations.{name}: change "
+                f"that, or call nn.remove_parametrizations(module, {name!r}) first"
+            )
         if isinstance(value, (Parameter, Module)):
             self._buffers.pop(name, None)  # takes the place of a buffer of this name
         elif value is None:
@@ -70,7 +93,9 @@ class Module:
         super().__setattr__(name, value)
 
     def __call__(self, *args, **kwargs):
-        """What `forward` returns."""
+        """What `forward` returns, with the hooks around it."""
+        if self._hooks:
+            return hooks.call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def forward(self, *args):
@@ -99,7 +124,7 @@ class Module:
                 f"register_buffer: {name} is a {type(tensor).__name__}, expected a plain Tensor; "
                 "minigen.tensor(...) makes one"
             )
-        setattr(self, name, tensor)
+        setattr(self, name, new_buffer(tensor) if tensor is not None and persistent else tensor)
         self._buffers[name] = persistent
 
     def _check_name(self, function, name):
@@ -108,6 +133,32 @@ class Module:
                 f"{function}: {name!r} cannot name a tensor of {type(self).__name__}: expected a "
                 "non-empty text without dots that names nothing else"
             )
+
+    # ---- hooks; each returns a handle, whose remove() ends it
+
+    def register_forward_pre_hook(self, hook):
+        """Call hook(module, args) before `forward`.
+
+        args: the positional arguments, a tuple. What hook returns, unless None, takes their place.
+        """
+        return hooks.register(self, "pre", hook)
+
+    def register_forward_hook(self, hook):
+        """Call hook(module, args, output) after `forward`.
+
+        What hook returns, unless None, takes the output's place.
+        """
+        return hooks.register(self, "forward", hook)
+
+    def register_full_backward_hook(self, hook):
+        """Call hook(module, grad_input, grad_output) when backward came through the module.
+
+        Both are tuples of Tensors, None for what has no gradient: one per positional argument, one
+        per output (a Tensor, or a tuple). hook may return a grad_input to go on with, where one
+        input requires a gradient (RuntimeError: several). It waits for every input that requires a
+        gradient: if the output does not depend on one of them, hook is not called.
+        """
+        return hooks.register(self, "backward", hook)
 
     # ---- walking
 
@@ -224,20 +275,29 @@ class Module:
     def state_dict(self):
         """{name: Tensor} of all parameters and persistent buffers, sharing their memory.
 
-        Names, order and layouts are PyTorch's.
+        Names, order and layouts are PyTorch's. What has a shape only, see `meta`, comes as it is.
         """
-        return {name: tensor.detach() for name, tensor in self._state().items()}
+        return {n: t if is_shape_only(t) else t.detach() for n, t in self._state().items()}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state, strict=True):
         """Copy saved values in.   state: {name: Tensor, array or number}, as from `state_dict`
 
-        Nothing is changed, and a ValueError lists every missing, unexpected and mis-shaped name,
-        unless all fit.
+        -> (missing_keys, unexpected_keys). Nothing is changed, and a ValueError lists every
+        missing, unexpected and mis-shaped name, unless all fit. strict=False: what is missing stays
+        as it is, what is unexpected is left out, and only mis-shaped values are an error.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: expected a dict of names and values, got {type(state).__name__}"
+                "; nn.load_weights(module, path) reads a file"
+            )
         own = self._state()
         shapes = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
-        problems = [f"missing: {name} {own[name].shape}" for name in own if name not in state]
-        problems += [f"unexpected: {name} {shapes[name]}" for name in state if name not in own]
+        keys = LoadedKeys([n for n in own if n not in state], [n for n in state if n not in own])
+        problems = []
+        if strict:
+            problems += [f"missing: {name} {own[name].shape}" for name in keys.missing_keys]
+            problems += [f"unexpected: {name} {shapes[name]}" for name in keys.unexpected_keys]
         problems += [
             f"mis-shaped: {name} is {shapes[name]}, expected {tensor.shape}"
             for name, tensor in own.items()
@@ -246,11 +306,23 @@ class Module:
         if problems:
             title = f"load_state_dict: the state does not fit this {type(self).__name__}"
             raise ValueError("\n  ".join([title, *problems]))
-        for name, tensor in own.items():
+        for name in [name for name in own if name in state]:
             value = state[name].data if isinstance(state[name], Tensor) else state[name]
-            assign(tensor, to_device(value, tensor.device))
+            if is_shape_only(own[name]):
+                give_values(own[name], to_numpy(value))
+            else:
+                assign(own[name], to_device(value, own[name].device))
+        return keys
 
     # ---- showing
+
+    def summary(self, *inputs, depth=None):
+        """A table of the modules with their parameters: print it. -> Summary
+
+        inputs: what to call the module with; then the table has output shapes and FLOPs as well.
+        depth: how many levels to show (0: the sums alone), None for all.
+        """
+        return Summary(self, inputs, depth)
 
     def extra_repr(self):
         """What repr shows between the parentheses; layers give their settings."""

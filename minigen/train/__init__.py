@@ -2,7 +2,8 @@
 
 Idea: the training loop stays visible in the demo; `Run` does what every loop would repeat. A run is
 a folder from which it can be continued, bit for bit on the CPU.
-Read next: demo.py (a demo's record and config), run.py (the loop's companion), checkpoint.py.
+Read next: demo.py (a demo's record and config), run.py (the loop's companion), checkpoint.py,
+parallel.py (several processes), report.py.
 """
 
 from minigen.train.demo import About, Demo, Launch, UsageError

@@ -14,11 +14,17 @@ from pathlib import Path
 import minigen
 from minigen import Generator
 from minigen.backend import on
+from minigen.data.images import NAMES
 from minigen.train.viewer import viewer
 
 
 class UsageError(ValueError):
     """A user's mistake; the message says what to change. Shown without a traceback."""
+
+
+def as_typed(value):
+    """A setting's value as one would type it: "3,4", "true"."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Demo:
         """What was asked for, as JSON can hold it: enough to make the same config again."""
         common = {f.name for f in fields(Demo)}
         launch, data = self.launch, self.data
+        path = data and data not in NAMES and os.path.exists(data)
         return {
             "demo": name,
             "preset": launch.preset if launch else None,
@@ -82,11 +89,21 @@ class Demo:
             "seed": self.seed,
             "device": self.device,
             # absolute: the run may be continued from another folder
-            "data": os.path.abspath(data) if data and os.path.exists(data) else data,
+            "data": os.path.abspath(data) if path else data,
             "settings": {f.name: getattr(self, f.name)
                          for f in fields(self) if f.name not in common},
             "minigen": minigen.__version__,
         }
+
+    def command(self):
+        """What to type to make the same run again; "" where no command line made this config."""
+        if self.launch is None:
+            return ""
+        words = ["--preset", self.launch.preset, "--device", self.device, "--seed", str(self.seed)]
+        for name in self.launch.changed:
+            words += ["--set", f"{name}={as_typed(getattr(self, name))}"]
+        words += ["--data", self.data] if self.data is not None else []
+        return f"{self.launch.command} {shlex.join(words)}"
 
     def resume_command(self, folder):
         """What to type to continue the run in the folder."""

@@ -30,8 +30,9 @@ class History:
             raise UsageError(f"{path}: lines are missing that the checkpoint counts on")
         self.path = path
         self._file = open(path, "r+b" if keep else "wb")  # noqa: SIM115  the run closes it
-        self._file.truncate(keep)
-        self._file.seek(keep)
+        if keep:
+            self._file.truncate(keep)
+            self._file.seek(keep)
         self._unread = []       # [(step, {name: number or 0-d array})]
         self._last = {}         # the terms last read, as floats
 

@@ -10,10 +10,13 @@ import threading
 
 
 class Interrupt:
-    """Context in which SIGINT and SIGTERM set `asked`; the second one raises KeyboardInterrupt."""
+    """Context in which SIGINT and SIGTERM set `asked`; the second one raises KeyboardInterrupt.
 
-    def __init__(self):
-        self.asked = False
+    speaks: whether to say so; of several processes that get the signal, one is enough.
+    """
+
+    def __init__(self, speaks=True):
+        self.asked, self.speaks = False, speaks
         self._previous = {}
 
     def __enter__(self):
@@ -31,5 +34,5 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        # not print: the handler may run in the middle of one
-        os.write(2, b"\nfinishing this step; once more to stop at once\n")
+        if self.speaks:     # not by print: the handler may run in the middle of one
+            os.write(2, b"\nfinishing this step; once more to stop at once\n")

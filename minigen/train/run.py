@@ -14,21 +14,25 @@ was never stopped.
         return run.report(elbo=...)
 
 A run's folder: config.json (what was asked for), metrics.jsonl (a line a step), figures,
-checkpoint.safetensors, and at the end report.json.
-Read next: checkpoint.py, history.py, interrupt.py, progress.py, verdict.py.
+checkpoint.safetensors, and at the end report.json and, for people, report.html.
+Read next: checkpoint.py, history.py, interrupt.py, progress.py, verdict.py, report.py.
 """
 
 import itertools
 import math
+import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 import minigen
 from minigen import Generator, Tensor, backend, from_numpy, nn, no_grad
-from minigen.data import epoch_order
+from minigen.data import DataLoader
 from minigen.ops.random import default_generator
-from minigen.train import checkpoint, verdict
+from minigen.optim import EMA
+from minigen.train import checkpoint, parallel, report, verdict
 from minigen.train.demo import UsageError
 from minigen.train.device import device_name
 from minigen.train.files import replacing, write_json
@@ -38,6 +42,7 @@ from minigen.train.progress import Progress
 from minigen.train.viewer import show
 
 SAVE_EVERY = 30.0       # seconds between checkpoints: what a crash may cost
+SAVE_SHARE = 0.05       # of the time at most goes into them
 READ_EVERY = 0.5        # seconds between looks at the logged terms: they wait for the device
 
 
@@ -45,8 +50,11 @@ class Run:
     """Companion of one training loop, as a context manager.
 
     config: a `Demo`. name: the demo's; the folder is `<config.out>/<name>-<number>`.
-    parts: what the checkpoint holds, by name: models, optimizers, whatever has `state_dict` and
-    `load_state_dict`. `evaluation` switches the modules among them.
+    parts: what the checkpoint holds, by name: models, averages, optimizers, schedulers, whatever
+    has `state_dict` and `load_state_dict`. `evaluation` switches the modules among them. The
+    position in the data is saved too, and every generator: `rng`, the device's default one, and
+    those that modules hold, as Dropout does. Under mpiexec the ranks share the work, see
+    parallel.py: each makes the same calls, and rank 0 prints and writes.
     `rng` is the run's generator, on its device; `step` counts the finished steps of `total`.
     """
 
@@ -60,22 +68,27 @@ class Run:
         self._terms = {}                # what was logged in the current step
         self._shown = set()             # figures that --show has opened
         self._saved_step = None         # the step of the checkpoint on the disk
+        self._stopped = False           # whether all ranks know that they were asked to stop
+        self._world = parallel.world()
+        self._speaking = self._world.speaking()
         self._history = self._progress = None
         minigen.manual_seed(config.seed)
 
     def __enter__(self):
         self._began = time.monotonic()
+        self._speaking.__enter__()
         if self.config.resume is None:
-            self.folder = _new_folder(Path(self.config.out), self.name)
-            write_json(self.folder / "config.json", self.config.description(self.name))
+            self.folder = self._new_folder()
             print(f"run: {self.folder}", flush=True)
             return self
         self.folder = Path(self.config.resume)
         self._saved = checkpoint.load(self.folder / "checkpoint.safetensors")
         self._saved_step = self._saved["run"]["step"]
-        expected, found = sorted([*self.parts, "run"]), sorted(self._saved)
+        expected, found = sorted(["run", *self._states()]), sorted(self._saved)
         if expected != found:
             raise UsageError(f"{self.folder}: the checkpoint holds {found} and not {expected}")
+        for unfinished in self.folder.glob(".*.part") if self._world.rank == 0 else ():
+            unfinished.unlink()         # what a killed process was writing
         print(f"run: {self.folder}, continued after step {self._saved_step}", flush=True)
         return self
 
@@ -84,37 +97,38 @@ class Run:
             self._progress.close()
         if self._history is not None:
             self._history.close()
-        if self._saved_step is None:
-            return
-        if kind is KeyboardInterrupt:
-            print(f"\nstopped; saved after step {self._saved_step} of {self.total}. Continue with")
-            print(f"  {self.config.resume_command(self.folder)}", flush=True)
-        elif kind is DivergenceError:
-            error.add_note(f"last good checkpoint: step {self._saved_step}, in {self.folder}; "
+        saved = self._saved_step
+        if saved is not None and kind is KeyboardInterrupt:
+            again = f"mpiexec -n {self._world.size} " if self._world.size > 1 else ""
+            print(f"\nstopped; saved after step {saved} of {self.total}. Continue with")
+            print(f"  {again}{self.config.resume_command(self.folder)}", flush=True)
+        elif saved is not None and kind is DivergenceError:
+            error.add_note(f"last good checkpoint: step {saved}, in {self.folder}; "
                            "a smaller learning rate is the usual cure")
+        if kind is not None and not self._stopped and not issubclass(kind, UsageError):
+            parallel.fail(self._world, error)
+        self._speaking.__exit__(None, None, None)
 
-    def batches(self, array, batch, epochs=None, *, steps=None):
-        """The training loop: random batches of the array, as tensors on the run's device.
+    def batches(self, data, batch=None, epochs=None, *, steps=None):
+        """The training loop: random batches of the data, as tensors on the run's device.
 
-        array: (N, ...) NumPy. batch: how many in each; the last of an epoch may have fewer. epochs
-        or steps, one of the two: when to stop. The order depends on the seed and the epoch only.
-        Yields (B, ...). A run has one such loop.
+        data: NumPy array (N, ...), or a tuple of arrays of one N, and batch, how many of N in each;
+        the last of an epoch may have fewer. The order depends on the seed and the epoch only. Or a
+        `data.DataLoader`, which says all that itself. epochs or steps, one of the two: when to
+        stop. Yields (B, ...) or a tuple of such, under mpiexec this rank's share of each. A run has
+        one such loop.
         Raises KeyboardInterrupt, the state saved, after a step in which Ctrl-C or SIGTERM came;
-        DivergenceError if a logged term or a weight is not finite.
+        DivergenceError if a logged term is not finite, or a weight or what a part keeps is NaN.
         """
-        self._begin(array, batch, epochs, steps)
-        per_epoch, shuffled = math.ceil(len(array) / batch), None
-        with Interrupt() as interrupt:
+        self._begin(data, batch, epochs, steps)
+        with Interrupt(speaks=self._world.rank == 0) as interrupt:
             while self.step < self.total:
-                epoch, i = divmod(self.step, per_epoch)
-                if epoch != shuffled:
-                    order, shuffled = epoch_order(len(array), self.config.seed, epoch), epoch
-                picked = array[order[i * batch : (i + 1) * batch]]
-                yield from_numpy(picked).to(self.config.device)
-                self._end_step()
-                if interrupt.asked:
-                    self._save()
-                    raise KeyboardInterrupt
+                for made in self._loader:
+                    yield self._placed(made)
+                    if self._end_step(interrupt.asked):
+                        raise KeyboardInterrupt
+                    if self.step == self.total:
+                        break
             self._save()
         self._progress.close()
 
@@ -136,6 +150,8 @@ class Run:
 
         An animation of minigen.draw becomes `<name>.gif`.
         """
+        if self._world.rank > 0:
+            return
         path = self.folder / f"{name}{getattr(figure, 'suffix', '.png')}"
         with replacing(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:])
@@ -148,8 +164,7 @@ class Run:
     @contextmanager
     def evaluation(self):
         """Context without gradients, the run's modules in evaluation mode."""
-        modules = [m for part in self.parts.values() if isinstance(part, nn.Module)
-                   for m in part.modules()]
+        modules = [m for _, part in self._modules() for m in part.modules()]
         modes = [m.training for m in modules]
         for m in modules:
             m.training = False
@@ -165,74 +180,137 @@ class Run:
 
         array: (N, ...) NumPy; fn: (B, ...) -> scalar, called in `evaluation`.
         """
-        total = 0.0
+        total, world = 0.0, self._world
         with self.evaluation():
-            for i in range(0, len(array), batch):
+            for i in range(world.rank * batch, len(array), world.size * batch):
                 x = from_numpy(array[i : i + batch]).to(self.config.device)
                 total += len(x) * fn(x).item()
-        return total / len(array)
+        return world.sum(np.array(total)).item() / len(array)
 
     @property
     def metrics(self):
         """The path of metrics.jsonl, complete up to the last finished step."""
         self._history.read()
-        return self._history.path
+        self._world.gather(None)        # nobody reads on before rank 0 has written
+        return self.folder / "metrics.jsonl"
 
     def report(self, **metrics):
-        """Print the final metrics and compare them with the reference.   -> exit code, 0 or 1
+        """Print the final metrics, compare them with the reference, write report.json and .html.
+
+        -> exit code, 0 or 1
 
         metrics: floats. The one that the demo's record names meets its bar or not; with other
         settings or own data there is nothing to meet, and the code is 0.
         """
         line, code = verdict.verdict(self.config, metrics)
         seconds = self._seconds()
-        write_json(self.folder / "report.json", {
+        facts = {
             **self.config.description(self.name),
             "metrics": {name: float(value) for name, value in metrics.items()},
+            "steps": self.step,
             "seconds": round(seconds, 1),
             "hardware": device_name(self.config.device),
-        })
+            "processes": self._world.size,
+        }
+        if self._history is not None:
+            self._history.read()        # the curves show it to its end
+        if self._world.rank == 0:
+            write_json(self.folder / "report.json", facts)
+            report.write(self.folder, self.config, facts, line)
         for name, value in metrics.items():
             print(f"{name:>16}  {value:.4g}")
-        print(f"{line}\n{seconds:.0f} s; everything is in {self.folder}", flush=True)
+        print(f"{line}\n{seconds:.0f} s; everything is in {self.folder}, on one page: report.html",
+              flush=True)
         return code
 
-    def _begin(self, array, batch, epochs, steps):
+    def _begin(self, data, batch, epochs, steps):
         """Settle the length of the loop, and go to where the checkpoint is if there is one."""
         if self._history is not None:
             raise RuntimeError("Run.batches: a run has one training loop")
         if (epochs is None) == (steps is None):
             raise TypeError("Run.batches: give epochs or steps, one of the two")
+        if (batch is None) != isinstance(data, DataLoader):
+            raise TypeError("Run.batches: give arrays and a batch size, or a DataLoader alone")
         for what, value in (("batch", batch), ("epochs", epochs), ("steps", steps)):
             if value is not None and value < 1:
                 raise UsageError(f"{what} is {value}: it must be at least 1")
-        self.total = steps or epochs * math.ceil(len(array) / batch)
-        self._samples = len(array)
-        keep = 0
-        if self.config.resume is not None:
-            keep = self._restore()
-        self._history = History(self.folder / "metrics.jsonl", keep)
+        self._loader = data
+        if batch is not None:       # indexing arrays is too quick for threads to be worth it
+            seed = self.config.seed
+            self._loader = DataLoader(data, batch, shuffle=True, seed=seed, prefetch=0)
+        self.total = steps or epochs * len(self._loader)
+        self._together = parallel.Together(self._world, [m for _, m in self._modules()])
+        if self._world.rank > 0:
+            for generator in self._generators().values():
+                generator.manual_seed(generator.spawn(f"rank {self._world.rank}").seed)
+        keep = self._restore() if self.config.resume is not None else 0
+        path = self.folder / "metrics.jsonl"
+        first = self._world.rank == 0
+        self._history = History(path, keep) if first else History(Path(os.devnull))
         self._progress = Progress(self.total, self.step)
         # due at once: the first step shows whether the disk takes a checkpoint
         self._next_read = self._next_save = time.monotonic()
 
+    def _placed(self, made):
+        """This rank's share of a batch on its device: arrays as tensors, also within tuples."""
+        if isinstance(made, (tuple, list)):
+            return tuple(self._placed(part) for part in made)
+        share, self._together.weight = self._world.share(len(made))
+        return from_numpy(made[share]).to(self.config.device)
+
     def _restore(self):
         """Put everything back where the checkpoint left it.   -> bytes of metrics.jsonl by then"""
-        saved = self._saved["run"]
-        if saved["samples"] != self._samples:
-            raise UsageError(f"{self.folder}: it trained on {saved['samples']} samples, now there "
-                             f"are {self._samples}; a run can only continue on its own data")
-        for name, part in self.parts.items():
-            part.load_state_dict(self._saved[name])
-        self.rng.load_state_dict(saved["rng"])
-        default_generator(self.config.device).load_state_dict(saved["default_rng"])
+        saved, generators = self._saved["run"], self._generators()
+        if len(saved["generators"]) != self._world.size:
+            raise UsageError(f"{self.folder}: {len(saved['generators'])} processes trained it, now "
+                             f"there are {self._world.size}; mpiexec -n sets their number")
+        states = saved["generators"][self._world.rank]
+        if generators.keys() != states.keys():
+            raise UsageError(f"{self.folder}: the run has random numbers for "
+                             f"{sorted(generators)}, the checkpoint for {sorted(states)}")
+        try:
+            self._loader.load_state_dict(saved["data"])
+        except ValueError as error:
+            raise UsageError(f"{self.folder}: {error}; a run can only continue on its own "
+                             "data") from error
+        for name in self._states():
+            self.parts[name].load_state_dict(self._saved[name])
+        for name, generator in generators.items():
+            generator.load_state_dict(states[name])
         self.step = saved["step"]
         self._began -= saved["seconds"]
         return saved["metrics_bytes"]
 
-    def _end_step(self):
-        """Count the step, then read, show and save what is due."""
+    def _generators(self):
+        """{name: Generator} of all that the loop may draw from, each once."""
+        found = {n: part for n, part in self.parts.items() if isinstance(part, Generator)}
+        found |= {"run.rng": self.rng, "run.default": default_generator(self.config.device)}
+        for part, module in self._modules():
+            for path, m in module.named_modules():
+                found.update((".".join(filter(None, (part, path, attribute))), value)
+                             for attribute, value in vars(m).items()
+                             if isinstance(value, Generator))
+        once = {id(g): name for name, g in reversed(found.items())}
+        return {name: g for name, g in found.items() if once[id(g)] == name}
+
+    def _states(self):
+        """{name: state} of the parts, generators apart: each rank has its own."""
+        return {name: part.state_dict() for name, part in self.parts.items()
+                if not isinstance(part, Generator)}
+
+    def _modules(self):
+        """[(name, part)] of the parts that are modules."""
+        return [(n, part) for n, part in self.parts.items() if isinstance(part, nn.Module)]
+
+    def _end_step(self, asked):
+        """Count the step, then read, show and save what is due.   -> whether to stop here
+
+        asked: whether this rank was asked to stop.
+        """
         self.step += 1
+        due = time.monotonic() > self._next_save
+        if self._world.size > 1:
+            asked, due = self._agree(asked, due)
         self._history.add(self.step, self._terms)
         self._terms = {}
         show = self._progress.advance()
@@ -241,8 +319,22 @@ class Run:
             self._next_read = time.monotonic() + READ_EVERY
             if show:
                 self._progress.show(terms)
-        if time.monotonic() > self._next_save:
+        if asked or due:
             self._save()
+        self._stopped = asked
+        return asked
+
+    def _agree(self, asked, due):
+        """What all ranks do next, and have: logged means, buffers.   -> (asked, due) for all"""
+        names = [name for name, value in self._terms.items() if isinstance(value, Tensor)]
+        numbers = [self._terms[name].item() * self._together.weight for name in names]
+        numbers += [asked, due and self._world.rank == 0]
+        *means, asked, due = self._world.sum(np.array(numbers, np.float64)).tolist()
+        self._terms |= zip(names, means, strict=True)
+        for _, module in self._modules():
+            if not isinstance(module, EMA):     # the same on all ranks, since what it follows is
+                self._together.follow(module.buffers())
+        return asked > 0, due > 0
 
     def _seconds(self):
         """How long the run has taken, earlier starts included."""
@@ -251,23 +343,35 @@ class Run:
     def _save(self):
         """Write the checkpoint."""
         began = time.monotonic()
+        generators = {name: g.state_dict() for name, g in self._generators().items()}
+        generators = self._world.gather(generators)
+        if self._world.rank == 0:
+            self._write(generators)
+        self._saved_step, now = self.step, time.monotonic()
+        self._next_save = now + max(SAVE_EVERY, (now - began) / SAVE_SHARE)
+
+    def _write(self, generators):
         metrics_bytes = self._history.commit()      # first: it names the step of a NaN
-        states = {name: part.state_dict() for name, part in self.parts.items()}
+        states = self._states()
         _refuse_nan(states, self.step)
         states["run"] = {
             "step": self.step,
-            "samples": self._samples,
+            "data": self._loader.state_dict(),
             "seconds": self._seconds(),
             "metrics_bytes": metrics_bytes,
-            "rng": self.rng.state_dict(),
-            "default_rng": default_generator(self.config.device).state_dict(),
+            "generators": generators,
         }
         checkpoint.save(self.folder / "checkpoint.safetensors", states)
-        self._saved_step, now = self.step, time.monotonic()
-        self._next_save = now + max(SAVE_EVERY, 20 * (now - began))     # at most 5 % of the time
+
+    def _new_folder(self):
+        """Make `<out>/<name>-<number>`, the first number that is free, with its config.json."""
+        if self._world.rank == 0:
+            folder = _free_folder(Path(self.config.out), self.name)
+            write_json(folder / "config.json", self.config.description(self.name))
+        return Path(self._world.gather(str(folder) if self._world.rank == 0 else None)[0])
 
 
-def _new_folder(out, name):
+def _free_folder(out, name):
     """Make and return `<out>/<name>-<number>`, the first number that is free."""
     out.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):

@@ -109,11 +109,6 @@ def nearest(name, known):
     return f"{guess} ({', '.join(known)})"
 
 
-def show(value):
-    """A setting's value as one would type it."""
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
-
-
 def type_name(annotation):
     """A field's type in words."""
     if isinstance(annotation, types.UnionType):

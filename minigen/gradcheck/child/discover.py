@@ -5,7 +5,7 @@ Idea: names say it. `<name>_forward` with `<name>_backward`, endings included
 (`batchnorm_backward_alt`); `relu` with `relu_backward`; a bare `forward` and `backward`, named by
 the file; classes with both methods; what `@pair` marked. Private names and, if the file has pairs
 of its own, imported ones do not count. Inputs come from `<name>_inputs(seed)` or
-`make_inputs(seed)`; `WRT` and `POINTS` in the file are options of all its pairs, or dicts
+`make_inputs(seed)`; `WRT`, `POINTS` and `HINTS` in the file are options of all its pairs, or dicts
 {pair: option}. What was nearly a pair is reported.
 Read next: load.py (how the file is run), pairs.py (how a pair is called).
 """
@@ -154,7 +154,7 @@ def _add(pairs, name, forward, backward, names, marked=None, base=None):
     if marked.get("inputs") is not None:
         make, shared = marked["inputs"], False
     options, common = {}, {}
-    for key, variable in (("wrt", "WRT"), ("points", "POINTS")):
+    for key, variable in (("wrt", "WRT"), ("points", "POINTS"), ("hints", "HINTS")):
         value = names.get(variable)
         if isinstance(value, dict):
             options |= {key: value[name]} if name in value else {}

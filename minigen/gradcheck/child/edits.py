@@ -13,10 +13,16 @@ Read next: edits_rules.py.
 """
 
 import ast
+import io
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
+from .edits_insert import INSERTING, INSERTING_STATEMENTS, RANKS, SAID
 from .edits_rules import RULES, STATEMENT_RULES
+from .edits_scope import Surroundings
 
+MOST = 400      # insertions of one statement; what is less likely is not tried
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 
 
@@ -31,31 +37,67 @@ class Edit:
     source: str     # the whole file with the change made
 
 
-def edits(source, function_name):
+def edits(source, function_name, inserting=False):
     """Every single edit of a function (or "Class.method") in a file's text: an iterator of Edit.
 
-    Each result is different from the source and parses. ValueError if there is no such function.
+    Each result is different from the source and parses. `inserting`: edits that repair, the
+    likeliest first, with those that insert something; their label is the slip that they undo.
+    ValueError if there is no such function.
     """
-    function = _find(ast.parse(source), function_name.split("."))
+    tree = ast.parse(source)
+    function = _find(tree, function_name.split("."))
     if function is None:
         raise ValueError(f"no function {function_name} in the source")
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source, newline="").readlines()     # as Python counts them
     seen = set()
+    found = _changes(function)
+    if inserting:
+        found = _likeliest_first(tree, function, function_name.split("."))
+    for label, anchor, place, after in found:
+        before = ast.unparse(anchor)
+        after = after()
+        if after == before or (place.lineno, after) in seen:
+            continue
+        seen.add((place.lineno, after))
+        if _parses(after):
+            yield Edit(label, place.lineno, before, after, _with(lines, place, after))
+
+
+def _changes(function):
+    """(label, anchor, place, function that writes the anchor changed), from the first line on."""
     for anchor, place in _anchors(function.body):
         known = _names_before(function, place.lineno)
-        before = ast.unparse(anchor)
-        rules = STATEMENT_RULES if anchor is place else ()
-        for label, after in _variants(anchor, known, rules):
-            if after == before or (place.lineno, after) in seen:
-                continue
-            seen.add((place.lineno, after))
-            if _parses(after):
-                yield Edit(label, place.lineno, before, after, _with(lines, place, after))
+        for _, label, after in _variants(anchor, known, RULES, anchor is place and STATEMENT_RULES):
+            yield label, anchor, place, after
+
+
+def _likeliest_first(tree, function, path):
+    """The same with the rules that insert, in the order of their ranks."""
+    surroundings = Surroundings(tree, function, path)
+    found = []
+    for anchor, place in _anchors(function.body):
+        known = _names_before(function, place.lineno)
+        scope = surroundings.at(known)
+        own = _variants(anchor, known, RULES, anchor is place and STATEMENT_RULES)
+        new = _variants(anchor, scope, INSERTING, anchor is place and INSERTING_STATEMENTS)
+        ranks = Counter()
+        for (rule, where), label, after in (*own, *new):
+            label = SAID.get((rule, label), label)
+            if label is not None:
+                rank = RANKS.get(rule, 0) + ranks[rule, where]
+                ranks[rule, where] += 1
+                found.append((rank, label, anchor, place, after))
+    found.sort(key=lambda change: change[0])
+    of_line = Counter()
+    for _, label, anchor, place, after in found:
+        of_line[place] += 1
+        if of_line[place] <= MOST:
+            yield label, anchor, place, after
 
 
 def _find(tree, path):
-    """The function at a path of names, like ["Linear", "backward"]."""
-    for node in tree.body:
+    """The function at a path of names, like ["Linear", "backward"]; of several the last counts."""
+    for node in reversed(tree.body):
         if getattr(node, "name", None) == path[0]:
             return node if len(path) == 1 else _find(node, path[1:])
     return None
@@ -87,15 +129,20 @@ def _names_before(function, line):
     return [name for name in dict.fromkeys(names) if name not in ("self", "_")]
 
 
-def _variants(anchor, names, statement_rules):
-    """(label, the anchor's text with one change)"""
-    for rule in statement_rules:
-        for label, *new in rule(anchor):
-            yield label, "\n".join(map(ast.unparse, new))
-    for parent, field, index, node in list(_slots(anchor)):
-        for rule in RULES:
-            for label, new in rule(node, parent, field, names):
-                yield label, _swapped(anchor, parent, field, index, new)
+def _variants(anchor, scope, rules, statement_rules):
+    """((rule's name, number of the place), label, function that writes the anchor changed)"""
+    for rule in statement_rules or ():
+        for label, *new in rule(anchor, scope):
+            yield (rule.__name__, -1), label, partial(_text, new)
+    for number, (parent, field, index, node) in enumerate(list(_slots(anchor))):
+        for rule in rules:
+            for label, new in rule(node, parent, field, scope):
+                swap = partial(_swapped, anchor, parent, field, index, new)
+                yield (rule.__name__, number), label, swap
+
+
+def _text(statements):
+    return "\n".join(map(ast.unparse, statements))
 
 
 def _slots(parent):
@@ -114,7 +161,7 @@ def _swapped(anchor, parent, field, index, new):
     old = holder[key]
     holder[key] = new
     try:
-        return ast.unparse(ast.fix_missing_locations(anchor))
+        return ast.unparse(anchor)
     finally:
         holder[key] = old
 

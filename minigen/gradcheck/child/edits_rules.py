@@ -25,6 +25,7 @@ SWAPS = {  # a function or method, another, the kind of slip
     "zeros": [("ones", "double_count")],
     "var": [("std", "power")],
 }
+REDUCTIONS = ("sum", "mean", "max", "cumsum")
 DROPS = {  # calls that may be left out: f(x) -> x, and the kind of slip
     "sqrt": "power",
     "square": "power",
@@ -76,7 +77,8 @@ def sums(node, parent, field, names):
     plus = isinstance(node.op, ast.Add)
     if not (isinstance(parent, ast.Slice) or _number(node.right) is not None):
         yield "sign", ast.BinOp(node.left, ast.Sub() if plus else ast.Add(), node.right)
-    yield "missing_term", node.left
+    moved = isinstance(parent, ast.Slice) and _number(node.right) is not None
+    yield "off_by_one" if moved else "missing_term", node.left
     yield "missing_term", node.right if plus else ast.UnaryOp(ast.USub(), node.right)
     if not plus:
         yield "sign", ast.BinOp(node.right, ast.Sub(), node.left)
@@ -95,9 +97,12 @@ def products(node, parent, field, names):
 
 
 def signs(node, parent, field, names):
-    """-a: a."""
+    """-a: a; of an axis, another axis; of a step, the other way."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and field != "op":
-        yield "sign", node.operand
+        axis = isinstance(parent, ast.keyword) and parent.arg == "axis"
+        axis = axis or (_called(parent)[0] in REDUCTIONS and field == "args")
+        step = isinstance(parent, ast.Slice) and field == "step"
+        yield "wrong_axis" if axis else "flip" if step else "sign", node.operand
 
 
 def whole_values(node, parent, field, names):
@@ -174,7 +179,7 @@ def axes(node, parent, field, names):
     if isinstance(node, ast.keyword) and node.arg == "keepdims":
         yield "wrong_axis", ast.keyword("keepdims", ast.Constant(False))
     name, owner = _called(node)
-    if name in ("sum", "mean", "max", "cumsum") and node.args and owner is not node.args[0]:
+    if name in REDUCTIONS and node.args and owner is not node.args[0]:
         value = _number(node.args[0])
         for new in () if value is None else (value + 1, value - 1):
             yield "wrong_axis", ast.Call(node.func, [ast.Constant(new)], node.keywords)
@@ -235,6 +240,7 @@ def variables(node, parent, field, names):
         if name != node.id:
             mixed = (name in OUTPUTS) != (node.id in OUTPUTS)
             label = "input_vs_output" if mixed else "wrong_variable"
+            label = "wrong_mask" if isinstance(parent, ast.Compare) else label
             yield label, ast.Name(name, ast.Load())
 
 
@@ -277,7 +283,7 @@ def orders(node, parent, field, names):
             yield "wrong_order", type(node)(swapped, ast.Load())
 
 
-def accumulations(statement):
+def accumulations(statement, names):
     """a += b: a = b, or a -= b, or not at all, or twice; a[i] = b: a[i] += b, or not at all."""
     nothing = ast.Pass()
     if isinstance(statement, ast.AugAssign):
@@ -293,7 +299,7 @@ def accumulations(statement):
         yield "missing_term", nothing
 
 
-def scattered_sums(statement):
+def scattered_sums(statement, names):
     """np.add.at(a, i, b): a[i] += b, which forgets repeated indices; or not at all."""
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return

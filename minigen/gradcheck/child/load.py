@@ -8,6 +8,7 @@ Read next: discover.py (which of the variables are pairs).
 """
 
 import importlib.util
+import io
 import json
 import linecache
 import re
@@ -29,7 +30,7 @@ class Source:
         self.cells = None               # of a notebook: (cell, line) of each line, from 1
         if self.path.suffix == ".ipynb":
             self._join_cells()
-        self.lines = self.data.decode("utf-8", "replace").splitlines()
+        self.lines = lines_of(self.data.decode("utf-8-sig", "replace"))
 
     def _join_cells(self):
         self.cells, lines = [], []
@@ -39,7 +40,7 @@ class Source:
         except (ValueError, LookupError, TypeError) as error:
             raise ValueError("no notebook (JSON with cells, nbformat 4)") from error
         for number, cell in enumerate(code, 1):
-            text = "".join(cell.get("source", "")).splitlines()
+            text = lines_of("".join(cell.get("source", "")))
             dropped = bool(text) and text[0].startswith("%%")       # a cell in another language
             for place, line in enumerate(text, 1):
                 magic = dropped or MAGIC.match(line)
@@ -77,6 +78,12 @@ class Source:
             return stem
         taken = known is not None or importlib.util.find_spec(stem) is not None
         return f"homework_{stem}" if taken else stem
+
+
+def lines_of(text):
+    """The lines of a source as Python counts them: a form feed, which splitlines() takes for the
+    end of one, is not."""
+    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
 
 
 def _forget_neighbours(folder):

@@ -21,6 +21,7 @@ from .session import StudentError
 from .wire import CHANNEL_CLOSED, Channel, Codec
 
 LONGEST = 4000          # characters of a message
+OURS = ("limit", "load", "repair", "search", "adopt")       # the others are the session's methods
 
 
 def serve(path, checker, *descriptors):
@@ -69,11 +70,25 @@ class _Responder:
         self.session.randomness.borrowed = contextlib.nullcontext
         return self.session.describe()
 
+    def repair(self, run, upstream, targets):
+        """Begin a search for an edit: see Repair."""
+        from .repair import Repair  # what is right does not load it
+
+        self.repairs = Repair(self.session, run, upstream, targets)
+
+    def search(self, seconds):
+        """Go on with it."""
+        return self.repairs.search(seconds)
+
+    def adopt(self, number):
+        """Leave an edit that it found in place; None: none."""
+        self.repairs.adopt(number)
+
     def answer(self, number, method, arguments, options):
         """The answer to a request, packed."""
-        ours = method in ("limit", "load")
         try:
-            value = getattr(self if ours else self.session, method)(*arguments, **options)
+            asked = self if method in OURS else self.session
+            value = getattr(asked, method)(*arguments, **options)
             keep = method in ("load", "configure", "inputs")    # what they give may come back
             return self.codec.pack([number, "value", value], keep=keep)
         except StudentError as student_error:

@@ -19,6 +19,6 @@ KINDS = (
     "wrong_dtype", "mutates_cache", "stale_cache", "ignores_upstream", "nan_at_edge",
     "sign", "factor", "transpose", "flip", "off_by_one", "boundary", "missing_broadcast_sum",
     "wrong_axis", "missing_term", "input_vs_output", "wrong_mask", "overwrites", "double_count",
-    "kink_outside_subgradient", "small_error", "wrong_precision",
+    "kink_outside_subgradient", "small_error", "wrong_precision", "wrong_formula",
     "error", "timeout", "memory", "crash",
 )  # fmt: skip

@@ -11,7 +11,9 @@ The number is a constant of forward that backward forgot, or has twice:
 - 1/N, the batch of a loss that is a mean; or N * C, if np.mean goes over all entries;
 - the 2 of a square, or the 1/2 before it that cancels the 2;
 - 1/sqrt(d) of attention, 1/tau of NT-Xent, 1/(1 - p) of dropout, the weight beta of a KL term;
-- an array in place of a number: gamma of a norm. Then the ratio is the same along an axis only.
+- an array in place of a number: gamma of a norm. Then the ratio is the same along an axis only. If
+  it is an array of the full shape, such as p of a softmax, no two ratios are the same, and only the
+  search for an edit that makes every check pass can find it.
 
 What looks like it:
 - a contribution counted twice: if all of them are, it is the same as the factor 2. If one of

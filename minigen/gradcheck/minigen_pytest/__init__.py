@@ -34,6 +34,11 @@ def pytest_addoption(parser):
         "--minigen-gradcheck-spec", metavar="SPEC.toml",
         help="a teacher's file with inputs and points for the pairs of these files",
     )  # fmt: skip
+    group.addoption(
+        "--minigen-gradcheck-hints", metavar="LEVEL", type=int, choices=range(4), default=2,
+        help="how much a failure shows at most, of these files and of the fixture gradcheck: 0 the "
+        "verdict, 1 which argument and entries, 2 what is wrong (default), 3 line and edit",
+    )  # fmt: skip
 
 
 def pytest_configure(config):
@@ -42,11 +47,11 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def gradcheck():
+def gradcheck(pytestconfig):
     """gradcheck(forward, backward, inputs=...): minigen's; fails the test unless all is right."""
-    from .checks import assert_passed  # NumPy and minigen, for those who use them
+    from .checks import passing  # NumPy and minigen, for those who use them
 
-    return assert_passed
+    return passing(pytestconfig.option.minigen_gradcheck_hints)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,10 +11,11 @@ import shlex
 
 import pytest
 
-from minigen.gradcheck import UndecidedGradient, gradcheck, report_text
-from minigen.gradcheck.checker import Settings, check_file, opened, options_of
+from minigen.gradcheck import UndecidedGradient, gradcheck, hints, report_text
+from minigen.gradcheck.checker import Settings, check_file, opened
 from minigen.gradcheck.child.session import StudentError
 from minigen.gradcheck.inputs import SpecError
+from minigen.gradcheck.options import options_of
 from minigen.gradcheck.report import FileReport
 from minigen.gradcheck.spec import load_spec
 
@@ -23,17 +24,23 @@ USUAL = Settings()
 NO_PAIR = "no pair of a forward and a backward found; `minigen gradcheck --help` says what one is"
 
 
-def assert_passed(*arguments, **options):
-    """minigen.gradcheck.gradcheck, of the same arguments: the Report, if everything is right.
+def passing(ceiling):
+    """The function of the fixture, which shows hints of level `ceiling` at most."""
 
-    Else an AssertionError with the whole report; UndecidedGradient, which is one, if the numbers
-    cannot tell.
-    """
-    __tracebackhide__ = True
-    report = gradcheck(*arguments, **options)
-    if report.passed:
-        return report
-    raise (UndecidedGradient if report.verdict == "undecided" else AssertionError)(str(report))
+    def assert_passed(*arguments, **options):
+        """minigen.gradcheck.gradcheck, of the same arguments: the Report, if all is right.
+
+        Else an AssertionError with the whole report; UndecidedGradient, which is one, if the
+        numbers cannot tell.
+        """
+        __tracebackhide__ = True
+        options["hints"] = min(options.get("hints", ceiling), ceiling)
+        report = gradcheck(*arguments, **options)
+        if report.passed:
+            return report
+        raise (UndecidedGradient if report.verdict == "undecided" else AssertionError)(str(report))
+
+    return assert_passed
 
 
 def homework(session):
@@ -126,15 +133,17 @@ class Pair(Homework):
     def runtest(self):
         """Check it in a new process, with the settings that the command has by itself."""
         file = self.parent
-        done = check_file(self.path, Settings(only=(self.pair,)), file.spec)
+        level = self.config.option.minigen_gradcheck_hints
+        words = ["minigen", "gradcheck", str(self.path), "--only", self.pair]
+        words += ["--hints", str(level)] if level != hints.USUAL else []
+        words += ["--spec", str(file.spec_path)] if file.spec else []
+        done = check_file(self.path, Settings(only=(self.pair,), hints=level), file.spec,
+                          command=lambda name: shlex.join(words))
         if done.internal:
             raise RuntimeError("an error of minigen itself:\n" + "\n".join(done.internal))
         if not done.pairs:      # it had this pair when it was collected
             raise NotRight(_text(done) or f"{self.pair} is not in the file any more")
         (report,) = done.pairs
-        words = ["minigen", "gradcheck", str(self.path), "--only", self.pair]
-        words += ["--spec", str(file.spec_path)] if file.spec else []
-        report.reproduce = shlex.join(words)
         if not report.passed:
             self.part_of_points = report.points
             raise NotRight(str(report))

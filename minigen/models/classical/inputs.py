@@ -31,11 +31,11 @@ def as_samples(X, who, features=None, least=1):
     return X if X.dtype.kind == "f" else X.astype(np.float64)
 
 
-def refuse_nan(X, who):
+def refuse_nan(values, who, what="X"):
     """ValueError if an array, or what was computed from one, is not finite everywhere."""
-    if not np.isfinite(X).all():
-        raise ValueError(f"{who}: X holds NaN or infinite numbers; leave those samples out, or "
-                         "fill them in")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{who}: {what} holds NaN or infinite numbers; leave those samples out, "
+                         "or fill them in")
 
 
 def fitted(model, attribute):

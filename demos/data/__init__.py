@@ -1,0 +1,1 @@
+"""Demos of the data that the other demos learn from."""
