@@ -1,8 +1,11 @@
 """Kernel densities against the course's exact values, integrals, and sums written out."""
 
+import json
+
 import numpy as np
 import pytest
 
+from minigen.cli import main
 from minigen.data import toy2d
 from minigen.models.classical.kde import KERNELS, KernelDensity, factor
 
@@ -105,3 +108,11 @@ def test_far_away_the_logarithm_is_finite_and_outside_a_box_minus_infinity():
 def test_mistakes_are_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_demo_runs(tmp_path):
+    changes = ["--set", "samples=300"]
+    assert main(["demo", "kde", *changes, "--out", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert list(folder.glob("*.png"))
+    assert json.loads((folder / "report.json").read_text())["metrics"]["squared_error"] < 0.02

@@ -1,5 +1,6 @@
 """k-means against the course's exact values, sums written out, and one worker against many."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minigen.cli import main
 from minigen.data import toy2d
 from minigen.models.classical.kmeans import KMeans, MiniBatchKMeans, assign
 from minigen.models.classical.workers import in_threads, total
@@ -208,3 +210,16 @@ def test_mistakes_are_explained(call, message):
 def test_fit_comes_first():
     with pytest.raises(RuntimeError, match="KMeans: call fit first"):
         KMeans(2).predict(LINE)
+
+
+@pytest.mark.parametrize(("demo", "changes", "metric", "reached"), [
+    ("kmeans", ["samples=160", "starts=3"], "all_groups_found", lambda share: share > 0.6),
+    ("mini-batch-kmeans", ["starts=3"], "inertia_vs_lloyd", lambda ratio: 0.99 < ratio < 1.05),
+    ("kmeans-parallel", ["samples=3000", "workers=1,2"], "difference", lambda gap: gap < 1e-12),
+])
+def test_the_demos_run(demo, changes, metric, reached, tmp_path):
+    settings = [word for change in changes for word in ("--set", change)]
+    assert main(["demo", demo, *settings, "--out", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert list(folder.glob("*.png"))
+    assert reached(json.loads((folder / "report.json").read_text())["metrics"][metric])

@@ -1,9 +1,12 @@
 """Gaussian mixtures against closed forms, SciPy's densities, and k-means as their limit."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from minigen.cli import main
 from minigen.data import toy2d
 from minigen.models.classical.kmeans import KMeans
 from minigen.models.classical.mixture import (
@@ -157,3 +160,11 @@ def test_far_samples_have_a_density_below_what_float64_holds():
 def test_mistakes_are_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_demo_runs(tmp_path):
+    changes = ["--set", "samples=1000", "--set", "most=2", "--set", "plane=200"]
+    assert main(["demo", "gaussian-mixture", *changes, "--out", str(tmp_path)]) == 0
+    (folder,) = tmp_path.iterdir()
+    assert list(folder.glob("*.png"))
+    assert json.loads((folder / "report.json").read_text())["metrics"]["error"] < 3

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 
 import minigen.data
-from minigen.data import DataError, digits, digits_binary, epoch_order, load
+from minigen.data import (
+    DataError,
+    char_corpus,
+    digits,
+    digits_binary,
+    epoch_order,
+    load,
+    text_overlay,
+    toy2d,
+)
 from minigen.data.digits import CELL, FONT
 from minigen.data.stencils import GLYPHS
 
@@ -155,6 +164,15 @@ def test_pictures_all_the_same_are_refused(tmp_path):
     np.save(tmp_path / "p.npy", np.tile([[0.0, 1.0], [1.0, 1.0]], (20, 1, 1)))
     with pytest.raises(DataError, match=r"p\.npy: all pictures are the same"):
         load(tmp_path / "p.npy")
+
+
+@pytest.mark.parametrize("make", [digits, char_corpus, text_overlay, toy2d.ring8])
+def test_a_count_or_seed_that_is_none_is_named_by_the_function_that_was_called(make):
+    for n in (0, -1, 2.5, "8"):
+        with pytest.raises(ValueError, match=f"^{make.__name__}: n is {n!r}; .* 1 or more$"):
+            make(n)
+    with pytest.raises(ValueError, match=f"^{make.__name__}: seed is -1; .* 0 or more$"):
+        make(4, -1)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+import minigen
 from minigen.data import DataLoader, augment
 from minigen.data.augment.crop import _random_boxes
 from minigen.data.source import fit
@@ -70,6 +71,13 @@ def test_new_float32_pictures_in_range_and_again_the_same(name, x):
         assert made.min(initial=0) >= 0 and made.max(initial=1) <= 1
         np.testing.assert_array_equal(made, again)
     np.testing.assert_array_equal(x, before)
+
+
+def test_colours_beyond_one_are_refused_and_a_tensor_is_named():
+    with pytest.raises(ValueError, match=r"color_jitter: .* in .0, 1.*divide by 255 first"):
+        augment.color_jitter(255 * X, np.random.default_rng(0), 0.4)
+    with pytest.raises(TypeError, match=r"solarize: pictures are float32 arrays .* not Tensor"):
+        augment.solarize(minigen.from_numpy(X))
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -260,6 +260,7 @@ def test_a_sprite_has_its_hue_and_a_flat_background_one_colour():
         (lambda: shapes_upright(5, labels=8), ValueError, "shapes_upright: labels is 8"),
         (lambda: anomaly(5, kind="dent"), ValueError, "kind is 'dent'.* class, scratch, hole"),
         (lambda: landscapes(5, size=16), DataError, "size 16 is too small for a house"),
+        (lambda: text_overlay(5, zoom=0), ValueError, "zoom is 0; it must be 1 or more"),
         (lambda: text_overlay(5, lines=9), DataError, "9 lines of words at zoom 1 do not fit"),
         (lambda: text_overlay(5, images=np.zeros((4, 3, 48, 48))), ValueError, r"not \(5, 1 or 3"),
         (lambda: multi_sprites(5, count=4), ValueError, "count is 4; it must be int64, 0 to 3"),

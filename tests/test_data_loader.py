@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from minigen.data import DataLoader, epoch_order
+from minigen.data import DataLoader, epoch_order, shapes
 
 DATA = np.arange(23) * 10
 
@@ -144,6 +144,7 @@ def test_a_state_of_other_data_is_refused():
     [
         ((DATA, DATA[1:]), {}, r"different lengths, \[22, 23\]"),
         (DATA, dict(batch_size=0), "they are 0, 0 and 2"),
+        (DATA, dict(batch_size=2.5), "batch_size must be a whole number of at least 1.* 2.5, 0"),
         (DATA, dict(seed=-1), "they are 1, -1 and 2"),
         (DATA[:0], {}, "the data have 0 samples$"),
         (DATA, dict(batch_size=24, drop_last=True), "23 samples, fewer than a batch of 24; drop"),
@@ -152,3 +153,9 @@ def test_a_state_of_other_data_is_refused():
 def test_a_wrong_argument_is_refused(data, options, reason):
     with pytest.raises(ValueError, match=reason):
         DataLoader(data, **options)
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3], ([1, 2], DATA[:2]), shapes(4), None])
+def test_what_cannot_be_indexed_by_many_numbers_is_refused(data):
+    with pytest.raises(TypeError, match=r"tuple of arrays, not (list|Shapes|NoneType); np"):
+        DataLoader(data)

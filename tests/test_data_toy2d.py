@@ -142,6 +142,7 @@ def test_spiral_and_pinwheel_look_the_same_turned_from_arm_to_arm():
     ("call", "words"),
     [
         (lambda: toy2d.ring8(0), "ring8: n is 0"),
+        (lambda: toy2d.pinwheel(5, arms=0), "pinwheel: arms is 0; it must be 1 or more"),
         (lambda: toy2d.ring8(5, std=-1), "ring8: std is -1"),
         (lambda: toy2d.ring8(5, labels=8), "ring8: labels is 8; it must be int64, 0 to 7"),
         (lambda: toy2d.swiss_roll(5, dim=4), "dim is 4"),

@@ -351,6 +351,11 @@ MISTAKES = [
     (lambda: draw.scatter(np.zeros((3, 2)), [0, 1]), "2 labels for 3 points"),
     (lambda: draw.scatter(np.zeros((3, 2)), values=[0, 1]), "2 values for 3 points"),
     (lambda: draw.lines({"a": ([1, 2], [1])}), r"lines: 'a': x \(2,\), y \(1,\)"),
+    (lambda: draw.lines([1, 2]), "lines: expected a dict from names to values, got list"),
+    (lambda: draw.density([1, 2], [1, 2]), "density: expected a dict"),
+    (lambda: draw.histogram(np.zeros(3)), "histogram: expected a dict .* got ndarray"),
+    (lambda: draw.plane(3), r"extent is 3, not \(left, right, bottom, top\)"),
+    (lambda: draw.grid(np.full((1, 1, 2, 2), 255, np.uint8)), "images are uint8 to 255; divide"),
     (lambda: draw.lines({}, log="z"), "log='z'; it must be"),
     (lambda: draw.quiver(np.zeros((3, 2)), np.zeros((2, 2))), r"points \(3, 2\), vectors \(2, 2\)"),
     (lambda: draw.regions(lambda p: p, (0, 1, 0, 1)), r"gave \(90000, 2\) values"),
@@ -359,7 +364,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=[m for _, m in MISTAKES])
 def test_mistakes_are_explained(mistake, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         mistake()
 
 

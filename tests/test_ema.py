@@ -157,3 +157,8 @@ def test_ten_steps_are_five_and_a_checkpoint_and_five_with_all_of_it():
     for i in (0, 1):
         expected, actual = values(straight[i]), values(second[i])
         assert all(expected[name].tobytes() == actual[name].tobytes() for name in expected)
+
+
+def test_only_a_module_has_an_average():
+    with pytest.raises(TypeError, match="EMA: expected a Module, got list"):
+        EMA([nn.Linear(2, 2)])

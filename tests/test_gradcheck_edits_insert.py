@@ -206,3 +206,23 @@ def test_edits_are_undone_under_their_own_label(made, label):
     labels = [edit.label for edit in found if edit is not None]
     assert len(labels) >= SHARES[label] * len(few)
     assert labels.count(label) >= 0.8 * len(labels)
+
+
+def test_an_output_that_forward_gave_a_name_is_its_expression():
+    source = (
+        "import numpy as np\ndef f_forward(x):\n    out = np.tanh(x)\n    return out, x\n"
+        "def f_backward(dout, x):\n    return dout * (1 - x ** 2)\n"
+    )
+    found = [edit.after for edit in edits(source, "f_backward", inserting=True)]
+    assert "return dout * (1 - np.tanh(x) ** 2)" in found
+
+
+def test_a_term_is_not_added_to_itself_and_the_last_definition_counts():
+    source = (
+        "def f_backward(dout, x):\n    return 0\n"
+        "def f_backward(dout, x):\n    return dout * x\n"
+    )
+    found = [(edit.line, edit.after) for edit in edits(source, "f_backward", inserting=True)]
+    assert {line for line, _ in found} == {4}
+    assert (4, "return dout * x * 2") in found
+    assert (4, "return dout * x + dout * x") not in found

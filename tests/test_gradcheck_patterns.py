@@ -11,6 +11,7 @@ import pytest
 
 from minigen.gradcheck import gradcheck
 from minigen.gradcheck.patterns import listed
+from minigen.gradcheck.patterns_sums import written
 
 RNG = np.random.default_rng(11)
 
@@ -325,3 +326,17 @@ def test_in_a_square_array_a_lost_keepdims_is_not_said_to_be_another_axis():
 def test_how_axes_are_listed():
     said = [listed(axes) for axes in ((1,), (0, 2), (0, 2, 3))]
     assert said == ["axis 1", "axes 0 and 2", "axes 0, 2 and 3"]
+
+
+def test_how_a_sum_is_written():
+    assert written([1.0, 2.0, -1.0], ["dout", "x * dout", "y"]) == "dout + 2 * x * dout - y"
+    assert written([-0.5, 1.0], ["a", "b"]) == "-0.5 * a + b"
+
+
+def test_a_factor_of_two_may_be_a_number_that_was_given():
+    def masked(x, p):
+        return x * (x > 0) / p, x
+
+    report = gradcheck(masked, lambda d, x: (d * (x > 0), None), inputs=(normal(3, 5), 0.5))
+    said = report.diagnosis[0].message
+    assert "2 is p, or 1 over it; or does a square bring a 2?" in said

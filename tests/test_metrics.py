@@ -117,7 +117,9 @@ def test_curves_are_counts_at_each_threshold():
         assert f == pytest.approx(alarm[~true].mean())
         assert t == pytest.approx(alarm[true].mean())
     precision, recall, thresholds = metrics.precision_recall_curve(true, score)
-    for p, r, threshold in zip(precision, recall, thresholds, strict=True):
+    assert sorted(set(score.tolist())) == thresholds.tolist()
+    assert (precision[-1], recall[-1]) == (1, 0)
+    for p, r, threshold in zip(precision[:-1], recall[:-1], thresholds, strict=True):
         assert p == pytest.approx(true[score >= threshold].mean())
         assert r == pytest.approx((score >= threshold)[true].mean())
 
@@ -215,6 +217,14 @@ def test_ties_in_retrieval_count_for_their_share():
 # Reconstruction, and mistakes -------------------------------------------------------------------
 
 
+def test_errors_of_principal_components_fall_from_the_variance_to_0():
+    centred = BLOBS - BLOBS.mean(0)
+    left = np.linalg.eigvalsh(centred.T @ centred / len(BLOBS))     # rising
+    for components in range(5):
+        error = metrics.pca_mse(minigen.from_numpy(BLOBS), BLOBS, components)
+        assert error == pytest.approx(left[: max(3 - components, 0)].sum(), abs=1e-12)
+
+
 def test_snr():
     signal = minigen.tensor([3.0, 4.0])
     assert metrics.snr(signal, [3.0, 3.5]) == pytest.approx(20)             # 25 / 0.25
@@ -242,6 +252,10 @@ MISTAKES = [
     (lambda: metrics.precision_at_k(BLOBS, CLASSES, BLOBS), "or neither"),
     (lambda: metrics.precision_at_k(BLOBS, CLASSES, metric="l2"), "metric='l2'; it must be"),
     (lambda: metrics.precision_at_k(BLOBS, CLASSES, BLOBS[:, 1:], CLASSES), "sizes 2 and 3"),
+    (lambda: metrics.snr([np.nan], [1.0]), "snr: some of the samples are NaN"),
+    (lambda: metrics.psnr(-1.0, 4), "psnr: error -1 of 4 pixels; at least 0, and 1 pixel"),
+    (lambda: metrics.pca_mse(BLOBS, BLOBS[:, :2], 1), "1 components of 3 pixels, for images of 2"),
+    (lambda: metrics.pca_mse(BLOBS, BLOBS, -1), "pca_mse: -1 components"),
     (lambda: metrics.snr([1.0], [1.0, 2.0]), r"shape \(1,\), its estimate \(2,\)"),
 ]
 

@@ -262,6 +262,27 @@ def test_loading_lists_every_problem_and_changes_nothing():
     close(block.scale, [1, 1, 1])
 
 
+def test_a_state_is_a_dict_and_not_a_file():
+    with pytest.raises(TypeError, match=r"got str; nn\.load_weights\(module, path\) reads a file"):
+        nn.Linear(2, 2).load_state_dict("weights.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.Linear(2, 3.0), r"Linear: out_features must be a whole number .*, not 3\.0"),
+        (lambda: nn.Conv2d(3.0, 4, 3), r"Conv2d: in_channels must be a whole number .*, not 3\.0"),
+        (lambda: nn.Conv2d(3, 0, 3), "Conv2d: out_channels must be a whole number >= 1, not 0"),
+        (lambda: nn.Conv2d(3, 4, 3.0), r"Conv2d: kernel_size must be .*, not \(3\.0, 3\.0\)"),
+        (lambda: nn.ConvTranspose1d(3, 4, 3, 0), "ConvTranspose1d: stride must be a .* >= 1"),
+        (lambda: nn.Conv1d(3, 4, 3, padding=-1), "Conv1d: padding must be a .* >= 0"),
+    ],
+)
+def test_sizes_of_a_layer_are_whole_and_positive(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
 def test_a_write_after_the_forward_pass_is_noticed_by_backward():
     layer = nn.Linear(2, 2)
     loss = layer(mg.tensor(random(1, 2), requires_grad=True)).sum()

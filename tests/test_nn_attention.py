@@ -238,11 +238,16 @@ def test_dropout_of_weights_only_in_training():
     [
         (lambda m, x: m(x, x), "give key and value, or neither"),
         (lambda m, x: m(x), r"attention to itself is attention\(x, x, x\)"),
-        (lambda m, x: m(x, x[..., :3], x), r"key \(5, 2, 3\): expected \(L, N, width\) of width 4"),
+        (lambda m, x: m(x, x[..., :3], x), r"key \(5, 2, 3\).*expected \(L, N, width\) of width 4"),
         (lambda m, x: m(x, x[:, :1], x), r"key \(5, 1, 4\).*with one N"),
         (lambda m, x: m(x, x, x, mg.ones(5, 2) > 0), r"padding_mask \(5, 2\), expected \(2, 5\)"),
         (lambda m, x: m(x, x, x, attn_mask=mg.ones(5, 4)), r"expected \(5, 5\) or \(4, 5, 5\)"),
         (lambda m, x: m(x, x, x, attn_mask=mg.ones(5, 5).long()), "True: may not look"),
+        (lambda m, x: m(x, x, x, np.ones((2, 5)) > 0), "key_padding_mask is a ndarray, expected"),
+        (lambda m, x: m(x, x, x[:3]), r"key \(5, 2, 4\) and value \(3, 2, 4\) differ in length"),
+        (lambda m, x: m(*[x[..., :3]] * 3), r"\): query \(5, 2, 3\): expected"),
+        (lambda m, x: nn.MultiheadAttention(4, 2, 1.5), "dropout is a probability.*not 1.5"),
+        (lambda m, x: nn.MultiheadAttention(4, 2, vdim=0), "vdim must be a whole number >= 1"),
         (lambda m, x: nn.MultiheadAttention(4, 3), "num_heads 3 must divide embed_dim 4"),
     ],
 )  # fmt: skip
@@ -345,6 +350,14 @@ def test_layers_of_a_stack_start_alike_and_drop_unlike():
     first, second = (one(x).detach().numpy() for one in stack.layers)
     assert np.abs(first - second).max() > 0.1
     assert stack.layers[0].dropout.rng is stack.layers[1].dropout1.rng
+
+
+def test_a_stack_is_made_of_one_layer():
+    layer = nn.TransformerEncoderLayer(4, 2, 8)
+    with pytest.raises(TypeError, match=r"TransformerEncoder: expected one layer.* got list"):
+        nn.TransformerEncoder([layer], 1)
+    with pytest.raises(ValueError, match="num_layers must be a whole number >= 1, not 0"):
+        nn.TransformerDecoder(layer, 0)
 
 
 def test_activations():

@@ -52,6 +52,16 @@ def test_it_cannot_be_called_until_values_are_loaded_and_then_computes_the_same(
     assert [type(p) for p in made.parameters()] == [nn.Parameter] * len([*real.parameters()])
 
 
+def test_a_state_without_values_has_names_to_compare_with_a_file():
+    with nn.meta():
+        layer = nn.BatchNorm1d(3)
+    state = layer.state_dict()
+    assert list(state) == list(nn.BatchNorm1d(3).state_dict())
+    assert state["running_mean"].shape == (3,)
+    with pytest.raises(RuntimeError, match="has no values"):
+        nn.BatchNorm1d(3).load_state_dict(state)
+
+
 def test_a_billion_parameters_are_counted_in_no_memory():
     tracemalloc.start()
     with nn.meta():
@@ -129,7 +139,7 @@ def test_what_needs_values_says_so():
     assert len(layer.weight) == 2 and layer.weight.ndim == 2
     assert layer.requires_grad_(False).requires_grad_(True).weight.requires_grad
     for use in (
-        layer.state_dict,
+        lambda: nn.save_weights(layer, "not-written.safetensors"),
         lambda: layer.to("float64"),
         lambda: layer.weight + 1,
         lambda: layer.weight.tolist(),

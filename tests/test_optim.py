@@ -226,6 +226,9 @@ def test_what_diverged_is_inf_without_a_warning():
     [
         (lambda p: optim.SGD([p], lr=-1), ValueError, "SGD: lr must be at least 0, not -1"),
         (lambda p: optim.SGD([p], lr=math.nan), ValueError, "lr must be at least 0, not nan"),
+        (lambda p: optim.SGD([p], lr="0.1"), TypeError, "SGD: lr is '0.1', expected a number"),
+        (lambda p: optim.RMSprop([p], alpha=None), TypeError, "alpha is None, expected a number"),
+        (lambda p: optim.Adam([p], betas=0.9), ValueError, "betas must be two numbers.*not 0.9"),
         (lambda p: optim.SGD([p], weight_decay=-1), ValueError, "weight_decay must be at least 0"),
         (lambda p: optim.SGD([p], momentum=-1), ValueError, "momentum must be at least 0"),
         (lambda p: optim.SGD([p], nesterov=True), ValueError, "nesterov needs momentum above 0"),
@@ -390,6 +393,21 @@ def test_clipping_by_value():
     optim.clip_grad_value_([a, b], 0.5)
     assert a.grad.tolist() == [0.5, -0.2, -0.5]
     assert b.grad is None
+
+
+CLIPS = [optim.clip_grad_norm_, optim.clip_each_grad_norm_, optim.clip_grad_value_]
+
+
+@pytest.mark.parametrize("clip", CLIPS)
+def test_clipping_a_single_parameter_and_what_is_refused(clip):
+    p = nn.Parameter(np.zeros((2, 1)))
+    p.grad = mg.tensor(np.array([[9.0], [0.0]]))
+    clip(p, 3.0)
+    np.testing.assert_allclose(p.grad.numpy(), [[3], [0]], rtol=1e-6)
+    with pytest.raises(ValueError, match=f"{clip.__name__}: the limit must be at least 0, not -1"):
+        clip([p], -1)
+    with pytest.raises(TypeError, match=r"did you mean \.parameters\(\)\?"):
+        clip(nn.Linear(1, 2), 3.0)
 
 
 @pytest.mark.gpu

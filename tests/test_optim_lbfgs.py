@@ -254,6 +254,8 @@ def test_what_is_refused():
         with pytest.raises(ValueError, match=f"LBFGS: {name} must be"):
             optim.LBFGS([a], **settings)
     opt = optim.LBFGS([a, b])
+    with pytest.raises(TypeError, match="the closure returned None; it must return the loss"):
+        opt.step(lambda: None)
     state = opt.state_dict()
     assert "pairs" not in state
     opt.load_state_dict(state)

@@ -175,6 +175,12 @@ def test_wrong_settings_are_named():
     opt = optim.SGD([nn.Parameter(np.ones(1))], momentum=0.9)
     with pytest.raises(TypeError, match="Scheduler: no schedule; give one"):
         Scheduler(opt)
+    with pytest.raises(TypeError, match="Scheduler: expected an optimizer, got Linear"):
+        Scheduler(nn.Linear(2, 2), lr=constant())
+    with pytest.raises(TypeError, match=r"Scheduler: lr is 0\.1, expected a schedule"):
+        Scheduler(opt, lr=0.1)
+    with pytest.raises(TypeError, match=r"chain: a part is 0, expected a schedule"):
+        warmup(3, then=0)
     with pytest.raises(TypeError, match=r"no argument weigth_decay .*did you mean weight_decay\?"):
         Scheduler(opt, weigth_decay=constant())
     with pytest.raises(TypeError, match="nesterov is False, which is no number"):

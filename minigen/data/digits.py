@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage
 
-from minigen.data.factors import settle
+from minigen.data.factors import check_count, settle
 from minigen.data.outlines import whole_greys
 from minigen.data.source import DataError
 
@@ -65,6 +65,7 @@ def digits(n, seed=0, size=28, **factors):
     """
     if size < 8:
         raise DataError(f"digits: size {size} is too small to tell digits apart; the least is 8")
+    check_count("digits", n, seed)
     made = _factors(n, seed, factors)
     images = np.empty((n, 1, size, size), np.float32)
     for start in range(0, n, CHUNK):

@@ -6,16 +6,26 @@ Invariant: row i of a draw is example i's: it depends on the seed and on i, not 
 Read next: toy2d.py, digits.py.
 """
 
+from numbers import Integral
+
 import numpy as np
 
 
+def check_count(name, n, seed):
+    """ValueError, naming the generator, unless n is whole and at least 1, and seed at least 0."""
+    for what, value, least in (("n", n, 1), ("seed", seed, 0)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(
+                f"{name}: {what} is {value!r}; it must be a whole number, {least} or more"
+            )
+
+
 def streams(name, n, seed, count):
-    """`count` independent generators of one seed, for n examples, n at least 1.
+    """`count` independent generators of one seed, for n examples; see check_count.
 
     Every example takes equally many numbers from each, of one kind: hence the invariant.
     """
-    if n != int(n) or n < 1:
-        raise ValueError(f"{name}: n is {n}; it must be a whole number, 1 or more")
+    check_count(name, n, seed)
     return np.random.Generator(np.random.PCG64(seed)).spawn(count)
 
 

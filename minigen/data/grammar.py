@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen.data.factors import pick, settle, streams
+from minigen.data.factors import check_count, pick, settle, streams
 
 TOPICS = {
     "animals": ("cat", "dog", "horse", "bird", "bear", "goat"),
@@ -98,6 +98,7 @@ def grammar_text(n=30_000, seed=0, *, per_document=5, **factors):
 
 def char_corpus(n=300_000, seed=0):
     """The first n characters of `grammar_text`, a sentence a line, as `Characters`."""
+    check_count("char_corpus", n, seed)
     shortest = len("a cat sits .\n")
     text = str(grammar_text(-(-n // shortest), seed))[:n]
     symbols = "".join(sorted(set(text)))

@@ -9,6 +9,7 @@ Read next: ../train/run.py (`Run.batches`, the loop of the demos), augment.py (t
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 
 import numpy as np
 
@@ -33,19 +34,27 @@ class DataLoader:
     A loop over the loader is the rest of the epoch at hand: after it, or after a batch taken in it,
     `epoch` and `batch` say what comes next, and `state_dict` is just that. len() is the number of
     batches in a whole epoch.
-    Raises ValueError for arrays of different lengths, and where an epoch would hold no batch.
+    Raises ValueError for arrays of different lengths, and where an epoch would hold no batch,
+    TypeError for data that cannot be indexed so, as lists and whole draws of a generator.
     """
 
     def __init__(self, data, batch_size=1, shuffle=False, drop_last=False, *, seed=0,
                  transform=None, prefetch=2):
+        for part in data if isinstance(data, tuple) else (data,):
+            if isinstance(part, list) or not hasattr(part, "__getitem__"):
+                raise TypeError(
+                    f"DataLoader: data is an array or a tuple of arrays, not {type(part).__name__};"
+                    " np.array(...) makes one of a list, and a data set has some, as .images"
+                )
         lengths = {len(part) for part in data} if isinstance(data, tuple) else {len(data)}
         if len(lengths) != 1:
             raise ValueError(f"DataLoader: arrays of different lengths, {sorted(lengths)}")
         (self.samples,) = lengths
-        if batch_size < 1 or seed < 0 or prefetch < 0:
+        whole = all(isinstance(n, Integral) for n in (batch_size, seed, prefetch))
+        if not whole or batch_size < 1 or seed < 0 or prefetch < 0:
             raise ValueError(
-                "DataLoader: batch_size must be at least 1, seed and prefetch at least 0; they "
-                f"are {batch_size}, {seed} and {prefetch}"
+                "DataLoader: batch_size must be a whole number of at least 1, seed and prefetch of "
+                f"at least 0; they are {batch_size}, {seed} and {prefetch}"
             )
         self.data, self.batch_size, self.shuffle, self.seed = data, batch_size, shuffle, seed
         self.transform, self.prefetch = transform, prefetch

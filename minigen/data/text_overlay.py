@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from minigen.data.factors import settle, streams
+from minigen.data.factors import check_count, settle, streams
 from minigen.data.landscapes import landscapes
 from minigen.data.source import DataError
 
@@ -60,10 +60,13 @@ def text_overlay(n, seed=0, *, images=None, size=48, lines=3, zoom=1, **factors)
     of the picture a pixel of the font. factors: ink, one value for all or one each.
     Raises DataError where the lines do not fit, ValueError for images or factors that are wrong.
     """
+    check_count("text_overlay", n, seed)
     clean = landscapes(n, seed, size).images if images is None else np.asarray(images, np.float32)
     if clean.ndim != 4 or len(clean) != n or clean.shape[1] not in (1, 3):
         raise ValueError(f"text_overlay: images has shape {clean.shape}, not ({n}, 1 or 3, h, w)")
     height, width = clean.shape[2:]
+    if zoom < 1:
+        raise ValueError(f"text_overlay: zoom is {zoom}; it must be 1 or more")
     room = height // lines if lines > 0 else 0
     if room < ADVANCE[1] * zoom or width < 4 * ADVANCE[0] * zoom:
         raise DataError(

@@ -144,6 +144,8 @@ def pinwheel(n, seed=0, *, arms=5, noise=0.1, **factors):
     t is N(1, 0.3²); the noise is across an arm, before it is bent. factors: labels, t.
     Source: Johnson et al., Composing graphical models with neural networks, NIPS 2016.
     """
+    if arms < 1:
+        raise ValueError(f"pinwheel: arms is {arms}; it must be 1 or more")
     place, z = streams("pinwheel", n, seed, 2)
     drawn = {"labels": np.arange(n) % arms, "t": 1 + 0.3 * place.standard_normal(n)}
     made = settle("pinwheel", drawn, factors, {"labels": (0, arms - 1)})

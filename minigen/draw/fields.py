@@ -20,6 +20,8 @@ def plane(extent, side=20):
 
     extent: (left, right, bottom, top).   -> (side², 2) float64
     """
+    if np.shape(extent) != (4,):
+        raise ValueError(f"draw: extent is {extent!r}, not (left, right, bottom, top)")
     left, right, bottom, top = extent
     steps = (np.arange(side) + 0.5) / side
     x, y = left + (right - left) * steps, bottom + (top - bottom) * steps

@@ -9,7 +9,18 @@ import matplotlib
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from minigen.draw.style import BOTTOM, COLOURS, GREY, INK, LEFT, PALE, as_array, panel, styled
+from minigen.draw.style import (
+    BOTTOM,
+    COLOURS,
+    GREY,
+    INK,
+    LEFT,
+    PALE,
+    as_array,
+    named,
+    panel,
+    styled,
+)
 
 FEW = 25        # points of a line up to which each is marked
 SCALE = 42      # width of a scale of colours with its numbers
@@ -103,7 +114,7 @@ def lines(curves, title="", axes_names=("", ""), *, log="", axes=None):
     if log not in ("", "x", "y", "xy"):
         raise ValueError(f'lines: log={log!r}; it must be "", "x", "y" or "xy"')
     axes = panel(axes, 700, 420, title, axes_names)
-    for i, (name, curve) in enumerate(curves.items()):
+    for i, (name, curve) in enumerate(named(curves, "lines")):
         x, y, *spread = (as_array(part) for part in curve)
         if x.shape != y.shape or x.ndim != 1:
             raise ValueError(f"lines: {name!r}: x {x.shape}, y {y.shape}; both must be (N,)")
@@ -143,8 +154,8 @@ def density(x, curves, samples=None, title="", axes_names=("", "density"), *, ax
         axes.hist(as_array(samples), bins=_bins(as_array(samples)), density=True, color=PALE,
                   edgecolor="white", linewidth=0.5, label="samples")
     x = as_array(x)
-    return lines.__wrapped__({name: (x, p) for name, p in curves.items()}, title, axes_names,
-                             axes=axes)
+    curves = {name: (x, p) for name, p in named(curves, "density")}
+    return lines.__wrapped__(curves, title, axes_names, axes=axes)
 
 
 @styled
@@ -154,7 +165,7 @@ def histogram(samples, title="", axes_names=("", "density"), *, bins=60, axes=No
     samples: {name: (N,)}, Tensors or arrays of any number. Areas are 1.   -> Figure
     """
     axes = panel(axes, 700, 420, title, axes_names)
-    samples = {name: as_array(values).ravel() for name, values in samples.items()}
+    samples = {name: as_array(values).ravel() for name, values in named(samples, "histogram")}
     low = min(values.min() for values in samples.values())
     high = max(values.max() for values in samples.values())
     for i, (name, values) in enumerate(samples.items()):

@@ -11,6 +11,7 @@ Read next: images.py, plots.py, fields.py, schema.py.
 
 import functools
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import style
@@ -109,10 +110,20 @@ def panel(axes, width, height, title, axes_names):
 def as_images(images):
     """Tensor or array (N, C, H, W), grey or colour, in [0, 1] -> array (N, H, W, 3), clipped."""
     images = as_array(images)
+    if images.dtype.kind in "iu" and images.max(initial=0) > 1:
+        raise ValueError(f"draw: images are {images.dtype} to {images.max()}; divide by 255 first")
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(f"draw: images have shape {images.shape}, not (N, 1 or 3, H, W)")
     images = np.clip(images.transpose(0, 2, 3, 1), 0, 1)
     return np.broadcast_to(images, (*images.shape[:3], 3))
+
+
+def named(values, who):
+    """The (name, values) of a dict. TypeError, naming the function, for anything else."""
+    if not isinstance(values, Mapping):
+        kind = type(values).__name__
+        raise TypeError(f"{who}: expected a dict from names to values, got {kind}")
+    return values.items()
 
 
 def as_array(values):

@@ -82,10 +82,10 @@ def _factor(evidence, c):
             "something added twice, or is there a factor 2 too many?"
         )
         return diagnosis(evidence, "double_count", message, "likely", factor=1 / c)
+    meaning = _meaning(evidence, size)
     if abs(size - 2) < 1e-6 * size:
-        meaning = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
-    else:
-        meaning = _meaning(evidence, size)
+        two = "does a square bring a 2?" if abs(c) > 1 else "is there a 2 too many?"
+        meaning = f"{meaning}; or {two}" if meaning else two
     message = f"{evidence.gradient} is exactly {size:.6g} times too {way}{also}"
     if not meaning:
         odd = abs(size - round(size)) > 1e-6 * size

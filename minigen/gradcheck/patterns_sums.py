@@ -170,8 +170,7 @@ def _compared(evidence, named, names, right):
         return None
     ratio, term = float(ratios[wrong[0]]), names[wrong[0]]
     found = {"terms": names, "needed": right.tolist(), "has": mine.tolist()}
-    whole = " + ".join(f"{c:.4g} * {name}" for c, name in zip(right, names, strict=True))
-    message = f"{evidence.gradient} must be {whole}"
+    message = f"{evidence.gradient} must be {written(right, names)}"
     if abs(ratio) < 1e-6:
         return diagnosis(evidence, "missing_term", f"{message}; the term with {term} is missing",
                          **found)
@@ -181,6 +180,15 @@ def _compared(evidence, named, names, right):
     message = f"{message}; yours has {mine[wrong[0]]:.6g} * {term}"
     return diagnosis(evidence, "small_error" if abs(ratio - 1) < 0.02 else "factor", message,
                      **found)
+
+
+def written(numbers, terms):
+    """A sum as one writes it: "dout - 2 * x * dout"."""
+    whole = ""
+    for number, term in zip(numbers, terms, strict=True):
+        size = f"{abs(number):.4g}"
+        whole += (" - " if number < 0 else " + ") + (term if size == "1" else f"{size} * {term}")
+    return whole.removeprefix(" + ") if whole.startswith(" + ") else f"-{whole[3:]}"
 
 
 def _other_variable(evidence, named, names, right):

@@ -10,6 +10,7 @@ search and changes nothing.
 Read next: child/repair.py, child/edits.py (what is tried); docs/gradcheck-diagnosis.md.
 """
 
+import re
 import time
 from dataclasses import dataclass, fields, replace
 
@@ -31,8 +32,10 @@ DIFFERENCES = 0.6       # seconds, where no evidence was gathered yet
 MORE = 400              # edits that are tried once one fits, and as many as before it
 FEW = 3                 # characters that are a sign, or another name, and no insertion
 MOST = 5                # edits that are checked as a whole
+BY_CHANCE = 16          # what a factor made of numbers alone counts as, in added characters
 LONGEST = 4000          # characters of a statement that is edited
 
+NAME = re.compile(r"\b[^\W\d]\w*")
 WORDS = {   # label of an edit: what is wrong, in words that do not give the edit away
     "sign": "a sign is wrong",
     "factor": "a factor is missing, wrong or there once too often",
@@ -80,6 +83,13 @@ class Candidate:
     def added(self):
         """Characters that it adds to the code."""
         return len(self.after.removeprefix("pass")) - len(self.before)
+
+    @property
+    def by_numbers(self):
+        """Whether it is a factor that no name stands for: where N is 4, `/ 2` for `* 2` is as right
+        as `/ N`, and is no repair."""
+        before, after = (sorted(NAME.findall(text)) for text in (self.before, self.after))
+        return self.label == "factor" and before == after
 
 
 def repaired(session, point, said, passes):
@@ -195,9 +205,14 @@ def _sensible(candidate):
 
 def ranked(found):
     """The candidates, the most telling first: the less they add to the code the better, for what
-    was put in by mistake explains more than what would make up for it; then as they were tried,
-    but a sign is lost more often than `x -= 1` is written as `x = 1`."""
-    return sorted(found, key=lambda one: (one.added, one.label == "overwrites", one.number))
+    was put in by mistake explains more than what would make up for it, and a number fits by chance
+    sooner than a name; then as they were tried, but a sign is lost more often than `x -= 1` is
+    written as `x = 1`."""
+
+    def unlikeness(one):
+        return one.added + BY_CHANCE * one.by_numbers, one.label == "overwrites", one.number
+
+    return sorted(found, key=unlikeness)
 
 
 def joined(candidate, said):
@@ -215,7 +230,7 @@ def joined(candidate, said):
     message = (
         f"{WORDS[candidate.label]} in {candidate.function}: with one edit there, every check passes"
     )
-    sure = candidate.added <= FEW and candidate.kind != FORMULA
+    sure = candidate.added <= FEW and candidate.kind != FORMULA and not candidate.by_numbers
     confidence = "confirmed" if sure else "likely"
     found = Diagnosis(candidate.kind, None, confidence, message, {"label": candidate.label}, fix)
     return [found, *said]

@@ -40,10 +40,14 @@ def roc_curve(y_true, y_score):
 
 
 def precision_recall_curve(y_true, y_score):
-    """Precision against recall, recall rising.   -> (precisions, recalls, thresholds), each (T,)"""
+    """Precision against recall.   -> (precisions (T + 1,), recalls (T + 1,), thresholds (T,))
+
+    As in scikit-learn: thresholds rise, recall falls, and the last point, which has no threshold,
+    is precision 1 at recall 0.
+    """
     checked = _checked(y_true, y_score, "precision_recall_curve")
-    true, false, threshold = (x[1:] for x in _alarms(*checked))
-    return true / (true + false), true / true[-1], threshold
+    true, false, threshold = (x[:0:-1] for x in _alarms(*checked))
+    return np.append(true / (true + false), 1), np.append(true / true[0], 0), threshold
 
 
 def average_precision_score(y_true, y_score):
@@ -53,7 +57,7 @@ def average_precision_score(y_true, y_score):
     straight lines between the points would promise too much.
     """
     precision, recall, _ = precision_recall_curve(y_true, y_score)
-    return float((np.diff(recall, prepend=0) * precision).sum())
+    return float(-(np.diff(recall) * precision[:-1]).sum())
 
 
 def fpr_at_tpr(y_true, y_score, tpr=0.95):

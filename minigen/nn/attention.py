@@ -16,9 +16,11 @@ import math
 
 from minigen import ops
 from minigen.nn import init
+from minigen.nn.dropout import check_probability
 from minigen.nn.linear import Linear
 from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.ops import zeros
+from minigen.tensor import Tensor
 
 
 class KVCache:
@@ -70,17 +72,17 @@ class MultiheadAttention(Module):
         dtype="float32",
     ):
         super().__init__()
-        check_sizes(self, "embed_dim", embed_dim)
-        check_sizes(self, "num_heads", num_heads)
+        self.embed_dim, self.num_heads = embed_dim, num_heads
+        self.kdim = embed_dim if kdim is None else kdim
+        self.vdim = embed_dim if vdim is None else vdim
+        for name in ("embed_dim", "num_heads", "kdim", "vdim"):
+            check_sizes(self, name, getattr(self, name))
         if embed_dim % num_heads:
             raise ValueError(
                 f"MultiheadAttention: num_heads {num_heads} must divide embed_dim {embed_dim}"
             )
-        self.embed_dim = embed_dim
-        self.num_heads = num_heads
+        check_probability(self, "dropout", dropout)
         self.dropout = dropout
-        self.kdim = embed_dim if kdim is None else kdim
-        self.vdim = embed_dim if vdim is None else vdim
         self.batch_first = batch_first
         self.rng = rng
         if self.kdim == self.vdim == embed_dim:
@@ -213,7 +215,12 @@ class MultiheadAttention(Module):
         return sum(map(_added, masks[1:]), start=_added(masks[0]))
 
     def _fits(self, name, mask, shapes):
-        """ValueError for another shape, TypeError for integers."""
+        """ValueError for another shape, TypeError for integers and for what is no tensor."""
+        if not isinstance(mask, Tensor):
+            raise TypeError(
+                f"MultiheadAttention: {name} is a {type(mask).__name__}, expected a Tensor; "
+                "minigen.tensor(...) makes one"
+            )
         if tuple(mask.shape) not in shapes:
             expected = " or ".join(map(str, shapes))
             raise ValueError(
@@ -243,11 +250,17 @@ class MultiheadAttention(Module):
         for name, (x, width) in given.items():
             fits = x.ndim in (2, 3) and x.ndim == query.ndim and x.shape[-1] == width
             if not fits or (x.ndim == 3 and x.shape[batch] != query.shape[batch]):
+                beside = "" if name == "query" else f" with query {query.shape}"
                 raise ValueError(
                     f"MultiheadAttention({self.embed_dim}, {self.num_heads}, batch_first="
-                    f"{self.batch_first}): query {query.shape}, {name} {x.shape}: expected "
-                    f"{layout} of width {width}, with one N"
+                    f"{self.batch_first}): {name} {x.shape}{beside}: expected {layout} of width "
+                    f"{width}, with one N"
                 )
+        length = -2 if self.batch_first else 0
+        if key is not None and key.shape[length] != value.shape[length]:
+            raise ValueError(
+                f"MultiheadAttention: key {key.shape} and value {value.shape} differ in length"
+            )
 
     def extra_repr(self):
         """The constructor's arguments."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from minigen import ops
 from minigen.nn import init
-from minigen.nn.module import Module, Parameter
+from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.ops import zeros
 
 
@@ -45,8 +45,9 @@ class _Conv(Module):
                 f"{name}: groups {groups} must divide in_channels {in_channels} and "
                 f"out_channels {out_channels}"
             )
-        self.in_channels = in_channels
-        self.out_channels = out_channels
+        self.in_channels, self.out_channels = in_channels, out_channels
+        check_sizes(self, "in_channels", in_channels)
+        check_sizes(self, "out_channels", out_channels)
         self.kernel_size = self._each("kernel_size", kernel_size)
         self.stride = self._each("stride", stride)
         self.padding = padding if isinstance(padding, str) else self._each("padding", padding)
@@ -60,10 +61,11 @@ class _Conv(Module):
 
     def _each(self, name, value):
         """One number per spatial dimension."""
-        values = (value,) * self.dims if isinstance(value, int) else tuple(value)
+        values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * self.dims
         if len(values) != self.dims:
             layer = type(self).__name__
             raise ValueError(f"{layer}: {name} must be one number or {self.dims}, not {value!r}")
+        check_sizes(self, name, values, 0 if "padding" in name else 1)
         return values
 
     def forward(self, x):

@@ -18,8 +18,7 @@ class Dropout(Module):
 
     def __init__(self, p=0.5, *, rng=None):
         super().__init__()
-        if not isinstance(p, Real) or not 0 <= p <= 1:
-            raise ValueError(f"{type(self).__name__}: p is a probability, in [0, 1], not {p!r}")
+        check_probability(self, "p", p)
         self.p = p
         self.rng = rng
 
@@ -59,3 +58,9 @@ class DropPath(Dropout):
             return x
         samples = ops.ones((*x.shape[:1], *[1] * (x.ndim - 1)), dtype=x.dtype, device=x.device)
         return x * ops.dropout(samples, self.p, rng=self.rng)
+
+
+def check_probability(layer, name, p):
+    """ValueError unless p is a number in [0, 1]."""
+    if not isinstance(p, Real) or not 0 <= p <= 1:
+        raise ValueError(f"{type(layer).__name__}: {name} is a probability, in [0, 1], not {p!r}")

@@ -4,7 +4,7 @@ import math
 
 from minigen import ops
 from minigen.nn import init
-from minigen.nn.module import Module, Parameter
+from minigen.nn.module import Module, Parameter, check_sizes
 from minigen.ops import zeros
 
 
@@ -17,6 +17,8 @@ class Linear(Module):
 
     def __init__(self, in_features, out_features, bias=True, *, rng=None, dtype="float32"):
         super().__init__()
+        check_sizes(self, "in_features", in_features, 0)
+        check_sizes(self, "out_features", out_features, 0)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(zeros((out_features, in_features), dtype=dtype))

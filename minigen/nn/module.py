@@ -10,6 +10,7 @@ objects, so that an optimizer keeps hold of what it updates.
 Read next: parameter.py, linear.py (the smallest layer), containers.py, init.py.
 """
 
+from collections.abc import Mapping
 from numbers import Integral
 from typing import NamedTuple
 
@@ -274,9 +275,9 @@ class Module:
     def state_dict(self):
         """{name: Tensor} of all parameters and persistent buffers, sharing their memory.
 
-        Names, order and layouts are PyTorch's.
+        Names, order and layouts are PyTorch's. What has a shape only, see `meta`, comes as it is.
         """
-        return {name: tensor.detach() for name, tensor in self._state().items()}
+        return {n: t if is_shape_only(t) else t.detach() for n, t in self._state().items()}
 
     def load_state_dict(self, state, strict=True):
         """Copy saved values in.   state: {name: Tensor, array or number}, as from `state_dict`
@@ -285,6 +286,11 @@ class Module:
         missing, unexpected and mis-shaped name, unless all fit. strict=False: what is missing stays
         as it is, what is unexpected is left out, and only mis-shaped values are an error.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"load_state_dict: expected a dict of names and values, got {type(state).__name__}"
+                "; nn.load_weights(module, path) reads a file"
+            )
         own = self._state()
         shapes = {name: tuple(getattr(value, "shape", ())) for name, value in state.items()}
         keys = LoadedKeys([n for n in own if n not in state], [n for n in state if n not in own])

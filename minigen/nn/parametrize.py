@@ -32,9 +32,13 @@ def weight_norm(module, name="weight", dim=0):
     dim: g has a length for each index of this dimension (0: an output of Linear or Conv), None: one
     for all. Keys: parametrizations.weight.original0 (g), .original1 (v). The weight stays as it is.
     """
-    if not (dim is None or (isinstance(dim, int) and dim >= 0)):
-        raise ValueError(f"weight_norm: dim is a dimension from 0 on, or None for all, not {dim!r}")
-    return _parametrized("weight_norm", module, name, lambda weight: WeightNorm(weight, dim))
+
+    def make(weight):
+        if dim is not None:
+            _check_dim("weight_norm", dim, weight)
+        return WeightNorm(weight, dim)
+
+    return _parametrized("weight_norm", module, name, make)
 
 
 def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=None, *, rng=None):
@@ -48,12 +52,14 @@ def spectral_norm(module, name="weight", n_power_iterations=1, eps=1e-12, dim=No
     if dim is None:
         dim = 1 if getattr(module, "transposed", False) else 0
     check_sizes(module, "n_power_iterations", n_power_iterations)
-    return _parametrized(
-        "spectral_norm",
-        module,
-        name,
-        lambda weight: SpectralNorm(weight, n_power_iterations, eps, dim, rng),
-    )
+
+    def make(weight):
+        if weight.ndim < 2:
+            raise ValueError(f"spectral_norm: expected a matrix or more, got {weight.shape}")
+        _check_dim("spectral_norm", dim, weight)
+        return SpectralNorm(weight, n_power_iterations, eps, dim, rng)
+
+    return _parametrized("spectral_norm", module, name, make)
 
 
 def equalized_learning_rate(module, name="weight", gain=1.0, lr_mul=1.0, *, rng=None):
@@ -88,8 +94,24 @@ def remove_parametrizations(module, name="weight"):
     return module
 
 
+def _check_dim(function, dim, weight):
+    """ValueError unless dim is a dimension of the weight, counted from 0."""
+    if not (isinstance(dim, int) and 0 <= dim < weight.ndim):
+        raise ValueError(
+            f"{function}: dim is one of the weight's {weight.ndim} dimensions, counted from 0, or "
+            f"None, not {dim!r}"
+        )
+
+
 def _parametrized(function, module, name, make):
     """The module, its parameter replaced by make(parameter), a module without inputs."""
+    if not isinstance(module, Module):
+        raise TypeError(f"{function}: expected a layer, got {type(module).__name__}")
+    if module._is_computed(name):
+        raise ValueError(
+            f"{function}: {type(module).__name__}.{name} is computed already; "
+            "nn.remove_parametrizations makes it a parameter again"
+        )
     parameter = vars(module).get(name)
     if not isinstance(parameter, Parameter):
         known = ", ".join(n for n, _ in module._own(Parameter)) or "none"
@@ -133,14 +155,12 @@ class WeightNorm(Module):
 class SpectralNorm(Module):
     """v / σ, σ = uᵀ·v·w for the singular vectors u and w of v as a matrix.   -> like v
 
-    Power iteration: w = vᵀu / ‖vᵀu‖, u = v·w / ‖v·w‖ turns u and w towards the largest singular
-    value; u and w count as constants for the gradient.
+    Power iteration: u = v·w / ‖v·w‖, w = vᵀu / ‖vᵀu‖, in this order as in PyTorch, turns u and w
+    towards the largest singular value; both count as constants for the gradient.
     """
 
     def __init__(self, weight, iterations, eps, dim, rng):
         super().__init__()
-        if weight.ndim < 2:
-            raise ValueError(f"spectral_norm: expected a matrix or more, got {weight.shape}")
         self.original = weight
         self.iterations = iterations
         self.eps = eps
@@ -162,8 +182,8 @@ class SpectralNorm(Module):
         vectors, matrix = getattr(self, "0"), self._matrix().detach()
         u, v = vectors._u, vectors._v
         for _ in range(iterations):
-            v = ops.normalize(ops.matmul(matrix.T, u), dim=0, eps=self.eps)
             u = ops.normalize(ops.matmul(matrix, v), dim=0, eps=self.eps)
+            v = ops.normalize(ops.matmul(matrix.T, u), dim=0, eps=self.eps)
         vectors._u, vectors._v = u, v  # new ones: an earlier use may await its backward
 
     def forward(self):

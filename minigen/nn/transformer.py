@@ -23,7 +23,7 @@ from minigen.nn.attention import MultiheadAttention
 from minigen.nn.containers import ModuleList
 from minigen.nn.dropout import Dropout
 from minigen.nn.linear import Linear
-from minigen.nn.module import Module
+from minigen.nn.module import Module, check_sizes
 from minigen.nn.norm import LayerNorm
 
 ACTIVATIONS = {"relu": ops.relu, "gelu": ops.gelu}
@@ -158,6 +158,12 @@ class _Stack(Module):
 
     def __init__(self, layer, num_layers, norm=None):
         super().__init__()
+        if not isinstance(layer, Module):
+            raise TypeError(
+                f"{type(self).__name__}: expected one layer, to be copied num_layers times, got "
+                f"{type(layer).__name__}"
+            )
+        check_sizes(self, "num_layers", num_layers)
         # the copies draw from the layer's own generators: twins would all drop the same
         generators = [getattr(module, "rng", None) for module in layer.modules()]
         copies = [copy.deepcopy(layer, {id(g): g for g in generators}) for _ in range(num_layers)]

@@ -38,7 +38,8 @@ class Adam(Optimizer):
         """Ranges of all settings."""
         super().check(group)
         betas = group["betas"]
-        fine = len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+        several = isinstance(betas, (tuple, list))
+        fine = several and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
         self._require(fine, f"betas must be two numbers in [0, 1), not {betas}")
 
     def slots(self, group):

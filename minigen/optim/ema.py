@@ -36,6 +36,8 @@ class EMA(Module):
 
     def __init__(self, model, copy_buffers=True):
         super().__init__()
+        if not isinstance(model, Module):
+            raise TypeError(f"EMA: expected a Module, got {type(model).__name__}")
         self.module = copy.deepcopy(model).requires_grad_(False)
         self.module.zero_grad()
         self.copy_buffers = copy_buffers

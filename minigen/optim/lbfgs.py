@@ -76,6 +76,8 @@ class LBFGS(Optimizer):
         It is called many times, with other parameters.
         """
         loss = closure()
+        if loss is None:
+            raise TypeError("LBFGS.step: the closure returned None; it must return the loss")
         with quiet():  # a trial may overflow: the search takes a shorter one
             self._descend(closure, loss)
         return loss

@@ -12,6 +12,7 @@ Read next: sgd.py, adam.py; groups.py makes the groups that papers ask for.
 """
 
 from contextlib import ExitStack
+from numbers import Real
 
 from minigen.autograd import writing
 from minigen.backend import array_module, device_of, out_of_memory, quiet, to_device
@@ -53,7 +54,13 @@ class Optimizer:
     whole = False  # whether the rule must see all of a parameter at once: it takes a norm
 
     def check(self, group):
-        """Raise ValueError for a setting out of range; a subclass adds its own settings."""
+        """Raise ValueError for a setting out of range; a subclass adds its own settings.
+
+        TypeError for one that is neither a number nor several.
+        """
+        for name, value in group.items():
+            if not isinstance(value, (Real, tuple, list)):
+                raise TypeError(f"{self._name}: {name} is {value!r}, expected a number")
         for name in ("lr", "weight_decay", "momentum", "eps"):
             if name in group:
                 self._require(group[name] >= 0, f"{name} must be at least 0, not {group[name]}")

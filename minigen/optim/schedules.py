@@ -20,6 +20,7 @@ import math
 from bisect import bisect_right
 
 from minigen.errors import unknown_argument
+from minigen.optim.optimizer import Optimizer
 
 
 def constant(value=1.0):
@@ -73,18 +74,28 @@ def warmup(steps, then=None):
     Without one it stays at 1. Source: Goyal et al., Accurate, Large Minibatch SGD, 2017.
     """
     _check("warmup", steps)
-    return chain(lambda t: (t + 1) / steps, steps, then or constant())
+    return chain(lambda t: (t + 1) / steps, steps, constant() if then is None else then)
 
 
 def chain(first, steps, then):
     """first for so many steps, then the other from its beginning."""
     _check("chain", steps)
+    for schedule in (first, then):
+        _check_schedule("chain", "a part", schedule)
     return lambda t: first(t) if t < steps else then(t - steps)
 
 
 def _check(function, steps):
     if not steps > 0:
         raise ValueError(f"{function}: steps must be above 0, not {steps!r}")
+
+
+def _check_schedule(function, name, schedule):
+    if not callable(schedule):
+        raise TypeError(
+            f"{function}: {name} is {schedule!r}, expected a schedule, a function of the step such "
+            "as constant(0.1)"
+        )
 
 
 class Scheduler:
@@ -99,6 +110,10 @@ class Scheduler:
     def __init__(self, optimizer, **schedules):
         if not schedules:
             raise TypeError("Scheduler: no schedule; give one, such as lr=cosine(1.0, 0.0, 1000)")
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"Scheduler: expected an optimizer, got {type(optimizer).__name__}")
+        for name, schedule in schedules.items():
+            _check_schedule("Scheduler", name, schedule)
         self.optimizer, self.schedules, self.t = optimizer, schedules, 0
         self._initial = {name: [] for name in schedules}  # of each group
         self._apply()

@@ -6,12 +6,22 @@ import numpy as np
 def check_pictures(function, x):
     """Raise TypeError or ValueError, naming the function, unless x is (N, C, H, W) float32."""
     if not isinstance(x, np.ndarray) or x.dtype != np.float32:
-        kind = getattr(x, "dtype", type(x).__name__)
+        kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
         raise TypeError(f"{function}: pictures are float32 arrays in [0, 1], not {kind}")
     if x.ndim != 4 or x.shape[1] not in (1, 3) or 0 in x.shape[2:]:
         raise ValueError(
             f"{function}: pictures have shape (N, 1 or 3, H, W), not {x.shape}; one picture needs "
             "[None] in front"
+        )
+
+
+def check_colors(function, x):
+    """check_pictures, and ValueError unless all values are in [0, 1], where colours are."""
+    check_pictures(function, x)
+    if x.size and not (x.min() >= -1e-3 and x.max() <= 1 + 1e-3):    # less is rounding
+        raise ValueError(
+            f"{function}: pictures are in [0, 1], these from {x.min():g} to {x.max():g}; divide by "
+            "255 first, and normalize last"
         )
 
 

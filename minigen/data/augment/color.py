@@ -15,7 +15,7 @@ Read next: views.py.
 
 import numpy as np
 
-from minigen.data.augment._check import check_pictures, per_picture
+from minigen.data.augment._check import check_colors, per_picture
 from minigen.data.augment._taps import apply_taps
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)      # ITU-R BT.601
@@ -24,13 +24,13 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def adjust_brightness(x, factor):
     """factor · x, clipped.   x (N, C, H, W), factor a number or (N,)"""
-    check_pictures("adjust_brightness", x)
+    check_colors("adjust_brightness", x)
     return _clipped(x * per_picture("adjust_brightness", "factor", factor, x))
 
 
 def adjust_contrast(x, factor):
     """Away from the picture's mean grey, or towards it, clipped.   factor a number or (N,)"""
-    check_pictures("adjust_contrast", x)
+    check_colors("adjust_contrast", x)
     factor = per_picture("adjust_contrast", "factor", factor, x)
     mean = _luma(x).mean((1, 2, 3), keepdims=True)                          # (N, 1, 1, 1)
     return _clipped(factor * x + (1 - factor) * mean)
@@ -38,27 +38,27 @@ def adjust_contrast(x, factor):
 
 def adjust_saturation(x, factor):
     """Away from each pixel's grey, or towards it, clipped.   factor a number or (N,)"""
-    check_pictures("adjust_saturation", x)
+    check_colors("adjust_saturation", x)
     factor = per_picture("adjust_saturation", "factor", factor, x)
     return x.copy() if x.shape[1] == 1 else _clipped(factor * x + (1 - factor) * _luma(x))
 
 
 def adjust_hue(x, turns):
     """Colours turned about the grey axis: 1/3 makes red green.   turns a number or (N,)"""
-    check_pictures("adjust_hue", x)
+    check_colors("adjust_hue", x)
     turns = per_picture("adjust_hue", "turns", turns, x)[:, 0]              # (N, 1, 1)
     return x.copy() if x.shape[1] == 1 else _turned(x, turns)
 
 
 def grayscale(x):
     """The luma, 0.299 R + 0.587 G + 0.114 B, in every channel.   (N, C, H, W)"""
-    check_pictures("grayscale", x)
+    check_colors("grayscale", x)
     return np.repeat(_luma(x), x.shape[1], 1)
 
 
 def solarize(x, threshold=0.5):
     """1 - x from the threshold on, x below.   (N, C, H, W)"""
-    check_pictures("solarize", x)
+    check_colors("solarize", x)
     return np.where(x >= np.float32(threshold), 1 - x, x)
 
 
@@ -68,7 +68,7 @@ def gaussian_blur(x, sigma, size=None):
     size: of the kernel, odd; None takes a tenth of the pictures' height, at least 3. Beyond the
     border the picture is mirrored.
     """
-    check_pictures("gaussian_blur", x)
+    check_colors("gaussian_blur", x)
     if size is None:
         size = max(3, x.shape[2] // 10 // 2 * 2 + 1)
     sigma = per_picture("gaussian_blur", "sigma", sigma, x)
@@ -87,7 +87,7 @@ def color_jitter(x, rng, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0):
 
     Factors are uniform in [1 - v, 1 + v], not below 0; the hue in [-hue, hue] turns, hue <= 0.5.
     """
-    check_pictures("color_jitter", x)
+    check_colors("color_jitter", x)
     if min(brightness, contrast, saturation, hue) < 0 or hue > 0.5:
         raise ValueError(
             "color_jitter: brightness, contrast and saturation must be at least 0, hue within "
@@ -109,7 +109,7 @@ def color_jitter(x, rng, brightness=0.0, contrast=0.0, saturation=0.0, hue=0.0):
 
 def normalize(x, mean=IMAGENET_MEAN, std=IMAGENET_STD):
     """(x - mean) / std, channel by channel; the defaults are those of ImageNet.   (N, C, H, W)"""
-    check_pictures("normalize", x)
+    check_colors("normalize", x)
     mean, std = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (mean, std))
     if {len(mean), len(std)} - {1, x.shape[1]} or (std <= 0).any():
         raise ValueError(

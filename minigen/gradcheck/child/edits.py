@@ -96,8 +96,8 @@ def _likeliest_first(tree, function, path):
 
 
 def _find(tree, path):
-    """The function at a path of names, like ["Linear", "backward"]."""
-    for node in tree.body:
+    """The function at a path of names, like ["Linear", "backward"]; of several the last counts."""
+    for node in reversed(tree.body):
         if getattr(node, "name", None) == path[0]:
             return node if len(path) == 1 else _find(node, path[1:])
     return None

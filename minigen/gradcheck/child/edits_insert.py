@@ -152,7 +152,9 @@ def terms(node, parent, field, scope):
     """A term of a sum: a gradient that comes another way, a term of other lines, a value."""
     place = scope.place(node, parent, field)
     if place in ("whole", "argument"):
-        yield from _ways(node, parent, scope)
+        own = ast.unparse(node)         # twice the same is no other term
+        ways = _ways(node, parent, scope)
+        yield from ((label, new) for label, new in ways if ast.unparse(new.right) != own)
     elif place == "compared" or (place == "factor" and not is_product(node)):
         others = [t for t in scope.terms if not scope.is_size(expression(t))]
         inside = _values(node)

@@ -264,13 +264,28 @@ def _words(functions):
     """{field of Scope: {text: names in it}} of what the functions use."""
     kinds = ("factors", "divisors", "terms", "axes", "shaped", "bounds", "outputs")
     found = {kind: {} for kind in kinds}
-    for node in (n for function in functions for n in _walk(function)):
-        for kind, text, parts in _parts(node):
+    for function in functions:
+        outputs = (("outputs", ast.unparse(value), [value]) for value in _returned(function))
+        for kind, text, parts in (*(p for n in _walk(function) for p in _parts(n)), *outputs):
             inside = [n for part in parts for n in ast.walk(part)]
             if sum(isinstance(n, ast.expr) for n in inside) <= NODES:
                 names = {n.id for n in inside if isinstance(n, ast.Name)}
                 found[kind].setdefault(text, names)
     return found
+
+
+def _returned(function):
+    """The expressions that a function's outputs are, also where they were given names first."""
+    named = {}
+    for node in _walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            named[node.targets[0].id] = node.value
+    for node in _walk(function):
+        if isinstance(node, ast.Return) and node.value is not None:
+            value = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
+            value = named.get(getattr(value, "id", None), value)
+            if isinstance(value, ast.BinOp | ast.Call):
+                yield value
 
 
 def _parts(node):
@@ -281,10 +296,6 @@ def _parts(node):
         for bound in (node.lower, node.upper):
             if bound is not None:
                 yield "bounds", ast.unparse(bound), [bound]
-    if isinstance(node, ast.Return) and node.value is not None:
-        value = node.value.elts[0] if isinstance(node.value, ast.Tuple) else node.value
-        if isinstance(value, ast.BinOp | ast.Call):
-            yield "outputs", ast.unparse(value), [value]
     name, owner = called(node)
     if owner is None:
         return
