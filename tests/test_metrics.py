@@ -284,3 +284,12 @@ def test_metrics_of_what_a_gpu_made():
     for probe in (metrics.LinearProbe(), metrics.KNNProbe(k=5)):
         found = probe.fit(features, labels).score(features, labels)
         assert found == probe.fit(BLOBS, CLASSES).score(BLOBS, CLASSES)
+
+
+def test_triplet_accuracy():
+    anchors, positives = np.zeros((4, 2)), np.array([[1, 0], [3, 0], [0, 2], [0, 0]])
+    negatives = np.array([[0, 2], [1, 1], [2, 0], [0, 0]])      # won, lost, and two as near
+    assert metrics.triplet_accuracy(anchors, positives, negatives) == 0.5
+    assert metrics.triplet_accuracy(anchors[:1], positives[:1], negatives[:1]) == 1
+    with pytest.raises(ValueError, match=r"triplet_accuracy: anchors \(4, 2\), positives \(3, 2\)"):
+        metrics.triplet_accuracy(anchors, positives[:3], negatives)

@@ -102,7 +102,7 @@ def sheet(law, points, compute):
                         ("training compute, operations", "share of test pictures read wrong"),
                         log="xy")
     (axes,) = figure.axes
-    axes.set_xscale("log")                  # anew: ticks for what is added too
+    axes.set(xscale="log", yscale="log")    # anew: ticks for what is added too
     inside = np.array([compute.min(), compute.max()])
     beyond = inside[1] * np.array([1, 30])
     axes.plot(inside, law.predict(inside), color="#1f2430", linewidth=1.5, zorder=4,

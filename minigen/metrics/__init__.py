@@ -21,7 +21,7 @@ from minigen.metrics.detection import (
 )
 from minigen.metrics.probes import KNNProbe, LinearProbe
 from minigen.metrics.reconstruction import pca_mse, psnr, snr
-from minigen.metrics.retrieval import precision_at_k
+from minigen.metrics.retrieval import precision_at_k, triplet_accuracy
 
 __all__ = [
     "KNNProbe",
@@ -42,4 +42,5 @@ __all__ = [
     "silhouette_samples",
     "silhouette_score",
     "snr",
+    "triplet_accuracy",
 ]

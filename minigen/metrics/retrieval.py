@@ -1,4 +1,4 @@
-"""Does a search find what belongs together? Precision among the first k results.
+"""Does a search find what belongs together? Precision among the first k results, and triplets.
 
 Idea: everything in a gallery is ranked by its distance to a query, and a result is right if it has
 the query's label. Without queries, each sample searches among the others: then it is the label
@@ -40,3 +40,17 @@ def precision_at_k(gallery, labels, queries=None, query_labels=None, k=10, metri
         places = k - nearer.sum(1)                                          # for those that tie
         found[rows] = (right & nearer).sum(1) + places * (right & tied).sum(1) / tied.sum(1)
     return float(found.mean() / k)
+
+
+def triplet_accuracy(anchors, positives, negatives):
+    """Share of triplets whose positive is nearer to the anchor than the negative.   -> float
+
+    Each (N, ...), compared row by row, by Euclidean distance; where both are as near, half a point.
+    """
+    anchors, positives, negatives = (as_features(x, "triplet_accuracy")
+                                     for x in (anchors, positives, negatives))
+    if not anchors.shape == positives.shape == negatives.shape:
+        raise ValueError(f"triplet_accuracy: anchors {anchors.shape}, positives {positives.shape} "
+                         f"and negatives {negatives.shape} must be of one shape")
+    near, far = (np.linalg.norm(x - anchors, axis=1) for x in (positives, negatives))
+    return float(((near < far) + 0.5 * (near == far)).mean())

@@ -47,17 +47,21 @@ class Lasso:
         columns = np.ascontiguousarray(X.T)                             # (d, n)
         residual = y - X @ w                                            # (n,)
         enough = self.tol * np.linalg.norm(y)
+        every = active = np.flatnonzero(square)
         for rounds in range(1, self.max_iter + 1):
             self.n_iter_, moved = rounds, 0.0
-            for j in np.flatnonzero(square):
+            for j in active:
                 rho = columns[j] @ residual + square[j] * w[j]
-                new = soft_threshold(rho, self.penalty) / square[j]
+                # S(ρ, λ) / ‖x_j‖²: of the two terms one at least is 0
+                new = (max(rho - self.penalty, 0) + min(rho + self.penalty, 0)) / square[j]
                 if new != w[j]:
                     residual -= columns[j] * (new - w[j])
                     moved = max(moved, abs(new - w[j]) * square[j] ** 0.5)
                     w[j] = new
-            if moved <= enough:
+            if moved <= enough and active is every:
                 break
+            # between two rounds over all, only weights that are not 0 move: mostly few
+            active = every if moved <= enough else np.flatnonzero(w)
         self.coef_, self.intercept_ = w, level - centre @ w
         return self
 
@@ -65,11 +69,6 @@ class Lasso:
         """ŷ = X w + intercept.   (m, d) -> (m,)"""
         coef = fitted(self, "coef_")
         return as_samples(X, "Lasso.predict", len(coef)) @ coef + self.intercept_
-
-
-def soft_threshold(a, penalty):
-    """S(a, λ) = sign(a) max(|a| - λ, 0), elementwise."""
-    return np.sign(a) * np.maximum(abs(a) - penalty, 0)
 
 
 def lasso_path(X, y, *, count=50, reach=1e-3):

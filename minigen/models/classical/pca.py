@@ -64,14 +64,14 @@ class PCA:
         varies = deviation > CONSTANT * abs(self.mean_)
         self.scale_ = np.where(varies & self.standardize, deviation, 1)
         if self.solver == "svd":
-            variances, axes = self._by_svd(X)
+            variances, first = self._by_svd(X)
         else:
-            variances, axes = self._by_covariance(X) if d <= n else self._by_gram(X)
+            variances, first = self._by_covariance(X) if d <= n else self._by_gram(X)
         self.variances_ = np.maximum(variances[: min(n - 1, d)], 0)     # rounding may give -1e-17
         k = self.n_components_ = self._count()
-        largest = abs(axes[:k]).argmax(1)
-        sign = np.sign(axes[np.arange(k), largest])
-        self.components_ = axes[:k] * sign[:, None]
+        axes = first(k)                                                 # (k, d)
+        sign = np.sign(axes[np.arange(k), abs(axes).argmax(1)])
+        self.components_ = axes * sign[:, None]
         self.explained_variance_ = self.variances_[:k]
         self.explained_variance_ratio_ = self.explained_variance_ / self.variances_.sum()
         return self
@@ -96,23 +96,23 @@ class PCA:
         return (X - self.mean_) / self.scale_
 
     def _by_covariance(self, X):
-        """λ and v of C.   -> (d,), (d, d), the largest λ first, v as rows"""
+        """λ of C, the largest first, and what gives the k first v.   -> (d,), k -> (k, d)"""
         C = covariance(X, self.mean_) / np.outer(self.scale_, self.scale_)
         variances, V = eigh(C)
-        return variances[::-1], V[:, ::-1].T
+        return variances[::-1], lambda k: V[:, ::-1][:, :k].T
 
     def _by_gram(self, X):
-        """The same by X_c X_cᵀ u = λ (n - 1) u, v = X_cᵀ u / |X_cᵀ u|.   -> (n,), (n, d)"""
+        """The same by X_c X_cᵀ u = λ (n - 1) u, v = X_cᵀ u / |X_cᵀ u|.   -> (n,), k -> (k, d)"""
         centred = self._centred(X)
         values, U = eigh(centred @ centred.T)
         # QR divides by the lengths, and finds axes of its own where λ = 0 leaves nothing to divide
-        Q, _ = np.linalg.qr(centred.T @ U[:, ::-1])
-        return values[::-1] / (len(X) - 1), Q.T
+        return values[::-1] / (len(X) - 1), \
+            lambda k: np.linalg.qr(centred.T @ U[:, ::-1][:, :k])[0].T
 
     def _by_svd(self, X):
-        """The same by X_c = U S Vᵀ, λ = s² / (n - 1)."""
+        """The same by X_c = U S Vᵀ, λ = s² / (n - 1).   -> (n or d,), k -> (k, d)"""
         _, s, axes = np.linalg.svd(self._centred(X), full_matrices=False)
-        return s**2 / (len(X) - 1), axes
+        return s**2 / (len(X) - 1), lambda k: axes[:k]
 
     def _count(self):
         """k, as n_components asks for it."""
