@@ -160,7 +160,7 @@ def test_out_of_memory_wherever_it_comes_up():
     (x.sum() * 1).backward()
     for name, call in (
         ("to", lambda: mg.ones(2048, 2048).to(GPU)),
-        ("a new tensor", lambda: ops.normal((2048, 2048), device=GPU)),
+        ("a new tensor", lambda: ops.normal((1536, 1536), device=GPU)),
         ("to", lambda: nn.Linear(2048, 2048).to(GPU)),
         ("a new tensor", lambda: mg.zeros(2048, 2048, device=GPU)),
         (r"(mul|backward)", lambda: y.backward()),

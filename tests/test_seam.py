@@ -435,7 +435,7 @@ def test_a_demo_on_the_gpu_is_resumed_bit_for_bit(demo, settings, tmp_path, monk
         name: checkpoint.load(next((tmp_path / name).iterdir()) / "checkpoint.safetensors")
         for name in ("whole", "cut", "cpu")
     }
-    assert states["cut"]["run"]["rng"] == states["whole"]["run"]["rng"]
+    assert states["cut"]["run"]["generators"] == states["whole"]["run"]["generators"]
     for part in ("model", "optimizer"):
         for name, value in states["whole"][part].items():
             np.testing.assert_array_equal(value, states["cut"][part][name])
