@@ -60,7 +60,7 @@ def follow(*arrays):
     Values that are no arrays do not count. ValueError for arrays of several GPUs, which CuPy would
     compute with, slowly, and put the result on any of them.
     """
-    if "cupy" not in sys.modules or not _gpu().several():
+    if sys.modules.get("cupy") is None or not _gpu().several():
         return
     gpus = {x.device.id: x.device for x in arrays if _is_cupy(x)}
     if len(gpus) > 1:
