@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from minigen import demos
+from minigen.cli import bars
 from minigen.cli.demo import load
 
 TESTS = Path(__file__).parent
@@ -85,3 +86,10 @@ def test_a_row_has_all_that_is_not_named_as_missing(row):
 def test_the_rows_are_those_of_the_chapter_and_of_the_data():
     assert list(ROWS) == [*range(1, 23), 118, 119]
     assert set(MISSING) | WITHOUT_DEMO <= set(ROWS)
+
+
+def test_the_chapter_page_has_the_bars_as_recorded():
+    page = Path(demos.__file__).parent / "classical" / "README.md"
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:4] == "| C-"]
+    now = bars.markdown({name: load(name).ABOUT for name in demos.names()}, demos.recorded)
+    assert len(rows) == 20 and set(rows) <= set(now.splitlines())
