@@ -38,6 +38,7 @@ PACKAGES = [
     "minigen.metrics",
     "minigen.models",
     "minigen.models.autoencoders",
+    "minigen.models.backbones",
     "minigen.models.classical",
     "minigen.nn",
     "minigen.ops",

@@ -1,0 +1,4 @@
+"""Backbones: networks that other models look through, each with its paper's exact sizes.
+
+Read next: alexnet.py.
+"""
