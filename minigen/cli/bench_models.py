@@ -1,8 +1,8 @@
 """The training steps that `minigen bench models` times: data in, loss, backward, update.
 
 Idea: the networks are written once, with the modules of either library. They have the sizes of the
-course's models: two auto-encoders, a DCGAN on 32 × 32 pixels, a diffusion U-Net on 28 × 28, and a
-GPT of four blocks.
+course's models, those of its auto-encoders as their demos train them; then a DCGAN on 32 × 32
+pixels, a diffusion U-Net on 28 × 28, and a GPT of four blocks.
 Read next: bench.py (how they are timed).
 """
 
@@ -16,10 +16,10 @@ from minigen.cli.bench_cases import numbers
 
 
 def _autoencoder(hidden, code):
-    def network(nn):
+    def network(nn, F):
         return nn.Sequential(
             nn.Linear(784, hidden), nn.ReLU(),
-            nn.Linear(hidden, code), nn.ReLU(),
+            nn.Linear(hidden, code),
             nn.Linear(code, hidden), nn.ReLU(),
             nn.Linear(hidden, 784),
         )  # fmt: skip
@@ -28,7 +28,7 @@ def _autoencoder(hidden, code):
 
 
 def _conv_autoencoder(narrow, wide, code=32):
-    def network(nn):
+    def network(nn, F):
         return nn.Sequential(
             nn.Conv2d(1, narrow, 3, 2, 1), nn.ReLU(),
             nn.Conv2d(narrow, wide, 3, 2, 1), nn.ReLU(),
@@ -41,23 +41,124 @@ def _conv_autoencoder(narrow, wide, code=32):
     return network, (1, 28, 28)
 
 
-def _reconstruction(architecture, batch):
+def _denoiser(hidden):
+    def network(nn, F):
+        class Denoiser(nn.Module):
+            """Points of the plane: the step back, added to what is given."""
+
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(
+                    nn.Linear(2, hidden), nn.ReLU(),
+                    nn.Linear(hidden, hidden), nn.ReLU(),
+                    nn.Linear(hidden, 2),
+                )  # fmt: skip
+
+            def forward(self, x):
+                return x + self.layers(x)
+
+        return Denoiser()
+
+    return network, (2,)
+
+
+def _double(nn, inputs, outputs):
+    """Twice (convolution 3 × 3, ReLU)."""
+    first, second = nn.Conv2d(inputs, outputs, 3, 1, 1), nn.Conv2d(outputs, outputs, 3, 1, 1)
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU())
+
+
+def _skips(c):
+    def network(nn, F):
+        class UNet(nn.Module):
+            """Down twice, up twice, with skip connections."""
+
+            def __init__(self):
+                super().__init__()
+                self.pool = nn.MaxPool2d(2)
+                self.down1, self.down2 = _double(nn, 1, c), _double(nn, c, 2 * c)
+                self.bottom = _double(nn, 2 * c, 4 * c)
+                self.up2 = nn.ConvTranspose2d(4 * c, 2 * c, 2, 2)
+                self.up1 = nn.ConvTranspose2d(2 * c, c, 2, 2)
+                self.merge2, self.merge1 = _double(nn, 4 * c, 2 * c), _double(nn, 2 * c, c)
+                self.head = nn.Conv2d(c, 1, 1)
+
+            def forward(self, x):
+                h1 = self.down1(x)
+                h2 = self.down2(self.pool(h1))
+                x = self.up2(self.bottom(self.pool(h2)))
+                x = self.up1(self.merge2(F.cat([h2, x], 1)))
+                return self.head(self.merge1(F.cat([h1, x], 1)))
+
+        return UNet()
+
+    return network, (1, 28, 28)
+
+
+def _reconstruction(architecture, batch, noise=0.0):
+    """Copies of what is given, or, with noise, of what lies below it."""
     network, shape = architecture
 
     def build(side, batch=batch):
-        model = network(side.nn).to(side.device)
+        model = network(side.nn, side.F).to(side.device)
         optimizer = side.optim.Adam(list(model.parameters()), lr=1e-3)
         x = side.tensor(numbers(batch, *shape))
 
         def run():
+            given = x + noise * side.normal((batch, *shape)) if noise else x
             optimizer.zero_grad()
-            loss = side.F.mse_loss(model(x), x)
+            loss = ((x - model(given)) ** 2).flatten(1).sum(1).mean()
             loss.backward()
             optimizer.step()
 
         return run
 
     return build
+
+
+# ---- a context encoder
+
+
+def _level(nn, inputs, outputs):
+    return [nn.Conv2d(inputs, outputs, 4, 2, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)]
+
+
+def _filler(nn):
+    """A picture of 32 pixels a side -> its middle, 16."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 4, 2, 1), nn.LeakyReLU(0.2), *_level(nn, 16, 32), *_level(nn, 32, 64),
+        nn.Conv2d(64, 64, 4), nn.BatchNorm2d(64), nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(64, 64, 4), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.BatchNorm2d(32), nn.ReLU(),
+        nn.ConvTranspose2d(32, 3, 4, 2, 1), nn.Tanh(),
+    )  # fmt: skip
+
+
+def _context_encoder(side, batch=64):
+    """A step of the discriminator, and one of the network that fills the hole."""
+    F, nn, device = side.F, side.nn, side.device
+    G = _filler(nn).to(device)
+    D = nn.Sequential(nn.Conv2d(3, 32, 4, 2, 1), nn.LeakyReLU(0.2), *_level(nn, 32, 64),
+                      nn.Conv2d(64, 1, 4)).to(device)  # fmt: skip
+    steps_g = side.optim.Adam(list(G.parameters()), lr=2e-3, betas=(0.5, 0.999))
+    steps_d = side.optim.Adam(list(D.parameters()), lr=2e-4, betas=(0.5, 0.999))
+    x = numbers(batch, 3, 32, 32) * 2 - 1
+    true, hole = side.tensor(x[..., 8:24, 8:24].copy()), x.copy()
+    hole[..., 8:24, 8:24] = 0
+    hole = side.tensor(hole)
+
+    def run():
+        made = G(hole)
+        steps_d.zero_grad()
+        loss = F.softplus(-D(true)).mean() + F.softplus(D(made.detach())).mean()
+        loss.backward()
+        steps_d.step()
+        steps_g.zero_grad()
+        loss = 0.999 * F.mse_loss(made, true) + 0.001 * F.softplus(-D(made)).mean()
+        loss.backward()
+        steps_g.step()
+
+    return run
 
 
 # ---- a GAN
@@ -229,8 +330,12 @@ def _gpt(side, batch=16, length=128, width=128, layers=4, heads=4, words=256):
 
 MODELS = {
     "autoencoder (A-01, batch 128)": _reconstruction(_autoencoder(128, 32), 128),
-    "autoencoder 784-256-32, batch 128": _reconstruction(_autoencoder(256, 32), 128),
     "conv-autoencoder (A-07, batch 64)": _reconstruction(_conv_autoencoder(16, 32), 64),
+    "U-Net (A-08, batch 32)": _reconstruction(_skips(16), 32, noise=0.2),
+    "denoising field (A-11, batch 256)": _reconstruction(_denoiser(128), 256, noise=0.2),
+    "denoising conv (A-11, batch 64)": _reconstruction(_conv_autoencoder(16, 32, 128), 64, 0.4),
+    "context encoder (A-14, batch 64)": _context_encoder,
+    "autoencoder 784-256-32, batch 128": _reconstruction(_autoencoder(256, 32), 128),
     "conv-autoencoder 32-64, batch 128": _reconstruction(_conv_autoencoder(32, 64), 128),
     "DCGAN 32², batch 64": _dcgan,
     "DDPM U-Net 28², 32 channels, batch 64": _ddpm,
