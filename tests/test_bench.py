@@ -199,6 +199,6 @@ def test_model_cases_train(name):
 
     side.optim = SimpleNamespace(Adam=recording(optim.Adam), AdamW=recording(optim.AdamW))
     bench.CASES["models"][name](side, 4)()
-    assert len(made) >= 8
+    assert len(made) >= 6
     for p, before in made:
         assert (p.detach().numpy() != before).any(), p.shape

@@ -20,7 +20,8 @@ same code runs, in few large tiles, where there is no kernel (four dimensions an
 Uᵀ is no matrix product. With stride 1 it is a convolution by the mirrored kernel. With stride s,
 the positions of one residue modulo s meet only every s-th tap: one stride-1 convolution for each
 residue (`residues`), and nothing is added twice. To few channels, adding the product of each tap
-where the tap had read is faster (`_scatter`).
+where the tap had read is faster (`_scatter`). Where there is one window only, as where a code
+becomes the first map of a decoder, nothing overlaps: the product is the result (`_spread`).
 
 On a device, kernels do all of this, see device/conv.py; there memory is (N, C, *size) in C order.
 
@@ -89,7 +90,9 @@ def conv_transpose(g, weight, bias, stride, padding, dilation, groups, size):
     dtype = g.dtype
     g, weight, bias = computable(g, weight, bias)
     y = array_module(g).empty((len(g), *size, weight.shape[1] * groups), g.dtype)
-    if groups == 1 and y.shape[-1] <= FEW:
+    if groups == math.prod(windows) == 1:
+        _spread(channels_last(g), weight, bias, axes, y)
+    elif groups == 1 and y.shape[-1] <= FEW:
         _scatter(channels_last(g), weight, bias, axes, y)
     else:
         parts = residues(axes, size)
@@ -224,6 +227,23 @@ def _correlate(x, pieces, bias, y):
                     there[...] = out
 
     share(xp, run, len(work))
+
+
+def _spread(g, weight, bias, axes, y):
+    """Fill y (N, *size, C) from the one window g (N, 1, ..., 1, O): taps go where they had read."""
+    xp, size = array_module(g), y.shape[1:-1]
+    outputs, channels, *kernel = weight.shape
+    matrix = xp.ascontiguousarray(channels_last(weight)).reshape(outputs, -1)  # (O, taps·C)
+    taps = xp.matmul(g.reshape(-1, outputs), matrix).reshape(-1, *kernel, channels)
+    read, positions = [slice(None)], [slice(None)]
+    for (_, _, step, low, _), k, n in zip(axes, kernel, size, strict=True):
+        first = max(0, -(-low // step))  # the taps that read inside of x, and where
+        count = max(0, min(k, (n - 1 + low) // step + 1) - first)
+        start = first * step - low
+        read.append(slice(first, first + count))
+        positions.append(slice(start, start + count * step, step))
+    y[...] = 0 if bias is None else bias
+    y[tuple(positions)] += taps[tuple(read)]
 
 
 def _scatter(g, weight, bias, axes, y):

@@ -86,4 +86,4 @@ def _names(axes, names):
         axes.annotate("", (x + 24, 20), (x, 20), arrowprops={
             "arrowstyle": "-|>", "color": ARROWS[name], "linewidth": 1.6})
         axes.text(x + 30, 20, name, va="center", fontsize=9)
-        x += 56 + 6.2 * len(name)
+        x += 66 + 6 * len(name)
