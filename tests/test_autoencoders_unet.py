@@ -9,6 +9,7 @@ from PIL import Image
 
 from minigen import Generator, draw, from_numpy, nn, no_grad, optim, tensor, zeros
 from minigen.models.autoencoders.unet import PAPER, Config, UNet, receptive_field, shapes
+from minigen.train import UsageError
 
 THIN = replace(PAPER, widths=(1, 1, 1, 1, 1))       # the paper's sizes at little cost
 
@@ -128,3 +129,8 @@ def test_the_demo_takes_ones_own_pictures_and_draws_its_figures(tmp_path):
     for name in ("copies", "denoised", "u", "u-paper", "training"):
         with Image.open(tmp_path / "unet-1" / f"{name}.png") as picture:
             assert len(picture.convert("RGB").getcolors(1 << 24)) > 10
+
+
+def test_the_demo_refuses_noise_that_is_none():
+    with pytest.raises(UsageError, match="--set noise=0: two of the networks have to remove it"):
+        demo.main(demo.Config(noise=0))
