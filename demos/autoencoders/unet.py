@@ -41,7 +41,7 @@ class Config(Demo):
 
 PRESETS = {
     "tiny": {},
-    "gpu": {"widths": (64, 128, 256), "batch": 512, "steps": 600},
+    "gpu": {"widths": (64, 128, 256), "noise": 0.1, "batch": 512, "steps": 470},
 }
 
 
