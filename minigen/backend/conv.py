@@ -115,8 +115,8 @@ def conv_weight_grad(x, g, stride, padding, dilation, groups, kernel):
     made = g.shape[1], x.shape[1] // groups, *kernel
     if _has_kernel(made, x.shape[1:], g.shape[1:], x, g):
         return device.conv_weight_grad(x, g, stride, padding, dilation, groups, kernel)
-    if g.shape[1] <= FEW < x.shape[1] and groups == max(stride) == 1:
-        # few outputs: U(g) is much smaller than U(x), and tap i of one is the mirrored of the other
+    if g.shape[1] < x.shape[1] and groups == max(stride) == 1 < max(kernel):
+        # fewer outputs: U(g) is smaller than U(x), and tap i of one is the mirrored of the other
         padding = mirror_padding(padding, kernel, dilation)
         weight = conv_weight_grad(g, x, stride, padding, dilation, 1, kernel)
         return array_module(x).ascontiguousarray(_mirror(weight, 1))
