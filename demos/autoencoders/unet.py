@@ -35,7 +35,7 @@ class Config(Demo):
     widths: tuple[int, ...] = (16, 32, 64)  # channels of each level; the last is the code
     noise: float = 0.2                      # standard deviation of what is added to a pixel
     batch: int = 32                         # pictures per step
-    steps: int = 100                        # training steps
+    steps: int = 120                        # training steps
     lr: float = 1e-3                        # Adam's step size
 
 
