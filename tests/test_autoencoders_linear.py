@@ -1,0 +1,105 @@
+"""Linear, contractive and compared auto-encoders: exact values, and what their demos refuse."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.linalg import subspace_angles
+
+from minigen import Generator, from_numpy, optim
+from minigen.cli import main
+from minigen.models.autoencoders import linear
+
+# Linear = PCA -----------------------------------------------------------------------------------
+
+D, N, K = 20, 2000, 3
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    """Centred samples (N, D), a turned Gaussian, and their right singular vectors and values."""
+    rng = np.random.default_rng(0)
+    turn, _ = np.linalg.qr(rng.normal(size=(D, D)))
+    x = rng.normal(size=(N, D)) * 2 / np.arange(1, D + 1) ** 0.5 @ turn
+    x = (x - x.mean(0)).astype(np.float32)
+    _, s, axes = np.linalg.svd(x.astype(np.float64), full_matrices=False)
+    return x, axes, s
+
+
+def descend(model, x, steps=60):
+    optimizer = optim.LBFGS(model.parameters(), max_iter=steps, max_eval=3 * steps)
+
+    def closure():
+        loss = model.loss(from_numpy(x))
+        optimizer.zero_grad()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_linear_auto_encoder_converges_to_principal_components(cloud, seed):
+    x, axes, s = cloud
+    model = linear.LinearAutoEncoder(linear.Config(D, K), rng=Generator(seed))
+    descend(model, x)
+    encoder, decoder = (p.detach().numpy().astype(np.float64) for p in model.parameters())
+    copies = x @ encoder @ decoder
+    assert 1 - 1e-12 <= ((x - copies) ** 2).sum() / (s[K:] ** 2).sum() <= 1.001
+    plane = axes[:K].T                                                  # V (D, K)
+    for found in (encoder, decoder.T):
+        assert np.degrees(subspace_angles(found, plane)[0]) < 1
+    projector = model.projector().detach().numpy()
+    assert np.linalg.matrix_rank(projector, 1e-3) == K
+    assert np.linalg.norm(projector - plane @ plane.T) < 1e-2
+    # the plane is PCA's, its axes are not
+    gram = decoder @ decoder.T
+    assert abs(gram - np.diag(gram.diagonal())).max() > 0.01
+
+
+def test_other_principal_directions_are_saddles(cloud):
+    x, axes, s = cloud
+    model = linear.LinearAutoEncoder(linear.Config(D, K), rng=Generator(0))
+
+    def loss(rows):
+        model.encoder.data, model.decoder.data = (a.astype(np.float32) for a in (rows.T, rows))
+        return model.loss(from_numpy(x))
+
+    chosen = [0, 4, 7]                                                  # and not 0, 1, 2
+    at_saddle = loss(axes[chosen])
+    at_saddle.backward()
+    assert at_saddle.item() == pytest.approx(np.delete(s**2, chosen).sum() / N, rel=1e-5)
+    for p in model.parameters():
+        assert abs(p.grad.numpy()).max() < 1e-5
+    turned = axes[chosen]
+    turned[1] = np.cos(0.1) * axes[4] + np.sin(0.1) * axes[1]
+    assert loss(turned).item() < at_saddle.item() - 1e-3
+
+
+def test_a_direction_without_variance_stays_out_of_the_code(cloud):
+    x, axes, _ = cloud
+    flat = (x - x @ axes[K:].T @ axes[K:]).astype(np.float32)           # K dimensions are left
+    model = linear.LinearAutoEncoder(linear.Config(D, K), rng=Generator(0))
+    descend(model, flat)
+    assert model.loss(from_numpy(flat)).item() < 1e-6
+    assert abs(axes[K:] @ model.encoder.detach().numpy()).max() < 1e-3
+
+
+def test_linear_demo_draws_its_figures_and_meets_its_bar(tmp_path, capsys):
+    arguments = ["demo", "linear-autoencoder", "--set", "size=16", "--set", "pictures=200",
+                 "--set", "latent=2", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    folder = tmp_path / "linear-autoencoder-1"
+    report = json.loads((folder / "report.json").read_text())["metrics"]
+    assert report["angle"] < 1 and report["error_vs_pca"] < 1.001 and report["rank"] == 2
+    for name in ("axes", "reconstructions", "training"):
+        assert (folder / f"{name}.png").stat().st_size > 1000
+
+
+def test_linear_demo_needs_more_pictures_than_axes(tmp_path, capsys):
+    path = tmp_path / "few.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8))
+    arguments = ["demo", "linear-autoencoder", "--data", str(path), "--out", str(tmp_path / "o")]
+    assert main([*arguments, "--set", "latent=10"]) == 2
+    assert "11 pictures of 192 numbers have 10 principal axes" in capsys.readouterr().err
+    assert main([*arguments, "--set", "latent=3"]) == 0                 # colour, own pictures
