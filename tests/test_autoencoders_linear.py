@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from minigen.demos.autoencoders import nonlinear_pca
 from scipy.linalg import subspace_angles
 
-from minigen import Generator, from_numpy, optim
+from minigen import Generator, data, from_numpy, optim
 from minigen.cli import main
 from minigen.models.autoencoders import linear
 
@@ -102,4 +103,38 @@ def test_linear_demo_needs_more_pictures_than_axes(tmp_path, capsys):
     arguments = ["demo", "linear-autoencoder", "--data", str(path), "--out", str(tmp_path / "o")]
     assert main([*arguments, "--set", "latent=10"]) == 2
     assert "11 pictures of 192 numbers have 10 principal axes" in capsys.readouterr().err
-    assert main([*arguments, "--set", "latent=3"]) == 0                 # colour, own pictures
+    assert main([*arguments, "--set", "latent=3", "--set", "steps=2"]) == 0     # in colour
+
+
+# Non-linear against PCA, t-SNE and MDS ----------------------------------------------------------
+
+
+def test_two_numbers_of_a_network_copy_faces_better_than_those_of_pca(tmp_path):
+    arguments = ["demo", "nonlinear-pca", "--set", "size=16", "--set", "pictures=300", "--set",
+                 "shown=40", "--set", "steps=250", "--set", "lr=0.004", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    folder = tmp_path / "nonlinear-pca-1"
+    assert json.loads((folder / "report.json").read_text())["metrics"]["mse_vs_pca"] < 0.7
+    for name in ("maps", "reconstructions", "training"):
+        assert (folder / f"{name}.png").stat().st_size > 1000
+
+
+def test_maps_are_coloured_by_what_made_the_faces():
+    config = nonlinear_pca.Config(seed=3)
+    images = data.load("faces", size=16, seed=3, train=1, test=12)
+    yaw, smile = nonlinear_pca.factors(config, images).values()
+    np.testing.assert_array_equal(
+        data.faces(12, size=16, yaw=yaw, smile=smile).images, images.test)
+    config.data = "a folder"
+    assert nonlinear_pca.factors(config, images) == {"": None}
+
+
+def test_maps_of_ones_own_pictures_take_enough_of_them(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for count, code in ((40, 2), (60, 0)):
+        path = tmp_path / f"{count}.npz"
+        np.savez(path, images=rng.integers(0, 256, (count, 9, 11, 3), np.uint8),
+                 labels=np.arange(count) % 2)
+        assert main(["demo", "nonlinear-pca", "--data", str(path), "--set", "steps=2",
+                     "--out", str(tmp_path / "out")]) == code
+    assert "5 test pictures make no map: it takes 8" in capsys.readouterr().err
