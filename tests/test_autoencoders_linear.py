@@ -4,12 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from minigen.demos.autoencoders import contractive as contractive_demo
 from minigen.demos.autoencoders import nonlinear_pca
 from scipy.linalg import subspace_angles
 
-from minigen import Generator, data, from_numpy, optim
+from minigen import Generator, data, from_numpy, grad, jacobian, optim
 from minigen.cli import main
-from minigen.models.autoencoders import linear
+from minigen.models.autoencoders import contractive, linear
 
 # Linear = PCA -----------------------------------------------------------------------------------
 
@@ -138,3 +139,83 @@ def test_maps_of_ones_own_pictures_take_enough_of_them(tmp_path, capsys):
         assert main(["demo", "nonlinear-pca", "--data", str(path), "--set", "steps=2",
                      "--out", str(tmp_path / "out")]) == code
     assert "5 test pictures make no map: it takes 8" in capsys.readouterr().err
+
+
+# Contractive ------------------------------------------------------------------------------------
+
+
+def made(penalty=0.5, pixels=30, hidden=12):
+    """A model whose units are bent by different amounts, and samples."""
+    model = contractive.ContractiveAutoEncoder(contractive.Config(pixels, hidden, penalty),
+                                               rng=Generator(1))
+    rng = np.random.default_rng(2)
+    model.code_bias.data = rng.normal(size=hidden).astype(np.float32)
+    return model, from_numpy(rng.normal(size=(5, pixels)).astype(np.float32))
+
+
+def test_the_closed_form_is_the_norm_of_the_jacobian():
+    model, x = made()
+    found = model.contraction(model.encode(x)).detach().numpy()
+    for i in range(len(x)):
+        exact = jacobian(lambda one: model.encode(one[None])[0], x[i]).numpy()      # (K, D)
+        np.testing.assert_allclose(model.jacobian(x[i : i + 1])[0].detach().numpy(), exact,
+                                   atol=1e-6)
+        assert found[i] == pytest.approx((exact.astype(np.float64) ** 2).sum(), rel=1e-5)
+
+
+def test_its_gradient_is_that_through_the_jacobian():
+    model, x = made()
+    one = x[0]
+    with_graph = jacobian(lambda v: model.encode(v[None])[0], one, create_graph=True)
+    weights = [model.weight, model.code_bias]
+    expected = grad((with_graph**2).sum(), weights)
+    found = grad(model.contraction(model.encode(one[None])).sum(), weights)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_contractive_loss_sums_over_pixels_and_slopes_and_averages_over_images():
+    model, x = made(penalty=0.5)
+    h = model.encode(x).detach().numpy()
+    w = model.weight.detach().numpy()
+    error = ((x.numpy() - h @ w) ** 2).sum(1)
+    slope = sum(((h * (1 - h))[:, j] ** 2) * (w[j] ** 2).sum() for j in range(12))
+    assert model.loss(x).item() == pytest.approx((error + 0.5 * slope).mean(), rel=1e-5)
+
+
+def test_contractive_gradient_reaches_every_parameter_and_one_batch_is_overfitted():
+    model, x = made(penalty=1e-3, hidden=40)
+    optimizer = optim.Adam(model.parameters(), lr=2e-2)
+    first = model.loss(x).item()
+    for _ in range(200):
+        loss = model.loss(x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for name, p in model.named_parameters():
+        assert abs(p.grad.numpy()).max() > 0, name
+    assert model.loss(x).item() < 0.02 * first
+
+
+def test_what_lies_inside_of_directions():
+    rng = np.random.default_rng(0)
+    pictures = rng.random((7, 1, 4, 5), dtype=np.float32)
+    every = np.broadcast_to(np.eye(20), (7, 20, 20))
+    down, right = (g.reshape(7, 20) for g in np.gradient(pictures, axis=(2, 3)))
+    few = contractive_demo.FEW
+    share = ((down[:, :few] ** 2).sum() + (right[:, :few] ** 2).sum()) / (
+        (down**2).sum() + (right**2).sum())
+    assert contractive_demo.shift_share(pictures, every) == pytest.approx(share, rel=1e-5)
+    assert contractive_demo.shift_share(pictures, every[:1]) == pytest.approx(share, rel=1e-5)
+
+
+def test_contractive_demo_draws_its_figures_of_ones_own_pictures(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for count, code in ((8, 2), (24, 0)):
+        path = tmp_path / f"{count}.npz"
+        np.savez(path, images=rng.integers(0, 256, (count, 9, 11, 3), np.uint8))
+        assert main(["demo", "contractive", "--data", str(path), "--set", "steps=2", "--set",
+                     "hidden=10", "--out", str(tmp_path / "out")]) == code
+    assert "7 pictures to train on have no 6 directions" in capsys.readouterr().err
+    for name in ("reconstructions", "shifts", "spectrum", "training"):
+        assert (tmp_path / "out" / "contractive-1" / f"{name}.png").stat().st_size > 1000
