@@ -51,13 +51,8 @@ PRESETS = {
 
 
 def main(config: Config) -> int:
-    images = data.load(config.data or "digits", size=config.size, seed=config.seed,
-                       train=config.pictures, test=1000)
+    images = enough_pictures(config)
     print(images.describe())
-    demos.autoencoders.pca_to_beat(images, FEW)
-    if len(images.train) < FEW + 2:
-        raise UsageError(f"--data {config.data}: {len(images.train)} pictures to train on have no "
-                         f"{FEW} directions; give at least {FEW + 4}, so that {FEW + 2} are left")
     mean, scale = images.train.mean(0), images.train.var(0).mean() ** 0.5
     train, test = (((x - mean) / scale).reshape(len(x), -1) for x in (images.train, images.test))
     plain, contractive = (
@@ -90,14 +85,33 @@ def main(config: Config) -> int:
         run.figure("spectrum", spectrum(found))
         run.figure("training", draw.curves(run.metrics, "error, and squared slope of the code"))
 
-        found["pca"] = None, PCA(FEW, standardize=False).fit(train).components_[None]
-        shares = {name: shift_share(images.test, axes) for name, (_, axes) in found.items()}
         errors = [run.mean(lambda x, m=m: m.errors(x)[0], test) for m in models.values()]
-        return run.report(
-            error_vs_plain=errors[1] / errors[0], shift_share_pca=shares["pca"],
-            shift_share_plain=shares["plain"], shift_share=shares["contractive"],
-            shift_vs_plain=shares["contractive"] / shares["plain"],
-        )
+        return run.report(error_vs_plain=errors[1] / errors[0], **shares(images, train, found))
+
+
+def shares(images, train, found):
+    """How much of small shifts codes follow, and how much PCA's FEW first axes hold.   -> {name: }
+
+    train: (N, D), as the networks see them; found: of the test pictures, see `directions`.
+    """
+    pca = PCA(FEW, standardize=False).fit(train).components_[None]              # (1, 6, D)
+    plain, contractive = (shift_share(images.test, axes) for _, axes in found.values())
+    return {"shift_share_pca": shift_share(images.test, pca), "shift_share_plain": plain,
+            "shift_share": contractive, "shift_vs_plain": contractive / plain}
+
+
+def enough_pictures(config):
+    """The pictures, of which FEW directions can be found.   -> data.Images
+
+    UsageError if there are too few, or if so many directions hold all that varies.
+    """
+    images = data.load(config.data or "digits", size=config.size, seed=config.seed,
+                       train=config.pictures, test=1000)
+    demos.autoencoders.pca_to_beat(images, FEW)
+    if len(images.train) < FEW + 2:
+        raise UsageError(f"--data {config.data}: {len(images.train)} pictures to train on have no "
+                         f"{FEW} directions; give at least {FEW + 4}, so that {FEW + 2} are left")
+    return images
 
 
 def directions(jacobians):
@@ -134,7 +148,7 @@ def follow(images, found):
     """What is left of a shift to the right in the directions that codes follow.   -> Figure"""
     pictures = images.test[:10]
     shift = np.gradient(pictures, axis=3)
-    most = abs(shift).max((1, 2, 3), keepdims=True)
+    most = np.maximum(abs(shift).max((1, 2, 3), keepdims=True), 1e-6)
     seen = {"shifted": shift} | {name: inside(shift, axes) for name, (_, axes) in found.items()}
     return draw.rows(input=pictures, **{name: 0.5 + 0.5 * change / most     # grey: no change
                                         for name, change in seen.items()})

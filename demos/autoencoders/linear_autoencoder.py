@@ -38,7 +38,7 @@ class Config(Demo):
 
 PRESETS = {
     "tiny": {},
-    "gpu": {"size": 64, "pictures": 8000, "latent": 16, "steps": 400},
+    "gpu": {"size": 64, "pictures": 8000, "latent": 12, "steps": 300},
 }
 
 
