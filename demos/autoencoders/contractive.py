@@ -45,7 +45,7 @@ class Config(Demo):
 
 PRESETS = {
     "tiny": {},
-    "gpu": {"size": 28, "pictures": 12_000, "hidden": 512, "penalty": 150.0, "batch": 512,
+    "gpu": {"size": 28, "pictures": 12_000, "hidden": 512, "penalty": 75.0, "batch": 512,
             "lr": 1e-3, "steps": 3000},
 }
 
