@@ -17,10 +17,11 @@ import pytest
 from minigen.demos.autoencoders import autoencoder, conv_autoencoder
 from PIL import Image
 
-from minigen import demos, draw
+from minigen import Generator, demos, draw, nn
 from minigen.cli import bars, main
 from minigen.cli import list as listing
 from minigen.cli.demo import load
+from minigen.models.autoencoders import conv, mlp
 from minigen.train.settings import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,6 +82,12 @@ def test_convolutions_have_to_beat_the_fully_connected_network():
     dense = demos.recorded("autoencoder")["tiny"]["value"]
     assert conv_autoencoder.ABOUT.bars["tiny"] < dense
     assert conv_autoencoder.ABOUT.metric == autoencoder.ABOUT.metric
+    rng = Generator()
+    with nn.meta():
+        few, many = (sum(p.numel() for p in model.parameters())
+                     for model in (conv.ConvAutoEncoder(conv.Config(), rng=rng),
+                                   mlp.AutoEncoder(mlp.Config(), rng=rng)))
+    assert few < many
 
 
 def test_list_json_has_the_schema(capsys):
@@ -95,8 +102,10 @@ def test_list_json_has_the_schema(capsys):
     assert entry["module"] == "minigen.models.autoencoders.conv"
     assert entry["presets"] == ["tiny", "gpu"]
     assert entries["autoencoder"]["row"] == 23
-    rows = [np.min(e["row"]) for e in entries.values()]
+    rows = [np.min(e["row"]) for e in entries.values() if e["row"] != []]
     assert rows == sorted(rows)
+    *_, last = (e for e in entries.values() if e["chapter"] == "autoencoders")
+    assert (last["item"], last["row"]) == ("A-19", [])      # no row: at the end of its chapter
 
 
 def test_list_shows_names_presets_and_results(capsys, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigen import Generator, metrics, optim, tensor
+from minigen import Generator, metrics, nn, ops, optim, tensor
 from minigen.models.autoencoders import conv, mlp
 
 
@@ -13,9 +13,12 @@ def parameters(model):
 
 def test_parameter_counts():
     rng = Generator()
-    assert parameters(mlp.AutoEncoder(mlp.Config(), rng=rng)) == 209_968
-    assert parameters(mlp.AutoEncoder(mlp.PAPER, rng=rng)) == 2_837_314
-    assert parameters(conv.ConvAutoEncoder(conv.Config(), rng=rng)) == 115_217
+    with nn.meta():                                     # counted, not made
+        assert parameters(mlp.AutoEncoder(mlp.Config(), rng=rng)) == 209_968
+        paper = mlp.AutoEncoder(mlp.PAPER, rng=rng)
+        assert paper.sizes == (784, 1000, 500, 250, 30)
+        assert parameters(paper) == 2_837_314
+        assert parameters(conv.ConvAutoEncoder(conv.Config(), rng=rng)) == 115_217
 
 
 def test_loss_sums_over_pixels_and_averages_over_images():
@@ -23,8 +26,12 @@ def test_loss_sums_over_pixels_and_averages_over_images():
     x = np.random.default_rng(0).random((50, 20), dtype=np.float32)
     for p in model.parameters():
         p.data = np.zeros(p.shape, np.float32)
-    list(model.decoder)[-1].bias.data = x.mean(0)       # the mean image: J/n is the variance
+    output = list(model.decoder)[-1].bias
+    output.data = x.mean(0)                             # the mean image: J/n is the variance
     assert model.loss(tensor(x)).item() == pytest.approx(x.var(0).sum(), rel=1e-5)
+    output.data = np.full(20, 0.5, np.float32)          # grey: and the distance from the mean
+    grey = x.var(0).sum() + ((x.mean(0) - 0.5) ** 2).sum()
+    assert model.loss(tensor(x)).item() == pytest.approx(grey, rel=1e-5)
 
 
 def test_convolutional_loss_sums_over_pixels_and_averages_over_images():
@@ -52,6 +59,16 @@ def test_convolutional_auto_encoder_takes_any_size(size, channels, widths):
     assert model(x).shape == x.shape
     halves = [maps.shape[1:] for maps in model.features(x)]
     assert halves == [(w, *[-(-size // 2**i)] * 2) for i, w in enumerate(widths, 1)]
+
+
+def test_transposed_convolution_of_the_decoder_doubles_and_is_an_adjoint():
+    rng = np.random.default_rng(0)
+    x, y = tensor(rng.normal(size=(2, 3, 14, 14))), tensor(rng.normal(size=(2, 5, 7, 7)))
+    w = tensor(rng.normal(size=(5, 3, 4, 4)))           # the same for both: PyTorch's layouts
+    up = ops.conv_transpose2d(y, w, stride=2, padding=1)
+    assert up.shape == x.shape
+    inside = (ops.conv2d(x, w, stride=2, padding=1) * y).sum().item()
+    assert inside == pytest.approx((x * up).sum().item(), rel=1e-6)
 
 
 def make(kind):

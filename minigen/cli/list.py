@@ -26,7 +26,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def catalogue():
-    """What is known of every demo, in the order of the course's rows, as JSON can hold it."""
+    """What is known of every demo, in the order of the course's rows, as JSON can hold it.
+
+    Demos that have no row come last in their chapter.
+    """
     demos = importlib.import_module("minigen.demos")
     entries = []
     for name, path in demos.names().items():
@@ -43,7 +46,11 @@ def catalogue():
             "presets": list(module.PRESETS),
             "recorded": demos.recorded(name),
         })
-    return sorted(entries, key=lambda e: e["row"] if isinstance(e["row"], int) else e["row"][0])
+    rows = {e["demo"]: [e["row"]] if isinstance(e["row"], int) else e["row"] for e in entries}
+    last = {}
+    for e in entries:
+        last[e["chapter"]] = max([last.get(e["chapter"], 0), *rows[e["demo"]]])
+    return sorted(entries, key=lambda e: min(rows[e["demo"]], default=last[e["chapter"]] + 0.5))
 
 
 def as_table(entries):

@@ -31,7 +31,7 @@ def as_typed(value):
 class About:
     """A demo's line in the catalogue."""
 
-    row: int | tuple[int, ...]      # rows of the course's table of systems
+    row: int | tuple[int, ...]      # rows of the course's table of systems, () if it has none
     item: str                       # the course's specification, "A-07"
     fr: str                         # the lecture's term
     en: str                         # the same in English

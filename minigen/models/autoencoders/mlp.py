@@ -12,7 +12,7 @@ $$ J = \sum_{i=1}^n \|x^{(i)} - \hat x^{(i)}\|^2, \qquad \hat x = g(z), \quad z 
 Symbols: x, x̂ (B, D), D pixels · z (B, K), K << D · f, g: affine layers with ReLU between
 The code and the output are affine, without activation: a ReLU there could never give a negative
 number, and once at 0 it passes no gradient. With affine layers only, the best f and g span the
-plane of the K principal components (PCA): what the ReLUs add is measured against it.
+plane of the K principal components (PCA, see linear.py): what the ReLUs add is measured against it.
 Course: decks A and B, « Auto-codeur entièrement connecté (MLP) », « goulot d'étranglement »,
 fully connected auto-encoder, bottleneck; item A-01.
 Source: Rumelhart, Hinton & Williams, Learning Internal Representations by Error Propagation, 1986;
