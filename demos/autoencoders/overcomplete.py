@@ -164,13 +164,13 @@ def features(run, model, pictures, white, side):
 def worst(found):
     """The worst part of the bar, over what it may be; the classes' only where there are any.
 
-    With room for the input, networks copy noise to .1 of its variance; the bottleneck loses .5; a
-    price gives 3 points of accuracy to the network that is otherwise the same.
+    With room for the input, networks copy noise to .1 of its variance; the bottleneck loses .5;
+    either price gives 3 points of accuracy to the network that is otherwise the same.
     """
     parts = [found["noise_error_linear"] / 0.1, found["noise_error_relu"] / 0.1,
              0.5 / found["noise_error_bottleneck"]]
     if "probe_sparse" in found:
-        gain = found["probe_sparse"] - found["probe_relu"]
+        gain = min(found["probe_sparse"], found["probe_denoising"]) - found["probe_relu"]
         parts.append(0.03 / gain if gain > 0 else np.inf)
     return max(parts)
 
