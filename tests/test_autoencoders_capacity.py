@@ -57,7 +57,7 @@ def test_no_scale_of_the_decoder_cheapens_a_code():
     assert np.linalg.norm(model.atoms().detach().numpy(), axis=0) == pytest.approx(np.ones(96))
 
 
-def fitted(c, x, steps=300, lr=1e-2):
+def fitted(c, x, steps=200, lr=1e-2):
     """A network trained on one batch; also whether the gradient reached all its weights."""
     rng = Generator(0)
     model = OvercompleteAutoEncoder(c, rng=rng)
@@ -72,9 +72,9 @@ def fitted(c, x, steps=300, lr=1e-2):
 
 
 def test_room_for_the_input_copies_noise_and_a_bottleneck_loses_what_theory_says():
-    x = draws(2000, 16)                                             # white
+    x = draws(500, 16)                                             # white
     x = np.linalg.solve(np.linalg.cholesky(np.cov(x.T)), (x - x.mean(0)).T).T.astype(np.float32)
-    x, noise = from_numpy(x), from_numpy(draws(2000, 16, seed=1))
+    x, noise = from_numpy(x), from_numpy(draws(500, 16, seed=1))
 
     def lost(model):
         with no_grad():
@@ -85,9 +85,9 @@ def test_room_for_the_input_copies_noise_and_a_bottleneck_loses_what_theory_says
     assert lost(fitted(Config(16, 4, relu=False), x)) == pytest.approx(1 - 4 / 16, abs=0.03)
 
 
-def test_white_patches_are_white_and_flat_ones_are_refused():
+def test_patches_are_squares_of_the_pictures_and_white():
     images = data.load("digits", channels=1, train=300, test=50)
-    white, train, test = overcomplete_demo.white_patches(images, 6)
+    _, train, test = overcomplete_demo.white_patches(images, 6)
     np.testing.assert_allclose(np.cov(train.T), np.eye(36), atol=1e-3)
     assert train.shape[1] == test.shape[1] == 36
     patch = images.train[0, 0, 4:10, 8:14]                          # by the definition of a patch
@@ -173,3 +173,93 @@ def test_dimension_by_its_definition():
 def test_dimension_explains_what_it_cannot_take(x, k, message):
     with pytest.raises(ValueError, match=message):
         metrics.intrinsic_dimension(x, k)
+
+
+# The demos ---------------------------------------------------------------------------------------
+
+
+def run(tmp_path, name, *options, data=None):
+    """Run a demo in a few steps.   -> names of its figures, its metrics"""
+    arguments = [part for option in options for part in ("--set", option)]
+    arguments += ["--data", str(data)] if data else []
+    assert main(["demo", name, *arguments, "--out", str(tmp_path)]) == 0
+    folder = tmp_path / f"{name}-1"
+    report = json.loads((folder / "report.json").read_text())
+    return {path.stem for path in folder.glob("*.png")}, report["metrics"]
+
+
+@pytest.fixture
+def colours(tmp_path):
+    """A file of 40 small noisy pictures in colour, without classes, one of them twice."""
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 13, 13, 3), np.uint8)
+    pictures[1:] = pictures[1:] // 2 + pictures[:-1] // 2
+    pictures[7] = pictures[8]
+    np.savez(tmp_path / "colours.npz", images=pictures)
+    return tmp_path / "colours.npz"
+
+
+def test_overcomplete_demo(tmp_path):
+    figures, found = run(tmp_path, "overcomplete", "size=16", "patch=4", "code=24", "bottleneck=4",
+                         "steps=300", "lr=1e-2", "labels=50", "batch=64")
+    assert figures == {"noise", "patches", "atoms", "probe", "training"}
+    assert found["noise_error_linear"] < 1e-3
+    assert found["noise_error_bottleneck"] == pytest.approx(0.75, abs=0.03)
+    assert found["noise_error_relu"] < 0.3 < found["noise_error_sparse"]
+    assert found["probe_sparse"] > found["probe_relu"]
+
+
+def test_overcomplete_demo_on_own_pictures_without_classes(tmp_path, colours):
+    figures, found = run(tmp_path, "overcomplete", "patch=3", "code=12", "bottleneck=2", "steps=3",
+                         data=colours)
+    assert "probe" not in figures
+    assert not any(name.startswith("probe") for name in found)
+
+
+def test_the_worst_part_decides():
+    found = {"noise_error_linear": 0.0, "noise_error_relu": 0.05, "noise_error_bottleneck": 0.75,
+             "probe_relu": 0.8, "probe_denoising": 0.85, "probe_sparse": 0.9}
+    assert overcomplete_demo.worst(found) == pytest.approx(0.5 / 0.75)
+    assert overcomplete_demo.worst(found | {"noise_error_relu": 0.2}) == pytest.approx(2)
+    assert overcomplete_demo.worst(found | {"noise_error_bottleneck": 0.25}) == pytest.approx(2)
+    assert overcomplete_demo.worst(found | {"probe_denoising": 0.81}) == pytest.approx(3)
+    assert overcomplete_demo.worst(found | {"probe_denoising": 0.79}) == np.inf
+
+
+def test_memoriser_demo_with_a_picture_that_comes_twice(tmp_path, colours):
+    figures, found = run(tmp_path, "memoriser", "steps=3", "latent=3", data=colours)
+    assert figures == {"copies", "path", "capacity", "training"}
+    assert found["error_by_heart"] < 1e-10
+    assert found["memoriser_on_new"] > 0.8
+
+
+def test_latent_dimension_demo(tmp_path):
+    figures, found = run(tmp_path, "latent-dimension", "size=12", "count=500", "steps=3",
+                         "widths=4,4", "codes=1,2,4")
+    assert figures == {"reconstructions", "errors", "manifold", "faces", "grid", "training"}
+    assert found["dimension"] == pytest.approx(2, abs=0.5)
+    assert found["dimension_with_angle"] == pytest.approx(3, abs=0.5)
+    assert found["dimension_of_faces"] == pytest.approx(2, abs=0.5)
+    assert found["worst_of_allowed"] >= found["mse_2_over_1"] / 0.35
+
+
+def test_latent_dimension_demo_on_own_pictures(tmp_path, colours):
+    figures, found = run(tmp_path, "latent-dimension", "steps=2", "widths=2,2", data=colours)
+    assert figures == {"reconstructions", "errors", "codes", "grid", "training"}
+    assert found["dimension"] > 5                                   # noise
+
+
+@pytest.mark.parametrize(("name", "count", "setting", "message"), [
+    ("overcomplete", 30, "patch=14", "take a patch of 8 at most"),
+    ("overcomplete", 30, "patch=8", "vary in fewer than 64 directions"),
+    ("memoriser", 2, "steps=3", "has one training picture"),
+    ("latent-dimension", 20, "steps=3", "different training pictures"),
+    ("latent-dimension", 30, "codes=1,2,3", "1, 2 and 4 must be among them"),
+])
+def test_pictures_that_do_not_do_are_refused(name, count, setting, message, tmp_path, capsys):
+    path = tmp_path / "few.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (count, 8, 8), np.uint8))
+    out = tmp_path / "out"
+    assert main(["demo", name, "--data", str(path), "--set", setting, "--out", str(out)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not out.exists()

@@ -19,6 +19,8 @@ from minigen.models.autoencoders.conv import ConvAutoEncoder
 from minigen.optim import schedules
 from minigen.train import About, Demo, Run, UsageError
 
+NEIGHBOURS = (10, 20)   # whose distances tell the dimension: so few, so many, and all between
+
 ABOUT = About(
     row=28,
     item="A-06",
@@ -34,11 +36,9 @@ ABOUT = About(
 class Config(Demo):
     size: int | None = None             # pixels a side; none: 16, or what your pictures have
     count: int = 3000                   # training pictures
-    grain: float = 0.03                 # standard deviation of the noise in a picture of the shape
     turn: float = 0.4                   # largest yaw of the faces; 1 is 25 degrees
     codes: tuple[int, ...] = (1, 2, 3, 4)   # numbers in a code, a network each; at least 1, 2, 4
     widths: tuple[int, ...] = (8, 16)   # channels of each level; each halves the picture
-    neighbours: tuple[int, int] = (10, 20)  # whose distances tell the dimension: least and most
     batch: int = 64                     # pictures per step
     steps: int = 800                    # training steps
     lr: float = 3e-3                    # Adam's step size, which falls to 0 as half a cosine
@@ -60,7 +60,6 @@ class Surface:
 
     train: np.ndarray                   # (N, C, S, S)
     test: np.ndarray                    # (M, C, S, S)
-    clean: np.ndarray                   # (K, C, S, S) with no grain: for estimates of dimension
     mean: np.ndarray                    # (C, S, S) what to add to see a picture
     factors: np.ndarray | None = None   # (M, 2) of the test pictures
     names: tuple[str, ...] = ()         # of the factors
@@ -82,7 +81,7 @@ def main(config: Config) -> int:
              **models) as run:
         for x, face in run.batches(pictures, config.batch, steps=config.steps):
             losses = {name: model.loss(x) for name, model in models.items()}
-            losses["faces"] = pair.loss(face)
+            losses["pair"] = pair.loss(face)
             optimizer.zero_grad()
             sum(losses.values()).backward()
             optimizer.step()
@@ -92,20 +91,21 @@ def main(config: Config) -> int:
                 run.figure("reconstructions", copies(run, models, shape))
 
         errors = {k: run.mean(models[f"code_of_{k}"].loss, shape.test) for k in config.codes}
-        run.figure("errors", error_curve(errors, shape, config.grain))
+        run.figure("errors", error_curve(errors, shape))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
-        found = {f"mse_{k}": error for k, error in errors.items()}
-        found |= {"one_over_two": errors[2] / errors[1], "four_over_two": errors[4] / errors[2]}
-        found["dimension"] = metrics.intrinsic_dimension(shape.clean, config.neighbours)
         codes = encoded(run, pair, faces.test)                                  # (M, 2)
+        run.figure("grid", latent_grid(pair, codes, faces, config.device))
         if config.data:
             run.figure("codes", draw.scatter(codes, title="codes of two numbers",
                                              axes_names=("$z_1$", "$z_2$")))
         else:
             run.figure("manifold", manifold(run, models, shape))
             run.figure("faces", by_factor(codes, faces))
-            found |= truth(found, config, codes, faces)
-        run.figure("grid", latent_grid(pair, codes, faces, config.device))
+
+        found = {f"mse_{k}": error for k, error in errors.items()}
+        found |= {"mse_2_over_1": errors[2] / errors[1], "mse_4_over_2": errors[4] / errors[2],
+                  "dimension": dimension(shape.train)}
+        found |= {} if config.data else truth(found, config, codes, faces)
         return run.report(**found)
 
 
@@ -129,13 +129,10 @@ def masks(config, n, seed, **factors):
 
 def moved(config):
     """An L that moves: right and down."""
-    rng = np.random.default_rng(config.seed)
-    clean, _ = masks(config, config.count, config.seed, rotation=0.0)
+    train, _ = masks(config, config.count, config.seed, rotation=0.0)
     test, places = masks(config, 500, config.seed + 10_000, rotation=0.0)
-    train, test = (x + rng.normal(0, config.grain, x.shape).astype(np.float32)
-                   for x in (clean, test))
     mean = train.mean(0)
-    return Surface(train - mean, test - mean, clean[:2000], mean, places, ("right", "down"))
+    return Surface(train - mean, test - mean, mean, places, ("right", "down"))
 
 
 def turned(config):
@@ -146,8 +143,7 @@ def turned(config):
         sets.append(data.faces(n, seed, size, yaw=yaw))
     train, test = sets
     mean, factors = train.images.mean(0), np.stack([test.yaw, test.smile], 1)
-    return Surface(train.images - mean, test.images - mean, train.images[:2000], mean, factors,
-                   ("yaw", "smile"))
+    return Surface(train.images - mean, test.images - mean, mean, factors, ("yaw", "smile"))
 
 
 def own(config):
@@ -156,30 +152,33 @@ def own(config):
                        test=500)
     print(images.describe())
     distinct = len(np.unique(images.train.reshape(len(images.train), -1), axis=0))
-    if distinct <= max(config.neighbours):
+    if distinct <= NEIGHBOURS[1]:
         raise UsageError(
-            f"{images.name}: {distinct} different training pictures, and each is to have "
-            f"{max(config.neighbours)} neighbours; give more pictures, or fewer neighbours: "
-            "--set neighbours=3,5"
+            f"{images.name}: {distinct} different training pictures, and the dimension shows in "
+            f"the distances to {NEIGHBOURS[1]} neighbours of each; give more pictures"
         )
     mean = images.train.mean(0)
-    surface = Surface(images.train - mean, images.test - mean, images.train[:2000], mean)
+    surface = Surface(images.train - mean, images.test - mean, mean)
     return surface, surface
+
+
+def dimension(pictures):
+    """The estimate from distances, of 2000 pictures at most: its time grows with their square."""
+    return metrics.intrinsic_dimension(pictures[:2000], NEIGHBOURS)
 
 
 def truth(found, config, codes, faces):
     """What can be compared with the factors.   -> {name: value}"""
-    turning, _ = masks(config, 2000, config.seed)                       # a third number: the angle
-    three = metrics.intrinsic_dimension(turning, config.neighbours)
-    of_faces = metrics.intrinsic_dimension(faces.clean, config.neighbours)
+    turning, _ = masks(config, min(config.count, 2000), config.seed)    # a third number: the angle
+    three = dimension(turning)
     bent = quadratic(codes)
     left = faces.factors - bent @ np.linalg.lstsq(bent, faces.factors, rcond=None)[0]
     explained = 1 - left.var(0) / faces.factors.var(0)
     return {
         "dimension_with_angle": three,
-        "dimension_of_faces": of_faces,
+        "dimension_of_faces": dimension(faces.train),
         **{f"{name}_in_code": share for name, share in zip(faces.names, explained, strict=True)},
-        "worst_of_allowed": max(found["one_over_two"] / 0.35, 0.5 / found["four_over_two"],
+        "worst_of_allowed": max(found["mse_2_over_1"] / 0.35, 0.5 / found["mse_4_over_2"],
                                 abs(found["dimension"] - 2) / 0.5, abs(three - 3) / 0.5),
     }
 
@@ -204,18 +203,16 @@ def copies(run, models, surface):
     return draw.rows(**{name: x.to("cpu").numpy() + surface.mean for name, x in made.items()})
 
 
-def error_curve(errors, surface, grain):
+def error_curve(errors, surface):
     """Test error against the length of the code, over the variance; PCA's beside it."""
     counts = np.array(sorted(errors))
     variance = metrics.pca_mse(surface.train, surface.test, 0)
     pca = np.array([metrics.pca_mse(surface.train, surface.test, k) for k in counts])
-    curves = {"auto-encoder": (counts, np.array([errors[k] for k in counts]) / variance),
-              "PCA": (counts, pca / variance)}
-    if surface.factors is not None:
-        floor = grain**2 * surface.test[0].size / variance
-        curves["the grain, which no code can hold"] = (counts, np.full(len(counts), floor))
-    figure = draw.lines(curves, "how many numbers does a picture take?",
-                        ("numbers in a code", "test error / variance"), log="y")
+    figure = draw.lines({
+        "auto-encoder": (counts, np.array([errors[k] for k in counts]) / variance),
+        "PCA": (counts, pca / variance),
+    }, "how many numbers does a picture take?", ("numbers in a code", "test error / variance"),
+        log="y")
     figure.axes[0].set_xticks(counts)
     return figure
 
@@ -246,6 +243,7 @@ def by_factor(codes, surface):
     for axes, name, values in zip(panels, surface.names, surface.factors.T, strict=True):
         draw.scatter(codes, values=values, title=f"codes of faces; colour: {name}",
                      axes_names=("$z_1$", "$z_2$"), axes=axes)
+        axes.yaxis.labelpad = 0                                     # its numbers are wide
     return figure
 
 
@@ -258,8 +256,7 @@ def latent_grid(model, codes, surface, device):
     if surface.factors is not None:
         reach = abs(surface.factors).max(0)                                     # (2,)
         fit = np.linalg.lstsq(quadratic(surface.factors / reach), codes, rcond=None)[0]
-        names = [f"{name}, over {r:.2g}"
-                 for name, r in zip(surface.names, reach, strict=True)]
+        names = [f"{name} / {r:.2g}" for name, r in zip(surface.names, reach, strict=True)]
     else:
         _, spread, axes = np.linalg.svd(codes - codes.mean(0), full_matrices=False)
         fit = np.zeros((6, 2))                                                  # 1, a, b, ...

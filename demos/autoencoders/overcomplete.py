@@ -186,11 +186,12 @@ def copies(run, models, x, side):
 
 def atoms(models, side, count=12):
     """Some of what the numbers of a code stand for, the columns of the decoder's weights."""
-    rows = {}
-    for name, model in models.items():
-        columns = model.atoms().detach().to("cpu").numpy().T[:count]    # (12, D)
-        rows[name] = as_pictures(columns, side, np.abs(columns).max(1, keepdims=True))
-    return draw.rows(**rows)
+    columns = {name: model.atoms().detach().to("cpu").numpy().T         # (K, D)
+               for name, model in models.items()}
+    count = min(count, *map(len, columns.values()))
+    return draw.rows(**{
+        name: as_pictures(rows[:count], side, np.abs(rows[:count]).max(1, keepdims=True))
+        for name, rows in columns.items()})
 
 
 def as_pictures(rows, side, reach):
