@@ -213,7 +213,9 @@ def error_curve(errors, surface):
         "PCA": (counts, pca / variance),
     }, "how many numbers does a picture take?", ("numbers in a code", "test error / variance"),
         log="y")
-    figure.axes[0].set_xticks(counts)
+    (axes,) = figure.axes
+    axes.set_xticks(counts)
+    axes.yaxis.labelpad = 0                                             # its numbers are wide
     return figure
 
 
@@ -234,6 +236,7 @@ def manifold(run, models, surface):
                  axes=c)
     draw.scatter(surface.factors, values=one[:, 0], title="places; colour: code of one number",
                  axes_names=surface.names, axes=d)
+    d.invert_yaxis()                                                    # down is down
     return figure
 
 
@@ -256,7 +259,8 @@ def latent_grid(model, codes, surface, device):
     if surface.factors is not None:
         reach = abs(surface.factors).max(0)                                     # (2,)
         fit = np.linalg.lstsq(quadratic(surface.factors / reach), codes, rcond=None)[0]
-        names = [f"{name} / {r:.2g}" for name, r in zip(surface.names, reach, strict=True)]
+        names = [name if r > 0.95 else f"{name} / {r:.2g}"
+                 for name, r in zip(surface.names, reach, strict=True)]
     else:
         _, spread, axes = np.linalg.svd(codes - codes.mean(0), full_matrices=False)
         fit = np.zeros((6, 2))                                                  # 1, a, b, ...

@@ -43,7 +43,7 @@ class Config(Demo):
 
 PRESETS = {
     "tiny": {},
-    "gpu": {"patch": 16, "code": 384, "bottleneck": 64, "batch": 512, "steps": 10_000},
+    "gpu": {"code": 384, "batch": 512, "steps": 5000},
 }
 
 

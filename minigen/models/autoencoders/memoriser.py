@@ -23,7 +23,8 @@ samples of variance σ² about their mean, all independent, the error is that of
 $$ E\|x - (1-u) x_i - u x_{i+1}\|^2 = \sigma^2 (1 + E[(1-u)^2 + u^2]) = \tfrac53 \sigma^2 $$
 
 more than the σ² of the mean, which knows nothing about x.
-Slopes are steep, n over the gaps between projections: the rounding of float32 would show.
+Slopes are steep, n over the gaps between projections, which shrink as 1/n²: rounding is multiplied
+by n³. For 200 digits float64 leaves an error of 1e-17; for 2000, some 1e-8.
 Course: deck A, « cas dégénéré ... associer à chaque x⁽ⁱ⁾ son indice i », degenerate case: each x⁽ⁱ⁾
 is associated with its index i; item A-05.
 Source: Goodfellow, Bengio & Courville, Deep Learning, 2016, §14.1 (the code i, as an idea).
