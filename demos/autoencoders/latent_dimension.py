@@ -66,9 +66,7 @@ class Surface:
 
 
 def main(config: Config) -> int:
-    if not {1, 2, 4} <= set(config.codes):
-        raise UsageError("--set codes: 1, 2 and 4 must be among them, their errors are compared")
-    shape, faces = own(config) if config.data else (moved(config), turned(config))
+    shape, faces = surfaces(config)
     rng = config.rng("weights")
     models = {f"code_of_{k}": network(config, shape, k, rng) for k in config.codes}
     pair = network(config, faces, 2, rng)
@@ -107,6 +105,13 @@ def main(config: Config) -> int:
                   "dimension": dimension(shape.train)}
         found |= {} if config.data else truth(found, config, codes, faces)
         return run.report(**found)
+
+
+def surfaces(config):
+    """What the codes of each length see, and what the code of two numbers for the map sees."""
+    if not {1, 2, 4} <= set(config.codes):
+        raise UsageError("--set codes: 1, 2 and 4 must be among them, their errors are compared")
+    return own(config) if config.data else (moved(config), turned(config))
 
 
 def network(config, surface, latent, rng):
