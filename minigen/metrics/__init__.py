@@ -1,6 +1,7 @@
 """How good is it? Numbers that compare models, on data they were not trained on.
 
-Read next: reconstruction.py, then clustering.py, detection.py, probes.py, retrieval.py.
+Read next: reconstruction.py, then clustering.py, detection.py, dimension.py, probes.py,
+retrieval.py.
 """
 
 from minigen.metrics.clustering import (
@@ -19,6 +20,7 @@ from minigen.metrics.detection import (
     roc_auc_score,
     roc_curve,
 )
+from minigen.metrics.dimension import intrinsic_dimension
 from minigen.metrics.probes import KNNProbe, LinearProbe
 from minigen.metrics.reconstruction import pca_mse, psnr, snr
 from minigen.metrics.retrieval import precision_at_k, triplet_accuracy
@@ -31,6 +33,7 @@ __all__ = [
     "clustering_accuracy",
     "contingency_matrix",
     "fpr_at_tpr",
+    "intrinsic_dimension",
     "normalized_mutual_info_score",
     "pca_mse",
     "precision_at_k",
