@@ -56,7 +56,7 @@ def main(config: Config) -> int:
     spoil = {
         "gaussian": partial(denoising.gaussian, sigma=config.sigma),
         "masking": partial(denoising.masking, p=config.masked),
-        "salt_and_pepper": partial(denoising.salt_and_pepper, p=config.specks),
+        "salt_pepper": partial(denoising.salt_and_pepper, p=config.specks),
     }
     network = Model(images.channels, images.size, config.widths, config.latent)
     models = {name: ConvAutoEncoder(network, rng=config.rng(name)).to(config.device)
@@ -79,6 +79,7 @@ def main(config: Config) -> int:
                     shown = {"clean": clean[:10]}
                     for name, model in models.items():
                         shown[name] = noisy[name][:10]
+                        # spaces tell the rows of one name apart
                         shown[" " * len(shown) + "→ denoised"] = model(noisy[name][:10])
                 run.figure("denoised", draw.rows(**shown))
 

@@ -9,6 +9,7 @@ Course: deck A, « Auto-encodeur débruiteur » (the vector field); row 33.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from minigen import data, demos, draw, from_numpy, no_grad, optim
 from minigen.models.autoencoders.denoising import Config as Model
@@ -30,11 +31,11 @@ ABOUT = About(
 @dataclass
 class Config(Demo):
     points: int = 20_000                    # of each curve to train on
-    sigma: float = 0.2                      # standard deviation of the noise; the circle's radius: 1
+    sigma: float = 0.2                      # standard deviation of the noise, for a circle of 1
     hidden: tuple[int, ...] = (128, 128)    # widths of the network's layers
     batch: int = 256                        # points per step, of each curve
     steps: int = 3000                       # training steps
-    lr: float = 3e-3                        # Adam's step size; a fifth in the last fifth of the steps
+    lr: float = 3e-3                        # Adam's step size; for the last steps a fifth of it
 
 
 PRESETS = {"tiny": {}, "gpu": {"hidden": (512, 512), "batch": 4096}}
@@ -50,7 +51,8 @@ def main(config: Config) -> int:
     models = {name: Denoiser(Model(hidden=config.hidden), rng=config.rng(name)).to(config.device)
               for name in curves}
     optimizer = optim.Adam([p for m in models.values() for p in m.parameters()], lr=config.lr)
-    scheduler = optim.Scheduler(optimizer, lr=optim.schedules.step_decay(0.2, [config.steps * 4 // 5]))
+    late = optim.schedules.step_decay(0.2, [config.steps * 4 // 5])
+    scheduler = optim.Scheduler(optimizer, lr=late)
 
     with Run(config, "denoising-field", **models, optimizer=optimizer, scheduler=scheduler) as run:
         for batch in run.batches(tuple(curves.values()), config.batch, steps=config.steps):
@@ -63,8 +65,14 @@ def main(config: Config) -> int:
             scheduler.step()
             run.log(**terms)
             if run.every(0.1):
-                run.figure("field", fields(models, curves, config))
+                run.figure("field", fields(
+                    "what the network does",
+                    lambda name, points: put_back(models[name], points, config.device),
+                    curves, config.sigma))
 
+        run.figure("exact", fields(
+            r"$\sigma^2\,\nabla \log p_\sigma$, exact",
+            lambda name, points: exact(points, curves[name], config.sigma), curves, config.sigma))
         run.figure("iterated", iterated(models, curves, config))
         run.figure("training", draw.curves(run.metrics, "error of a point, while training"))
         return run.report(**judged(models["circle"], curves["circle"], config))
@@ -100,26 +108,27 @@ def exact(points, curve, sigma):
     return posterior_mean(from_numpy(np.float64(points)), means, 0.0, sigma).numpy()
 
 
-def fields(models, curves, config):
-    """What is learnt, above, and Tweedie's σ² ∇ log p, below, on a lattice.   -> Figure"""
-    figure, panels = draw.panels(2 * len(models), len(models), width=540, height=500)
-    for i, (name, curve) in enumerate(curves.items()):
-        side = abs(curve).max() + 2 * config.sigma
+def fields(what, put, curves, sigma):
+    """Where a denoiser takes points as far from the curves as noise does.   -> Figure
+
+    put: (name of the curve, points (N, 2)) -> (N, 2)
+    """
+    figure, panels = draw.panels(len(curves), width=520, height=440)
+    for axes, (name, curve) in zip(panels, curves.items(), strict=True):
+        side = abs(curve).max() + 3 * sigma
         extent = (-side, side, -side, side)
-        lattice = draw.plane(extent, 23)                                            # (N, 2)
-        learnt = put_back(models[name], lattice, config.device) - lattice
-        true = exact(lattice, curve, config.sigma) - lattice
-        for axes, title, arrows in (
-            (panels[i], f"{name}: what the network does", learnt),
-            (panels[i + len(models)], r"exact: $\sigma^2\,\nabla \log p_\sigma$", true),
-        ):
-            draw.quiver(lattice, arrows, extent, title, background=curve[:1500], axes=axes)
+        lattice = draw.plane(extent, 27)                                            # (N, 2)
+        lattice = lattice[cKDTree(curve).query(lattice)[0] < 3 * sigma]
+        draw.quiver(lattice, put(name, lattice) - lattice, extent, f"{name}: {what}",
+                    background=curve[:2000], axes=axes)
     return figure
 
 
 def iterated(models, curves, config, times=6):
     """Where points of the plane go when the network is applied again and again.   -> Figure"""
-    figure, panels = draw.panels(len(models), width=520, height=520)
+    figure, panels = draw.panels(
+        len(models), width=520, height=520,
+        title=f"The network applied {times} times: from blue, along the lines, to red")
     rng = np.random.default_rng(config.seed)
     for axes, (name, curve) in zip(panels, curves.items(), strict=True):
         side = abs(curve).max() + 2 * config.sigma
@@ -129,11 +138,9 @@ def iterated(models, curves, config, times=6):
         path = np.array(path)                                                       # (T, N, 2)
         axes.scatter(*curve[:1500].T, s=7, color=draw.COLOURS[3], alpha=0.35, linewidths=0)
         axes.plot(*path.transpose(2, 0, 1), color=draw.COLOURS[0], linewidth=0.8)
-        axes.scatter(*path[0].T, s=8, color=draw.COLOURS[0], label="start", zorder=3)
-        axes.scatter(*path[-1].T, s=10, color=draw.COLOURS[2], zorder=3,
-                     label=f"after {times} times")
-        axes.set(title=f"{name}: the network, applied {times} times", aspect="equal")
-        axes.legend(loc="upper right")
+        axes.scatter(*path[0].T, s=8, color=draw.COLOURS[0], zorder=3)
+        axes.scatter(*path[-1].T, s=10, color=draw.COLOURS[2], zorder=3)
+        axes.set(title=name, aspect="equal")
     return figure
 
 
