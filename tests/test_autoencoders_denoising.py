@@ -141,7 +141,7 @@ def test_linear_filter_is_the_gain_of_each_principal_direction(count):
     _, s, axes = np.linalg.svd((flat - mean) / count**0.5, full_matrices=False)
     gain = s**2 / (s**2 + 0.5**2)
     expected = mean + ((noisy.reshape(5, 64) - mean) @ axes.T * gain) @ axes
-    np.testing.assert_allclose(denoising_autoencoder.filtered(noisy, images, 0.5).reshape(5, 64),
+    np.testing.assert_allclose(denoising_autoencoder.wiener(noisy, images, 0.5).reshape(5, 64),
                                expected, rtol=1e-8, atol=1e-8)
 
 

@@ -84,13 +84,18 @@ def main(config: Config) -> int:
                 run.figure("denoised", draw.rows(**shown))
 
         run.figure("training", draw.curves(run.metrics, "error of a picture, while training"))
-        found = {}
-        for name, model in models.items():
-            found[f"psnr_{name}_noisy"] = psnr(noisy[name].to("cpu").numpy(), images)
-            found[f"psnr_{name}"] = psnr(whole(run, model, noisy[name]), images)
-        linear = psnr(filtered(noisy["gaussian"].to("cpu").numpy(), images, config.sigma), images)
-        return run.report(gain_over_linear=found["psnr_gaussian"] - linear,
-                          psnr_linear=linear, **found)
+        return run.report(**judged(run, models, noisy, images))
+
+
+def judged(run, models, noisy, images):
+    """Decibels of each kind of noisy picture and of what its network makes, and of the filter's."""
+    found = {}
+    for name, model in models.items():
+        found[f"psnr_{name}_noisy"] = psnr(noisy[name].to("cpu").numpy(), images)
+        found[f"psnr_{name}"] = psnr(whole(run, model, noisy[name]), images)
+    filtered = wiener(noisy["gaussian"].to("cpu").numpy(), images, run.config.sigma)
+    linear = psnr(filtered, images)
+    return {"gain_over_linear": found["psnr_gaussian"] - linear, "psnr_linear": linear, **found}
 
 
 def whole(run, model, pictures, batch=256):
@@ -107,7 +112,7 @@ def psnr(pictures, images):
     return metrics.psnr(mse, images.pixels)
 
 
-def filtered(noisy, images, sigma):
+def wiener(noisy, images, sigma):
     """The best linear filter against Gaussian noise (Wiener's), fitted to training pictures.
 
         x̂ = m + C (C + σ² I)⁻¹ (x̃ - m)      m, C: mean and covariance; along a principal direction

@@ -45,7 +45,7 @@ class Config(Demo):
     context: int = 5                            # frames seen on each side of the middle one
     hidden: tuple[int, ...] = (300, 300, 300)   # widths of the network's layers
     batch: int = 4                              # sounds per step
-    steps: int = 500                            # training steps
+    steps: int = 800                            # training steps
     lr: float = 1e-3                            # Adam's step size; falls to a twentieth
 
 

@@ -16,7 +16,7 @@ $$ r^*(\tilde x) = E[x | \tilde x], \qquad
 The noise is drawn afresh at every step: against noise that stays the same, the network would learn
 by heart which noise belongs to which input. The target is the clean input. What is given to the
 trained network is spoilt only where the noise is to be removed again.
-Symbols: x, x̃, r(x̃) (B, D) or (B, C, H, W) · σ: standard deviation of the noise · p_σ: density of x̃
+Symbols: x, x̃, r(x̃) (B, D) or (B, C, H, W) · σ: the noise's standard deviation · p_σ: x̃'s density
 `loss` is J/n: the squared error, summed over each input, mean over the batch. It takes any network
 that makes a copy; `Denoiser` is the one for points of the plane, conv.py has one for pictures.
 Course: deck A, « Ajout de bruit aléatoire », « Auto-encodeur débruiteur », denoising auto-encoder,
@@ -41,8 +41,8 @@ class Config:
 class Denoiser(nn.Module):
     """x̃ -> r(x̃), for points.   rng: the Generator that draws the initial weights.
 
-    The layers make the step r(x̃) - x̃: to keep a point where it is then takes no skill. If they make
-    r(x̃) itself, they are off the posterior mean of a spiral twice as far (0.13 against 0.07).
+    The layers make the step r(x̃) - x̃: to keep a point where it is then takes no skill. If they
+    make r(x̃) itself, they are off a spiral's posterior mean twice as far (0.13 against 0.07).
     """
 
     def __init__(self, c: Config, *, rng):
@@ -63,7 +63,7 @@ def loss(model, x, noisy):
     return ((x - model(noisy)) ** 2).flatten(1).sum(-1).mean()
 
 
-# Corruptions q(x̃|x): each takes x of any shape and returns x̃ of the same -------------------------
+# Corruptions q(x̃|x): each takes x of any shape and returns x̃ of the same
 
 
 def gaussian(x, sigma, *, rng):
@@ -82,11 +82,11 @@ def salt_and_pepper(x, p, *, rng):
     return ops.where(u < p / 2, 0.0, ops.where(u < p, 1.0, x))
 
 
-# What the network aims at, where the data's density is known -------------------------------------
+# What the network aims at, where the data's density is known
 
 
 def posterior_mean(noisy, means, std, sigma):
-    r"""r*(x̃) = E[x | x̃] for a mixture of K equal round Gaussians N(μ_k, s² I) and noise N(0, σ² I).
+    r"""r*(x̃) = E[x | x̃], for K equally likely Gaussians N(μ_k, s² I) and noise N(0, σ² I).
 
     noisy (B, D), means (K, D) -> (B, D);   std: s, 0 for points; sigma: σ
 

@@ -88,7 +88,7 @@ class SpeechDenoiser(nn.Module):
         return resynthesis(scaled(Y, self(power(Y))), noisy.shape[-1])
 
 
-# Sounds and spectrograms -------------------------------------------------------------------------
+# Sounds and spectrograms
 
 
 def hann(window, like):
@@ -123,7 +123,7 @@ def scaled(Y, M):
     return Y * M.transpose(1, 2).unsqueeze(-1)
 
 
-# What the network is compared with ---------------------------------------------------------------
+# What the network is compared with
 
 
 def oracle(clean, noisy, window):
