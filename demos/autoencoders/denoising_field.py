@@ -113,7 +113,7 @@ def fields(what, put, curves, sigma):
 
     put: (name of the curve, points (N, 2)) -> (N, 2)
     """
-    figure, panels = draw.panels(len(curves), width=520, height=440)
+    figure, panels = draw.panels(len(curves), width=540, height=470)
     for axes, (name, curve) in zip(panels, curves.items(), strict=True):
         side = abs(curve).max() + 3 * sigma
         extent = (-side, side, -side, side)
