@@ -125,6 +125,12 @@ def test_field_is_judged_by_where_it_takes_points():
     assert found["distance_cut"] == pytest.approx(0.5, abs=1e-4)
 
 
+@pytest.mark.parametrize("demo", [denoising_field, denoising_autoencoder])
+def test_without_noise_there_is_nothing_to_do(demo, tmp_path):
+    with pytest.raises(UsageError, match="sigma=0"):
+        demo.main(demo.Config(sigma=0.0, out=str(tmp_path)))
+
+
 def test_field_demo_refuses_pictures(tmp_path):
     with pytest.raises(UsageError, match="denoising-autoencoder"):
         denoising_field.main(denoising_field.Config(data="digits", out=str(tmp_path)))

@@ -155,5 +155,7 @@ def test_what_is_no_folder_of_speech_is_refused(tmp_path):
     with pytest.raises(UsageError, match="takes a folder of WAV files of clean speech"):
         demo.recordings(tmp_path, 2.0)
     data.write_wav(tmp_path / "one.wav", np.ones(900), 8000)
+    with pytest.raises(UsageError, match="must have at least"):
+        demo.sounds(demo.Config(seconds=0.1))
     with pytest.raises(UsageError, match="1 clips of 2 s with sound; it takes at least 2"):
         demo.recordings(tmp_path, 2.0)

@@ -15,7 +15,7 @@ from minigen import Generator, data, demos, draw, from_numpy, metrics, optim
 from minigen.models.autoencoders import denoising
 from minigen.models.autoencoders.conv import Config as Model
 from minigen.models.autoencoders.conv import ConvAutoEncoder
-from minigen.train import About, Demo, Run
+from minigen.train import About, Demo, Run, UsageError
 
 ABOUT = About(
     row=33,
@@ -51,6 +51,8 @@ PRESETS = {
 
 
 def main(config: Config) -> int:
+    if config.sigma == 0:
+        raise UsageError("--set sigma=0: without noise there is nothing to take away")
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
     print(images.describe())
     spoil = {

@@ -45,6 +45,8 @@ def main(config: Config) -> int:
     if config.data is not None:
         raise UsageError(f"--data {config.data}: this demo shows curves in the plane; for your own "
                          "pictures take the demo denoising-autoencoder")
+    if config.sigma == 0:
+        raise UsageError("--set sigma=0: without noise there is nothing to put back")
     curves = {"circle": data.toy2d.circle(config.points, config.seed).points,
               "spiral": data.toy2d.spiral(config.points, config.seed, noise=0).points}
     curves = {name: points.astype(np.float32) for name, points in curves.items()}   # (N, 2)

@@ -107,6 +107,8 @@ def sounds(config):
 
     The i-th noise of a set is of kind NOISES[i % 4].
     """
+    if config.seconds < 0.4:
+        raise UsageError(f"--set seconds={config.seconds:g}: a sound must have at least 0.4")
     if config.data is None:
         made = [data.speechlike(n, config.seed + apart, config.seconds, RATE)
                 for n, apart in ((config.clips, 0), (config.test, 10_000))]
