@@ -233,7 +233,33 @@ def test_snr():
     assert metrics.snr([0.0], [1.0]) == -np.inf
 
 
+def test_segmental_snr_is_the_mean_over_frames_that_are_heard():
+    x = np.ones(22)
+    x[8:12] = 0.001                                 # 60 dB softer than the loudest: a pause
+    x[12:16] = 0.5
+    estimate = x.copy()
+    estimate[:4] += 0.1                             # 20 dB
+    estimate[4:8] += 100                            # -40 dB, held at -10
+    estimate[8:12] = 7
+    estimate[20:] = 7                               # what no frame holds; the others: 35 dB
+    assert metrics.segmental_snr(x, estimate, frame=4) == pytest.approx((20 - 10 + 35 + 35) / 4)
+    both = metrics.segmental_snr([x, 1e-3 * x], [estimate, 1e-3 * estimate], frame=4)
+    assert both == pytest.approx(20)                # each sound has its own loudest frame
+
+
+def test_log_spectral_distance_is_in_decibels_and_deaf_to_phase():
+    x = np.sin(0.3 * np.arange(4000)) + 0.1 * RNG.normal(size=4000)
+    assert metrics.log_spectral_distance(x, -x) == 0
+    assert metrics.log_spectral_distance(x, 2 * x) == pytest.approx(20 * np.log10(2), rel=5e-3)
+    assert metrics.log_spectral_distance([x, x], [x, 2 * x]) == pytest.approx(3.01, rel=5e-3)
+    silence = metrics.log_spectral_distance(x, np.zeros(4000))
+    assert 20 < silence < 60                        # 60 dB at most, where the signal is loudest
+
+
 MISTAKES = [
+    (lambda: metrics.segmental_snr([1.0] * 4, [1.0] * 4), r"of shape \(4,\) have no frame of 256"),
+    (lambda: metrics.segmental_snr(np.zeros(256), np.ones(256)), "or no sound in them"),
+    (lambda: metrics.log_spectral_distance(np.zeros(500), np.ones(500)), "the signal is silent"),
     (lambda: metrics.adjusted_rand_score([0, 1], [0, 1, 1]), "3 labels for 2 samples"),
     (lambda: metrics.purity_score([[0, 1]], [0]), r"shape \(1, 2\), not \(N,\); argmax"),
     (lambda: metrics.purity_score([0.5], [0]), "labels are fractions"),

@@ -92,7 +92,7 @@ def _in_space(flat, axes_names):
 
 def scale(axes, coloured, name=""):
     """The scale of colours at the right of a panel; `coloured` is what matplotlib drew with it."""
-    box, pixel = axes.get_position(), 0.01 / axes.figure.get_size_inches()[0]
+    box, pixel = axes.get_position(original=True), 0.01 / axes.figure.get_size_inches()[0]
     gap = 34 if axes.name == "3d" else 10               # the third axis has its name there
     room = (SCALE + gap + 18 * bool(name)) * pixel
     axes.set_position((box.x0, box.y0, box.width - room, box.height))

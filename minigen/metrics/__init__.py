@@ -22,7 +22,13 @@ from minigen.metrics.detection import (
 )
 from minigen.metrics.dimension import intrinsic_dimension
 from minigen.metrics.probes import KNNProbe, LinearProbe
-from minigen.metrics.reconstruction import pca_mse, psnr, snr
+from minigen.metrics.reconstruction import (
+    log_spectral_distance,
+    pca_mse,
+    psnr,
+    segmental_snr,
+    snr,
+)
 from minigen.metrics.retrieval import precision_at_k, triplet_accuracy
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
     "contingency_matrix",
     "fpr_at_tpr",
     "intrinsic_dimension",
+    "log_spectral_distance",
     "normalized_mutual_info_score",
     "pca_mse",
     "precision_at_k",
@@ -42,6 +49,7 @@ __all__ = [
     "purity_score",
     "roc_auc_score",
     "roc_curve",
+    "segmental_snr",
     "silhouette_samples",
     "silhouette_score",
     "snr",
