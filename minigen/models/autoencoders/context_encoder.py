@@ -11,11 +11,13 @@ The squared error alone asks for the mean of all fillings that are possible: it 
 discriminator D (the critic of a GAN) learns to tell true middles from filled ones, and the second
 term asks F to mislead it: a mean of sharp pictures is not sharp, so D would see through it.
 
-Symbols: x, x̂ (B, C, S, S) in [-1, 1] · M (1, 1, S, S), 1 where hidden · z (B, K, 1, 1)
-x̂_M (B, C, S/2, S/2): the middle of x̂, all that D sees, and all that L_rec compares. The hole is
-filled with the mean colour before F sees it, so that nothing of what it hides is left. With an
-overlap F also predicts a rim of pixels that it is shown; they weigh 10 times as much, which makes
-the filling join what is around it.
+Symbols: x, x̂ (B, C, S, S) in [-1, 1] · M (1 or B, 1, S, S), 1 where hidden · z (B, K, 1, 1)
+x̂_M (B, C, S/2, S/2): the middle of x̂, all that D sees. L_rec is the mean over the hidden numbers.
+Before F sees it, the hole is filled with the mean colour, so that nothing of what it hides is left.
+With an overlap F also predicts a rim of pixels that it is shown; there M is 10, which makes the
+filling join what is around it.
+Always the same hole teaches what fits into that hole. For features of use elsewhere the paper drops
+random blocks instead: F then predicts the whole picture, so that no part of it is beside the point.
 Course: deck A, « Auto-codeurs contextuels », context encoder, self-supervision; item A-14.
 Source: Pathak, Krähenbühl, Donahue, Darrell & Efros, Context Encoders: Feature Learning by
 Inpainting, CVPR 2016; layers as in Radford, Metz & Chintala, DCGAN, ICLR 2016.
@@ -25,7 +27,7 @@ Read next: inpainting.py (small holes, patch by patch), conv.py (the plain auto-
 from dataclasses import dataclass
 from itertools import pairwise
 
-from minigen import nn, ones, ops, tensor
+from minigen import arange, nn, ones, ops, tensor
 
 
 @dataclass
@@ -33,9 +35,9 @@ class Config:
     channels: int = 3                       # C, 1 grey or 3 colours
     widths: tuple[int, ...] = (16, 32, 64)  # channels of each level; each halves, down to 4 x 4
     code: int = 64                          # K, numbers in a code
+    whole: bool = False                     # predict the whole picture, not only its middle
     overlap: int = 0                        # pixels of the middle's rim that are shown too
     fill: tuple[float, ...] = (0.0,)        # the hole's colour: one number, or C
-    border: float = 10.0                    # weight of a pixel of the rim, 1 is a hidden one's
 
 
 # The paper's: pictures of 128 pixels, a hole of 64, 7 221 231 parameters
@@ -53,50 +55,39 @@ class ContextEncoder(nn.Module):
     def __init__(self, c: Config, *, rng):
         super().__init__()
         self.size = 4 * 2 ** len(c.widths)                              # S: 32
-        self.hole = self.size // 2                                      # 16
         first, *inner = c.widths                                        # 16; 32, 64
         layers = [nn.Conv2d(c.channels, first, 4, 2, 1, rng=rng), nn.LeakyReLU(0.2)]
         for a, b in pairwise(c.widths):
             layers += [nn.Conv2d(a, b, 4, 2, 1, rng=rng), nn.BatchNorm2d(b), nn.LeakyReLU(0.2)]
         self.down = nn.Sequential(*layers)
         self.to_code = nn.Conv2d(c.widths[-1], c.code, 4, rng=rng)
+        levels = (*reversed(c.widths if c.whole else inner), c.channels)
         layers = [nn.BatchNorm2d(c.code), nn.LeakyReLU(0.2)]
-        layers += [nn.ConvTranspose2d(c.code, inner[-1], 4, rng=rng)]
-        for a, b in pairwise((*reversed(inner), c.channels)):
+        layers += [nn.ConvTranspose2d(c.code, levels[0], 4, rng=rng)]
+        for a, b in pairwise(levels):
             layers += [nn.BatchNorm2d(a), nn.ReLU(), nn.ConvTranspose2d(a, b, 4, 2, 1, rng=rng)]
         self.up = nn.Sequential(*layers, nn.Tanh())
         start_(self, rng)
-
-        around = self.size // 4                     # from the picture's edge to the middle's
-        middle, hidden = ones(1, 1, self.hole, self.hole), self.hole - 2 * c.overlap
-        mask = ops.pad(ones(1, 1, hidden, hidden), (around + c.overlap,) * 4)
-        rim = ops.pad(middle, (around,) * 4) - mask
-        self.register_buffer("mask", mask)                              # M (1, 1, S, S)
-        self.register_buffer("weight", mask + c.border * rim)           # 0 where kept
         self.register_buffer("fill", tensor(c.fill).reshape(1, -1, 1, 1))
+        self.register_buffer("hole", middle_mask(self.size, c.overlap))
 
-    def hide(self, x):
+    def hide(self, x, mask):
         """(1 - M) ⊙ x, and the mean colour in the hole.   (B, C, S, S) -> (B, C, S, S)"""
-        return ops.where(self.mask == 1, self.fill, x)
+        return ops.where(mask == 1, self.fill, x)
 
     def features(self, x):
-        """The encoder's last maps, of a picture with or without a hole.   -> (B, 64, 4, 4)"""
+        """The encoder's last maps, of a picture with or without holes.   -> (B, 64, 4, 4)"""
         return self.down(x)
 
-    def forward(self, x):
-        """x̂: x with its middle predicted from the rest.   (B, C, S, S) -> (B, C, S, S)"""
-        z = self.to_code(self.features(self.hide(x)))                   # (B, K, 1, 1)
-        middle = ops.pad(self.up(z), (self.size // 4,) * 4)             # (B, C, 16, 16), padded
-        return ops.where(self.weight > 0, middle, x)
+    def forward(self, x, mask):
+        """x̂: x where M is 0, elsewhere what F makes of the rest.   (B, C, S, S) -> (B, C, S, S)
 
-    def middle(self, x):
-        """What D sees of a picture.   (B, C, S, S) -> (B, C, S/2, S/2)"""
-        a = self.size // 4
-        return x[..., a:-a, a:-a]
-
-    def reconstruction(self, x, filled):
-        """L_rec, as the mean over the predicted numbers.   two of (B, C, S, S) -> scalar"""
-        return masked_error(x, filled, self.weight)
+        mask: M, `hole` for the middle; a network for the middle can fill no other.
+        """
+        z = self.to_code(self.features(self.hide(x, mask)))             # (B, K, 1, 1)
+        made = self.up(z)                                               # (B, C, 16, 16), or whole
+        made = ops.pad(made, ((self.size - made.shape[-1]) // 2,) * 4)  # (B, C, 32, 32)
+        return ops.where(mask > 0, made, x)
 
 
 class Discriminator(nn.Module):
@@ -128,16 +119,39 @@ class Discriminator(nn.Module):
         return ops.softplus(-self(filled)).mean()
 
 
-def masked_error(x, filled, weight):
-    """Squared error where weight is not 0, the mean over those numbers.   -> scalar
+def masked_error(x, filled, mask):
+    """L_rec: M (x - x̂)², the mean over the numbers where M is not 0.   -> scalar
 
-    x, filled (B, C, S, S); weight (1, 1, S, S) or (B, 1, S, S): M itself, or M with a heavier rim.
-    ValueError if it is 0 everywhere: nothing is hidden, so nothing would be learned.
+    x, filled (B, C, S, S); mask (1 or B, 1, S, S). The kept pixels of x̂ get no gradient.
+    ValueError for a mask of zeros: nothing is hidden, so nothing would be learned.
     """
-    counted = (weight > 0).sum().item() * (len(x) // len(weight)) * x.shape[1]
-    if counted == 0:
+    numbers = (mask > 0).sum().item() * (len(x) // len(mask)) * x.shape[1]
+    if numbers == 0:
         raise ValueError("masked_error: the mask is 0 everywhere: no pixel is hidden")
-    return (weight * (x - filled) ** 2).sum() / counted
+    return (mask * (x - filled) ** 2).sum() / numbers
+
+
+def middle(x):
+    """What D sees of a picture.   (B, C, S, S) -> (B, C, S/2, S/2)"""
+    edge = x.shape[-1] // 4
+    return x[..., edge:-edge, edge:-edge]
+
+
+def middle_mask(size, overlap=0):
+    """M of a hole of S/2 pixels a side: 1, and 10 on its rim, which is shown.   -> (1, 1, S, S)"""
+    side, around = size // 2 - 2 * overlap, size // 4 + overlap
+    inside = ops.pad(ones(1, 1, side, side), (overlap,) * 4, value=10.0)
+    return ops.pad(inside, (around - overlap,) * 4)
+
+
+def random_masks(count, size, *, rng):
+    """M of two random blocks in each picture, S/4 to S/2 pixels a side.   -> (count, 1, S, S)"""
+    length = size * rng.uniform((2, 2, count, 1), 0.25, 0.5)            # block, axis, picture
+    start = rng.uniform((2, 2, count, 1)) * (size - length)
+    place = arange(size, device=rng.device) + 0.5                       # middles of the pixels
+    inside = (place > start) & (place < start + length)                 # (2, 2, count, S)
+    blocks = inside[:, 0, :, :, None] & inside[:, 1, :, None, :]        # (2, count, S, S)
+    return blocks.any(0)[:, None].to("float32")
 
 
 def start_(module, rng):
