@@ -145,9 +145,12 @@ def middle_mask(size, overlap=0):
 
 
 def random_masks(count, size, *, rng):
-    """M of two random blocks in each picture, S/4 to S/2 pixels a side.   -> (count, 1, S, S)"""
+    """M of two random blocks in each picture.   -> (count, 1, S, S)
+
+    Blocks are S/4 to S/2 pixels a side; their centres lie anywhere, the picture's edge cuts them.
+    """
     length = size * rng.uniform((2, 2, count, 1), 0.25, 0.5)            # block, axis, picture
-    start = rng.uniform((2, 2, count, 1)) * (size - length)
+    start = size * rng.uniform((2, 2, count, 1)) - length / 2
     place = arange(size, device=rng.device) + 0.5                       # middles of the pixels
     inside = (place > start) & (place < start + length)                 # (2, 2, count, S)
     blocks = inside[:, 0, :, :, None] & inside[:, 1, :, None, :]        # (2, count, S, S)
