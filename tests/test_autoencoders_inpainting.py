@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from minigen.demos.autoencoders import inpainting as inpainting_demo
 from PIL import Image
 
-from minigen import Generator, from_numpy, nn, optim
+from minigen import Generator, data, from_numpy, nn, ops, optim, tensor
 from minigen.cli import main
-from minigen.models.autoencoders import context_encoder
+from minigen.models.autoencoders import context_encoder, inpainting
 from minigen.models.autoencoders.context_encoder import (
     ContextEncoder,
     Discriminator,
@@ -18,6 +19,7 @@ from minigen.models.autoencoders.context_encoder import (
     middle_mask,
     random_masks,
 )
+from minigen.models.autoencoders.inpainting import Inpainter, sparsity_penalty
 
 SMALL = context_encoder.Config(widths=(8, 16), code=12, fill=(0.1, 0.2, 0.3))
 
@@ -158,6 +160,129 @@ def test_the_discriminator_learns_to_see_through_and_its_opinion_reaches_every_w
     assert all(np.abs(p.grad.numpy()).max() > 0 for p in F.parameters())
 
 
+# Inpainting -------------------------------------------------------------------------------------
+
+PATCHES = inpainting.Config(patch=4, hidden=(40, 30), mean=(0.5, 0.4, 0.3))
+
+
+def overwritten(n, seed=0, told=False):
+    """An inpainter of small patches, and n patches: x, mask, y."""
+    rng = Generator(seed)
+    y, mask = rng.uniform((n, 48)), (rng.uniform((n, 16)) < 0.2).to("float32")
+    x = y * (1 - ops.cat([mask] * 3, 1))                            # black ink
+    return Inpainter(replace(PATCHES, told=told), rng=Generator(1)), x, mask, y
+
+
+def test_sparsity_costs_the_divergence_of_two_coins():
+    assert sparsity_penalty(0.05, tensor([0.05, 0.05])).item() == pytest.approx(0, abs=1e-6)
+    assert sparsity_penalty(0.05, tensor([0.5])).item() == pytest.approx(0.494632, abs=1e-6)
+    assert sparsity_penalty(0.05, tensor([0.5, 0.05])).item() == pytest.approx(0.494632, abs=1e-6)
+
+
+def test_the_loss_is_half_the_squares_and_the_weights_halved_by_lambda():
+    model, x, mask, y = overwritten(10)
+    model.c.decay, model.c.beta = 0.3, 0.0
+    error = 0.5 * ((y - model(x, mask)).detach().numpy() ** 2).sum(1).mean()
+    squares = sum((p.detach().numpy() ** 2).sum() for p in model.parameters() if p.ndim == 2)
+    assert model.loss(x, mask, y).item() == pytest.approx(error + 0.15 * squares, rel=1e-5)
+    model.c.decay = 0.0
+    code = 1 / (1 + np.exp(-model.encoders[0](x - model.mean).detach().numpy()))
+    made = code @ model.decoders[0].weight.detach().numpy().T + model.mean.numpy()
+    expected = 0.5 * ((y.numpy() - made) ** 2).sum(1).mean()
+    assert model.pretraining_loss(x, mask, y, 0).item() == pytest.approx(expected, rel=1e-4)
+    model.c.beta = 2.0
+    active = code.mean(0).astype(np.float64)
+    divergence = (0.05 * np.log(0.05 / active) + 0.95 * np.log(0.95 / (1 - active))).sum()
+    assert model.pretraining_loss(x, mask, y, 0).item() == pytest.approx(
+        expected + 2 * divergence, rel=1e-4)
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_pretraining_moves_one_layer_and_lowers_its_loss(layer):
+    model, x, mask, y = overwritten(20, told=True)
+    before = {name: p.detach().numpy().copy() for name, p in model.named_parameters()}
+    optimizer = optim.Adam(model.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(30):
+        loss = model.pretraining_loss(x, mask, y, layer)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    moved = {name for name, p in model.named_parameters()
+             if (p.detach().numpy() != before[name]).any()}
+    assert moved == {f"{part}.{layer}.{kind}" for part in ("encoders", "decoders")
+                     for kind in ("weight", "bias")}
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_an_inpainter_overfits_a_batch_and_every_parameter_has_a_part_in_it(told):
+    model, x, mask, y = overwritten(8, told=told)
+    optimizer = optim.Adam(model.parameters(), lr=2e-2)
+    errors = []
+    for _ in range(300):
+        errors.append(((y - model(x, mask)) ** 2).sum(1).mean().item())
+        loss = model.loss(x, mask, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for name, p in model.named_parameters():
+        assert np.abs(p.grad.numpy()).max() > 0, name
+    assert errors[-1] < 0.2 * errors[0]
+
+
+def test_told_the_mask_the_ink_itself_has_no_say_and_blind_the_mask_has_none():
+    told, x, mask, y = overwritten(5, told=True)
+    blind = overwritten(5)[0]
+    assert (x.numpy() != y.numpy()).any()
+    np.testing.assert_allclose(told(x, mask).detach().numpy(), told(y, mask).detach().numpy(),
+                               rtol=1e-5, atol=1e-6)
+    assert np.abs((told(x, mask) - told(x, 0 * mask)).detach().numpy()).max() > 1e-3
+    np.testing.assert_array_equal(blind(x, mask).detach().numpy(),
+                                  blind(x, 0 * mask).detach().numpy())
+    assert np.abs((blind(x, mask) - blind(y, mask)).detach().numpy()).max() > 1e-3
+
+
+@pytest.mark.parametrize(("height", "width", "step"), [(12, 12, 2), (13, 10, 3), (4, 7, 4)])
+def test_a_picture_is_the_mean_of_its_overlapping_patches(height, width, step, monkeypatch):
+    rng = Generator(0)
+    picture = rng.uniform((2, 3, height, width))
+    mask = (rng.uniform((2, 1, height, width)) < 0.3).to("float32")
+    model = Inpainter(PATCHES, rng=rng)
+    monkeypatch.setattr(Inpainter, "forward", lambda self, x, mask: x)      # copies its patches
+    np.testing.assert_allclose(model.restore(picture, mask, step).numpy(), picture.numpy(),
+                               rtol=1e-5)
+    # patches numbered 0, 1, 2, ...: where two overlap is their mean
+    monkeypatch.setattr(Inpainter, "forward", lambda self, x, mask: 0 * x + numbered(len(x)))
+    if (height, width, step) == (12, 12, 2):
+        made = model.restore(picture[:1], mask[:1], step).numpy()[0, 0]
+        np.testing.assert_allclose(made[0], [0, 0, .5, .5, 1.5, 1.5, 2.5, 2.5, 3.5, 3.5, 4, 4])
+        assert made[2, 0] == pytest.approx((0 + 5) / 2)
+    monkeypatch.setattr(Inpainter, "forward", lambda self, x, mask: 0 * x + 7)
+    told = Inpainter(replace(PATCHES, told=True), rng=rng).restore(picture, mask, step).numpy()
+    np.testing.assert_allclose(told, np.where(mask.numpy() == 1, 7, picture.numpy()))
+
+
+def numbered(n):
+    return from_numpy(np.arange(n, dtype=np.float32)[:, None])
+
+
+def test_patches_are_cut_where_their_number_says():
+    made = data.text_overlay(2, size=48)
+    patches = inpainting_demo.Patches(made, 8)
+    assert len(patches) == 2 * 41 * 41
+    x, mask, y = patches[np.array([41 * 41 + 3 * 41 + 5, 0])]
+    np.testing.assert_array_equal(x[0], made.corrupted[1, :, 3:11, 5:13].ravel())
+    np.testing.assert_array_equal(mask[0], made.mask[1, 0, 3:11, 5:13].ravel())
+    np.testing.assert_array_equal(y[1], made.clean[0, :, :8, :8].ravel())
+
+
+def test_the_mean_fill_leaves_what_is_kept_and_ink_out_of_the_mean():
+    made = data.text_overlay(2, images=np.full((2, 3, 48, 48), 0.25, np.float32))
+    np.testing.assert_allclose(inpainting_demo.mean_filled(made, 8), 0.25, rtol=1e-5)
+
+
 # The demos --------------------------------------------------------------------------------------
 
 
@@ -209,7 +334,23 @@ def test_context_encoder_demo_without_classes_has_no_probe(tmp_path):
     assert drawn(tmp_path, "context-encoder") == {"fillings", "blocks", "training"}
 
 
+def test_inpainting_demo_on_ones_own_grey_pictures(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 27, 27), np.uint8)
+    np.savez(tmp_path / "grey.npz", images=images)
+    code = main(["demo", "inpainting", "--data", str(tmp_path / "grey.npz"), "--set", "hidden=5,4",
+                 "--set", "pretraining=1", "--set", "steps=3", "--out", str(tmp_path)])
+    assert code == 0
+    metrics = report(tmp_path, "inpainting")
+    gain = metrics["psnr_told_the_mask"] - metrics["psnr_kept_mean"]
+    assert metrics["gain_over_mean"] == pytest.approx(gain)
+    assert drawn(tmp_path, "inpainting") == {"text", "training"}
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
+    (["context-encoder", "--set", "labels=1"], "--set labels=1: a probe compares classes"),
+    (["inpainting", "--set", "patch=50"], "--set patch=50: the pictures have 48 pixels a side"),
+    (["inpainting", "--set", "steps=600"], "--set steps=600: pre-training takes 300 for each of 2"),
+    (["inpainting", "--set", "lines=9"], "9 lines of words at zoom 1 do not fit 48x48 pixels"),
     (["context-encoder", "--set", "widths=8"], "--set widths=8: the decoder has one level less"),
     (["context-encoder", "--set", "widths=8,8"], "size 16 is too small for a house"),
 ])
