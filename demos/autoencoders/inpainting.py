@@ -23,8 +23,8 @@ ABOUT = About(
     fr="inpainting, effacement de texte",
     en="inpainting, text removal",
     module="minigen.models.autoencoders.inpainting",
-    # decibels of the network that is told the mask over filling in the mean of the kept pixels of
-    # the patch around, which is itself 14 dB above the overwritten pictures (the course: 6)
+    # Decibels, told the mask, above the mean of what is kept in the patch around. The course's other
+    # bar, 6 dB above the overwritten picture, is held by the blind network too: `gain_blind`
     metric="gain_over_mean",
     bars={"tiny": 2, "gpu": 2},
     better="higher",
@@ -39,7 +39,7 @@ class Config(Demo):
     patch: int = 8                          # pixels a side of what the networks see at a time
     hidden: tuple[int, ...] = (256, 256)    # units of each code
     beta: float = 1e-2                      # weight of the sparsity
-    decay: float = 1e-4                     # weight of the squared weights
+    decay: float = 1e-5                     # weight of the squared weights
     batch: int = 256                        # patches per step
     pretraining: int = 300                  # steps for each layer alone
     steps: int = 2400                       # training steps in all
