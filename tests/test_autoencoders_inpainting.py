@@ -221,7 +221,7 @@ def test_an_inpainter_overfits_a_batch_and_every_parameter_has_a_part_in_it(told
     model, x, mask, y = overwritten(8, told=told)
     optimizer = optim.Adam(model.parameters(), lr=2e-2)
     errors = []
-    for _ in range(300):
+    for _ in range(200):
         errors.append(((y - model(x, mask)) ** 2).sum(1).mean().item())
         loss = model.loss(x, mask, y)
         optimizer.zero_grad()
@@ -298,6 +298,14 @@ def folder(tmp_path):
     return tmp_path / "mine"
 
 
+@pytest.fixture
+def grey(tmp_path):
+    """12 grey pictures without classes."""
+    path = tmp_path / "grey.npz"
+    np.savez(path, images=np.random.default_rng(0).integers(0, 256, (12, 27, 27), np.uint8))
+    return path
+
+
 def report(out, name):
     return json.loads((out / f"{name}-1" / "report.json").read_text())["metrics"]
 
@@ -324,21 +332,17 @@ def test_context_encoder_demo_on_pictures_with_classes(folder, tmp_path, capsys)
     assert drawn(tmp_path, "context-encoder") == {"fillings", "blocks", "training", "probe"}
 
 
-def test_context_encoder_demo_without_classes_has_no_probe(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (12, 9, 9), np.uint8)
-    np.savez(tmp_path / "grey.npz", images=images)
-    code = main(["demo", "context-encoder", "--data", str(tmp_path / "grey.npz"), "--set",
+def test_context_encoder_demo_without_classes_has_no_probe(grey, tmp_path):
+    code = main(["demo", "context-encoder", "--data", str(grey), "--set",
                  "widths=4,4", "--set", "code=4", "--set", "steps=1", "--out", str(tmp_path)])
     assert code == 0
     assert "probe_gain" not in report(tmp_path, "context-encoder")
     assert drawn(tmp_path, "context-encoder") == {"fillings", "blocks", "training"}
 
 
-def test_inpainting_demo_on_ones_own_grey_pictures(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (12, 27, 27), np.uint8)
-    np.savez(tmp_path / "grey.npz", images=images)
-    code = main(["demo", "inpainting", "--data", str(tmp_path / "grey.npz"), "--set", "hidden=5,4",
-                 "--set", "pretraining=1", "--set", "steps=3", "--out", str(tmp_path)])
+def test_inpainting_demo_on_ones_own_grey_pictures(grey, tmp_path):
+    code = main(["demo", "inpainting", "--data", str(grey), "--set", "hidden=5",
+                 "--set", "pretraining=1", "--set", "steps=2", "--out", str(tmp_path)])
     assert code == 0
     metrics = report(tmp_path, "inpainting")
     gain = metrics["psnr_told_the_mask"] - metrics["psnr_kept_mean"]
@@ -348,14 +352,15 @@ def test_inpainting_demo_on_ones_own_grey_pictures(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["context-encoder", "--set", "labels=1"], "--set labels=1: a probe compares classes"),
-    (["inpainting", "--set", "patch=50"], "--set patch=50: the pictures have 48 pixels a side"),
     (["inpainting", "--set", "steps=600"], "--set steps=600: pre-training takes 300 for each of 2"),
-    (["inpainting", "--set", "lines=9"], "9 lines of words at zoom 1 do not fit 48x48 pixels"),
+    (["inpainting", "--set", "patch=30"], "--set patch=30: the pictures have 27 pixels a side"),
+    (["inpainting", "--set", "lines=4"], "4 lines of words at zoom 1 do not fit 27x27 pixels"),
     (["context-encoder", "--set", "widths=8"], "--set widths=8: the decoder has one level less"),
     (["context-encoder", "--set", "widths=8,8"], "size 16 is too small for a house"),
 ])
-def test_what_cannot_be_trained_is_refused_in_one_line(arguments, message, capsys, tmp_path):
-    assert main(["demo", *arguments, "--out", str(tmp_path / "out")]) == 2
+def test_what_cannot_be_trained_is_refused_in_one_line(arguments, message, grey, capsys, tmp_path):
+    own = ["--data", str(grey)] if arguments[0] == "inpainting" else []
+    assert main(["demo", *arguments, *own, "--out", str(tmp_path / "out")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
     assert not (tmp_path / "out").exists()

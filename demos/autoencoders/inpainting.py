@@ -23,8 +23,8 @@ ABOUT = About(
     fr="inpainting, effacement de texte",
     en="inpainting, text removal",
     module="minigen.models.autoencoders.inpainting",
-    # Decibels, told the mask, above the mean of what is kept in the patch around. The course's other
-    # bar, 6 dB above the overwritten picture, is held by the blind network too: `gain_blind`
+    # Decibels, told the mask, above the mean of what is kept in the patch around. The blind network
+    # holds the course's other bar, 6 dB above the overwritten pictures: `gain_blind`
     metric="gain_over_mean",
     bars={"tiny": 2, "gpu": 2},
     better="higher",
@@ -97,16 +97,16 @@ def main(config: Config) -> int:
 
 def overwritten(config):
     """Pictures with words over them, to train on and to test.   -> two of `data.Overlaid`"""
+    if config.pretraining * len(config.hidden) >= config.steps:
+        raise UsageError(f"--set steps={config.steps}: pre-training takes {config.pretraining} for "
+                         f"each of {len(config.hidden)} layers and leaves none to train them all; "
+                         "take more steps, or fewer pretraining")
     images = data.load(config.data or "landscapes", size=config.size, seed=config.seed, train=2000,
                        test=100)
     print(images.describe())
     if config.patch > images.size:
         raise UsageError(f"--set patch={config.patch}: the pictures have {images.size} pixels a "
                          "side; take a smaller patch")
-    if config.pretraining * len(config.hidden) >= config.steps:
-        raise UsageError(f"--set steps={config.steps}: pre-training takes {config.pretraining} for "
-                         f"each of {len(config.hidden)} layers and leaves none to train them all; "
-                         "take more steps, or fewer pretraining")
     return (data.text_overlay(len(x), config.seed + apart, images=x, lines=config.lines,
                               zoom=config.zoom)
             for x, apart in ((images.train, 0), (images.test, 10_000)))
