@@ -105,9 +105,9 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, rng=rng))
         start_(self, rng)
 
-    def forward(self, middle):
+    def forward(self, x):
         """Logits: above 0, more likely true than filled.   (B, C, S/2, S/2) -> (B,)"""
-        return self.layers(middle).flatten()                            # 16 -> 8 -> 4 -> 1
+        return self.layers(x).flatten()                                 # S/2: 16 -> 8 -> 4 -> 1
 
     def loss(self, true, filled):
         """-log D(true) - log(1 - D(filled)), halved: ln 2 where D knows nothing.   -> scalar"""

@@ -8,9 +8,9 @@ $$ J = \frac1n \sum_{i=1}^n \tfrac12 \|y^{(i)} - \hat y^{(i)}\|^2
      + \beta \sum_j KL(\rho \,\|\, \hat\rho_j) + \tfrac\lambda2 \|W\|^2, \qquad
    KL(\rho \| r) = \rho \ln\frac\rho r + (1-\rho) \ln\frac{1-\rho}{1-r} $$
 
-ρ̂_j is the mean activity of unit j, and KL pulls it to a small ρ: few units describe a patch. Layers
-are trained one by one first (pre-training): each learns to turn its code of an overwritten patch
-into that of the clean one. Then all are trained together, without KL (fine-tuning).
+ρ̂_j is the mean activity of unit j, and KL pulls it to a small ρ: few units describe a patch.
+Layers are trained one by one first (pre-training): each learns to turn its code of an overwritten
+patch into that of the clean one. Then all are trained together, without KL (fine-tuning).
 
 Symbols: x, y, ŷ (B, D), overwritten, clean and restored patches, D = C p p
 mask (B, p p), 1 is ink · h (B, K), a layer's code, in (0, 1) · W: all weights, without the biases
