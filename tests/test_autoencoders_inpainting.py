@@ -328,7 +328,7 @@ def test_context_encoder_demo_on_pictures_with_classes(folder, tmp_path, capsys)
     assert metrics["psnr_gain"] == pytest.approx(metrics["psnr"] - metrics["psnr_mean_fill"])
     gain = 100 * (metrics["probe_random_blocks"] - metrics["probe_untrained"])
     assert metrics["probe_gain"] == pytest.approx(gain)
-    assert metrics["sharpness"] > 0
+    assert metrics["variety"] > 0
     assert drawn(tmp_path, "context-encoder") == {"fillings", "blocks", "training", "probe"}
 
 
