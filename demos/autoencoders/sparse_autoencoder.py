@@ -1,0 +1,234 @@
+"""Sparse auto-encoders on digits: what a price on the code does to atoms, copies and labels needed.
+
+Four networks of one size see the same batches; only the price λ of a code's ℓ1 norm differs. With
+it, few numbers of a code are not 0, and the atoms they stand for become strokes and shapes.
+Course: deck A, « Auto-encodeurs épars »; row 31.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import kurtosis
+
+from minigen import data, demos, draw, from_numpy, metrics, nn, no_grad, optim
+from minigen.models.autoencoders.sparse import Config as Model
+from minigen.models.autoencoders.sparse import SparseAutoEncoder, lasso
+from minigen.train import About, Demo, Run, UsageError
+
+ABOUT = About(
+    row=31,
+    item="A-09",
+    fr="auto-encodeurs épars",
+    en="sparse auto-encoder",
+    module="minigen.models.autoencoders.sparse",
+    metric="worst_share",               # the largest share of what LIMITS allow, of the four
+    bars={"tiny": 1.0, "gpu": 1.0},
+)
+LIMITS = {
+    "active": 0.10,                     # share of a code in use, of the highest price: at most
+    "error": 0.20,                      # its copies' error over the pictures' variance: at most
+    "kurtosis_ratio": 1.3,              # how much more local its atoms are, last but one: at least
+    "probe_gain": 0.03,                 # accuracy of a linear probe over raw pixels': at least
+}
+LABELLED, DRAWS = 10, 5                 # pictures of a class for a probe; how often it is repeated
+
+
+@dataclass
+class Config(Demo):
+    size: int | None = None             # pixels a side; none: 28, or what your pictures have
+    atoms: int = 256                    # numbers in a code
+    prices: tuple[float, ...] = (0, 0.1, 0.3, 0.7)  # λ of each network, rising from 0
+    batch: int = 128                    # pictures per step
+    epochs: int = 15                    # passes over the pictures
+    lr: float = 1e-3                    # Adam's step size
+
+
+PRESETS = {
+    "tiny": {},
+    "gpu": {"atoms": 1024, "batch": 512, "epochs": 50},
+}
+
+
+def main(config: Config) -> int:
+    if len(config.prices) < 3 or list(config.prices) != sorted({0.0, *config.prices}):
+        raise UsageError(f"--set prices={','.join(map(str, config.prices))}: at least three, "
+                         "rising from 0: the first network is the one to compare with")
+    images = data.load(config.data or "digits", size=config.size, seed=config.seed)
+    print(images.describe())
+    mean = from_numpy(images.train.mean(0).ravel())                             # (D,)
+    models = nn.ModuleList([
+        SparseAutoEncoder(Model(images.pixels, config.atoms, price), mean,
+                          rng=config.rng("weights"))
+        for price in config.prices
+    ]).to(config.device)
+    optimizer = optim.Adam(models.parameters(), lr=config.lr)
+
+    with Run(config, "sparse-autoencoder", models=models, optimizer=optimizer) as run:
+        for x in run.batches(images.train, config.batch, config.epochs):        # (B, C, H, W)
+            losses, terms = zip(*(model.loss(x.flatten(1)) for model in models), strict=True)
+            optimizer.zero_grad()
+            sum(losses).backward()                                  # no weights are shared
+            optimizer.step()
+            for model in models:
+                model.normalise_atoms()
+            run.log(**{f"mse, λ = {model.price:g}": term["mse"]
+                       for model, term in zip(models, terms, strict=True)})
+            if run.every(0.1):
+                run.figure("atoms", atoms(models, images))
+
+        with run.evaluation():
+            x = from_numpy(images.test).to(config.device).flatten(1)            # (M, D)
+            codes = [model.encode(x) for model in models]                       # (M, K)
+        run.figure("parts", parts(models, codes, images))
+        run.figure("codes", activations(models, codes))
+        run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
+        found = measure(run, models, codes, images)
+        run.figure("sparsity", sparsity(config.prices, found))
+        return run.report(**summary(found), lasso_gap=lasso_gap(models[-2], x[:256]))
+
+
+def measure(run, models, codes, images):
+    """What each price does.   -> [{"active", "dead", "error", "kurtosis", ...}], one a network
+
+    active: share of a code's numbers above a thousandth of the largest; dead: of those that no test
+    picture uses; error: over the variance; kurtosis: mean over the atoms, 3 for noise, more where
+    few pixels are large; and, of labelled pictures, the accuracies of `probes`.
+    """
+    away = images.test - images.train.mean(0)                               # (M, C, S, S)
+    variance, found = (away**2).sum() / len(away), []
+    for model, code in zip(models, codes, strict=True):
+        used = as_array(code) > 1e-3 * code.max().item()                    # (M, K)
+        error = run.mean(lambda x, of=model: of.loss(x.flatten(1))[1]["mse"], images.test)
+        atoms = as_array(model.decoder.weight)                              # (D, K)
+        found.append({"active": used.mean(), "dead": 1 - used.any(0).mean(),
+                      "error": error / variance,
+                      "kurtosis": kurtosis(atoms, axis=0, fisher=False).mean()})
+        if len(images.classes) > 1:
+            found[-1] |= probes(model, as_array(code), images, run.config)
+    return found
+
+
+def probes(model, test, images, config):
+    """Accuracy of a linear classifier with few labels, on codes and on pixels; mean of some draws.
+
+    test: the test pictures' codes (M, K)   -> {"probe", "raw_probe"}
+    """
+    rng, scores = np.random.default_rng(config.seed), []
+    pixels, labels = images.test.reshape(len(test), -1), images.test_labels
+    for _ in range(DRAWS):
+        order = rng.permutation(len(images.train))
+        few = np.concatenate([order[images.train_labels[order] == c][:LABELLED]
+                              for c in range(len(images.classes))])
+        known, names = images.train[few].reshape(len(few), -1), images.train_labels[few]
+        with no_grad():
+            code = as_array(model.encode(from_numpy(known).to(config.device)))
+        scores.append((metrics.LinearProbe().fit(code, names).score(test, labels),
+                       metrics.LinearProbe().fit(known, names).score(pixels, labels)))
+    return dict(zip(("probe", "raw_probe"), np.mean(scores, 0), strict=True))
+
+
+def as_array(values):
+    """A Tensor, on any device, as an array."""
+    return values.detach().to("cpu").numpy()
+
+
+def summary(found):
+    """The metrics of the report, from `measure`; worst_share is at most 1 if all LIMITS are met."""
+    plain, *_, middle, strong = found
+    values = {"active": strong["active"], "error": strong["error"],
+              "kurtosis_ratio": middle["kurtosis"] / plain["kurtosis"]}
+    shares = [values["active"] / LIMITS["active"], values["error"] / LIMITS["error"],
+              LIMITS["kurtosis_ratio"] / values["kurtosis_ratio"]]
+    if "probe" in middle:
+        values["probe_gain"] = middle["probe"] - middle["raw_probe"]
+        shares.append(LIMITS["probe_gain"] / max(values["probe_gain"], 1e-9))
+    return {"worst_share": max(shares), **values, "plain_active": plain["active"],
+            "plain_error": plain["error"]}
+
+
+def lasso_gap(model, x):
+    """J of the encoder's codes over J of the best codes for the same atoms.   x (M, D) -> float"""
+    with no_grad():
+        bias, D = model.decoder.bias, model.decoder.weight
+        J = [(((x - model.decode(z)) ** 2).sum(-1) + model.price * z.abs().sum(-1)).mean().item()
+             for z in (model.encode(x), lasso(x - bias, D, model.price))]
+    return J[0] / J[1]
+
+
+def atoms(models, images, side=6):
+    """The atoms that stand out most from grey, which is 0, of each network."""
+    figure, panels = draw.panels(len(models), width=300, height=310,
+                                 title="atoms, columns of the decoder: grey is 0")
+    for model, axes in zip(models, panels, strict=True):
+        columns = as_array(model.decoder.weight).T                          # (K, D)
+        local = np.argsort(-kurtosis(columns, axis=1))[: side * side]
+        axes.imshow(mosaic(as_pictures(columns[local], images), side))
+        axes.set_title(f"λ = {model.price:g}")
+        axes.axis("off")
+    return figure
+
+
+def as_pictures(atoms, images):
+    """Numbers of either sign as grey and lighter or darker.   (N, D) -> (N, C, S, S)"""
+    scaled = 0.5 + 0.5 * atoms / abs(atoms).max(1, keepdims=True)
+    return scaled.reshape(len(atoms), *images.train.shape[1:])
+
+
+def mosaic(pictures, side):
+    """Pictures side by side, white between.   (N, C, S, S) -> (H, W, 3)"""
+    padded = np.pad(pictures, ((0, side**2 - len(pictures)), (0, 0), (1, 1), (1, 1)),
+                    constant_values=1)
+    _, channels, high, wide = padded.shape
+    tiles = padded.reshape(side, side, channels, high, wide).transpose(0, 3, 1, 4, 2)
+    return np.broadcast_to(tiles.reshape(side * high, side * wide, channels),
+                           (side * high, side * wide, 3))
+
+
+def parts(models, codes, images, count=11):
+    """A picture's largest atoms, and what they add up to, with the least price and the last but one.
+
+    -> Figure
+    """
+    rows = {}
+    for model, code in ((models[0], codes[0]), (models[-2], codes[-2])):
+        z = as_array(code[0])                                               # (K,)
+        order = np.argsort(-z)[:count]
+        columns = as_array(model.decoder.weight).T[order]                   # (count, D)
+        sums = as_array(model.decoder.bias) + np.cumsum(z[order, None] * columns, 0)
+        rows[f"λ = {model.price:g}: atoms"] = as_pictures(columns, images)
+        rows[f"λ = {model.price:g}: sum"] = sums.reshape(-1, *images.train.shape[1:])
+    return draw.rows(**rows)
+
+
+def activations(models, codes):
+    """Histograms of the codes' numbers, on a logarithmic scale."""
+    figure = draw.histogram(
+        {f"λ = {model.price:g}": as_array(code) for model, code in zip(models, codes, strict=True)},
+        "numbers of a code, all test pictures", ("z", "density"))
+    figure.axes[0].set_yscale("log")
+    return figure
+
+
+def sparsity(prices, found):
+    """Error, and accuracy with few labels, against the share of a code in use."""
+    figure, panels = draw.panels(1 + ("probe" in found[0]), width=480, height=400)
+    active = np.array([row["active"] for row in found])
+    error = np.array([row["error"] for row in found])
+    used = "share of a code in use"
+    draw.lines({"": (active, error)}, "fewer numbers, larger error", (used, "error / variance"),
+               log="x", axes=panels[0])
+    heights = [error]
+    if "probe" in found[0]:
+        accuracy, raw = (np.array([row[name] for row in found]) for name in ("probe", "raw_probe"))
+        draw.lines({"codes": (active, accuracy), "pixels": (active, raw)},
+                   f"linear classifier, {LABELLED} labels a class", (used, "test accuracy"),
+                   log="x", axes=panels[1])
+        heights.append(accuracy)
+    for axes, y in zip(panels, heights, strict=True):
+        for price, *place in zip(prices, active, y, strict=True):
+            axes.annotate(f"λ = {price:g}", place, (6, 6), textcoords="offset points")
+    return figure
+
+
+if __name__ == "__main__":
+    demos.start(__file__)
