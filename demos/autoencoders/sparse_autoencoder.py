@@ -71,7 +71,7 @@ def main(config: Config) -> int:
             optimizer.step()
             for model in models:
                 model.normalise_atoms()
-            run.log(**{f"mse, λ = {model.price:g}": term["mse"]
+            run.log(**{f"mse_{model.price:g}": term["mse"]
                        for model, term in zip(models, terms, strict=True)})
             if run.every(0.1):
                 run.figure("atoms", atoms(models, images))
@@ -82,49 +82,49 @@ def main(config: Config) -> int:
         run.figure("parts", parts(models, codes, images))
         run.figure("codes", activations(models, codes))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
-        found = measure(run, models, codes, images)
-        run.figure("sparsity", sparsity(config.prices, found))
-        return run.report(**summary(found), lasso_gap=lasso_gap(models[-2], x[:256]))
+        found, accuracy, raw = measure(run, models, codes, images), [], None
+        if len(images.classes) > 1:
+            accuracy = [probe(model.encode, images, config) for model in models]
+            raw = probe(lambda x: x, images, config)
+        run.figure("sparsity", sparsity(config.prices, found, accuracy, raw))
+        return run.report(**summary(found, accuracy, raw), lasso_gap=lasso_gap(models[-2], x[:256]))
 
 
 def measure(run, models, codes, images):
-    """What each price does.   -> [{"active", "dead", "error", "kurtosis", ...}], one a network
+    """What each price does.   -> [{"active", "dead", "error", "kurtosis"}], one a network
 
     active: share of a code's numbers above a thousandth of the largest; dead: of those that no test
     picture uses; error: over the variance; kurtosis: mean over the atoms, 3 for noise, more where
-    few pixels are large; and, of labelled pictures, the accuracies of `probes`.
+    few pixels are large.
     """
     away = images.test - images.train.mean(0)                               # (M, C, S, S)
     variance, found = (away**2).sum() / len(away), []
     for model, code in zip(models, codes, strict=True):
         used = as_array(code) > 1e-3 * code.max().item()                    # (M, K)
         error = run.mean(lambda x, of=model: of.loss(x.flatten(1))[1]["mse"], images.test)
-        atoms = as_array(model.decoder.weight)                              # (D, K)
-        found.append({"active": used.mean(), "dead": 1 - used.any(0).mean(),
-                      "error": error / variance,
-                      "kurtosis": kurtosis(atoms, axis=0, fisher=False).mean()})
-        if len(images.classes) > 1:
-            found[-1] |= probes(model, as_array(code), images, run.config)
+        found.append({
+            "active": used.mean(), "dead": 1 - used.any(0).mean(), "error": error / variance,
+            "kurtosis": kurtosis(as_array(model.decoder.weight), axis=0, fisher=False).mean()})
     return found
 
 
-def probes(model, test, images, config):
-    """Accuracy of a linear classifier with few labels, on codes and on pixels; mean of some draws.
+def probe(encode, images, config):
+    """Accuracy of a linear classifier with few labels, the mean of some draws of them.
 
-    test: the test pictures' codes (M, K)   -> {"probe", "raw_probe"}
+    encode: pictures (N, D) -> features (N, K), Tensors on the device
     """
-    rng, scores = np.random.default_rng(config.seed), []
-    pixels, labels = images.test.reshape(len(test), -1), images.test_labels
+    def features(pictures):
+        with no_grad():
+            return as_array(encode(from_numpy(pictures).to(config.device).flatten(1)))
+
+    rng, scores, test = np.random.default_rng(config.seed), [], features(images.test)
     for _ in range(DRAWS):
         order = rng.permutation(len(images.train))
         few = np.concatenate([order[images.train_labels[order] == c][:LABELLED]
                               for c in range(len(images.classes))])
-        known, names = images.train[few].reshape(len(few), -1), images.train_labels[few]
-        with no_grad():
-            code = as_array(model.encode(from_numpy(known).to(config.device)))
-        scores.append((metrics.LinearProbe().fit(code, names).score(test, labels),
-                       metrics.LinearProbe().fit(known, names).score(pixels, labels)))
-    return dict(zip(("probe", "raw_probe"), np.mean(scores, 0), strict=True))
+        fitted = metrics.LinearProbe().fit(features(images.train[few]), images.train_labels[few])
+        scores.append(fitted.score(test, images.test_labels))
+    return np.mean(scores)
 
 
 def as_array(values):
@@ -132,18 +132,21 @@ def as_array(values):
     return values.detach().to("cpu").numpy()
 
 
-def summary(found):
-    """The metrics of the report, from `measure`; worst_share is at most 1 if all LIMITS are met."""
+def summary(found, accuracy, raw):
+    """The metrics of the report; worst_share is at most 1 if all LIMITS are met.
+
+    found: by `measure`; accuracy: of a probe on each network's codes, raw: on pixels, or none
+    """
     plain, *_, middle, strong = found
     values = {"active": strong["active"], "error": strong["error"],
               "kurtosis_ratio": middle["kurtosis"] / plain["kurtosis"]}
     shares = [values["active"] / LIMITS["active"], values["error"] / LIMITS["error"],
               LIMITS["kurtosis_ratio"] / values["kurtosis_ratio"]]
-    if "probe" in middle:
-        values["probe_gain"] = middle["probe"] - middle["raw_probe"]
+    if accuracy:
+        values["probe_gain"] = accuracy[-2] - raw
         shares.append(LIMITS["probe_gain"] / max(values["probe_gain"], 1e-9))
-    return {"worst_share": max(shares), **values, "plain_active": plain["active"],
-            "plain_error": plain["error"]}
+    return {"worst_share": max(shares), **values, "dead": strong["dead"],
+            "plain_active": plain["active"], "plain_error": plain["error"]}
 
 
 def lasso_gap(model, x):
@@ -156,14 +159,16 @@ def lasso_gap(model, x):
 
 
 def atoms(models, images, side=6):
-    """The atoms that stand out most from grey, which is 0, of each network."""
-    figure, panels = draw.panels(len(models), width=300, height=310,
-                                 title="atoms, columns of the decoder: grey is 0")
-    for model, axes in zip(models, panels, strict=True):
+    """The atoms with the highest kurtosis of each network."""
+    figure, panels = draw.panels(
+        len(models), len(models), width=270, height=300,
+        title="the most local atoms of each network: columns of the decoder, grey is 0")
+    for i, (model, axes) in enumerate(zip(models, panels, strict=True)):
         columns = as_array(model.decoder.weight).T                          # (K, D)
         local = np.argsort(-kurtosis(columns, axis=1))[: side * side]
         axes.imshow(mosaic(as_pictures(columns[local], images), side))
         axes.set_title(f"λ = {model.price:g}")
+        axes.set_position(((i + 0.03) / len(models), 0.02, 0.94 / len(models), 0.79))
         axes.axis("off")
     return figure
 
@@ -185,7 +190,7 @@ def mosaic(pictures, side):
 
 
 def parts(models, codes, images, count=11):
-    """A picture's largest atoms, and what they add up to, with the least price and the last but one.
+    """A picture's largest atoms, and their sum so far, without a price and with the last but one.
 
     -> Figure
     """
@@ -201,33 +206,36 @@ def parts(models, codes, images, count=11):
 
 
 def activations(models, codes):
-    """Histograms of the codes' numbers, on a logarithmic scale."""
-    figure = draw.histogram(
-        {f"λ = {model.price:g}": as_array(code) for model, code in zip(models, codes, strict=True)},
-        "numbers of a code, all test pictures", ("z", "density"))
+    """Histograms of the codes' numbers, on a logarithmic scale, without a price and with two."""
+    chosen = {f"λ = {model.price:g}": as_array(code)
+              for model, code in list(zip(models, codes, strict=True))[::len(models) - 2]}
+    figure = draw.histogram(chosen, "numbers of a code, all test pictures", ("z", "density"))
     figure.axes[0].set_yscale("log")
     return figure
 
 
-def sparsity(prices, found):
-    """Error, and accuracy with few labels, against the share of a code in use."""
-    figure, panels = draw.panels(1 + ("probe" in found[0]), width=480, height=400)
+def sparsity(prices, found, accuracy, raw):
+    """Error, and accuracy with few labels where there are some, against the share in use."""
+    figure, panels = draw.panels(2 if accuracy else 1, width=480, height=400)
     active = np.array([row["active"] for row in found])
-    error = np.array([row["error"] for row in found])
-    used = "share of a code in use"
+    error, used = np.array([row["error"] for row in found]), "share of a code in use"
     draw.lines({"": (active, error)}, "fewer numbers, larger error", (used, "error / variance"),
                log="x", axes=panels[0])
-    heights = [error]
-    if "probe" in found[0]:
-        accuracy, raw = (np.array([row[name] for row in found]) for name in ("probe", "raw_probe"))
-        draw.lines({"codes": (active, accuracy), "pixels": (active, raw)},
+    label(panels[0], prices, active, error, (6, 6))
+    if accuracy:
+        accuracy = np.array(accuracy)
+        draw.lines({"codes": (active, accuracy), "pixels": (active, np.full(len(active), raw))},
                    f"linear classifier, {LABELLED} labels a class", (used, "test accuracy"),
                    log="x", axes=panels[1])
-        heights.append(accuracy)
-    for axes, y in zip(panels, heights, strict=True):
-        for price, *place in zip(prices, active, y, strict=True):
-            axes.annotate(f"λ = {price:g}", place, (6, 6), textcoords="offset points")
+        label(panels[1], prices, active, accuracy, (-12, -16))
     return figure
+
+
+def label(axes, prices, x, y, offset):
+    """Write each price beside its point."""
+    axes.margins(0.15)
+    for price, *place in zip(prices, x, y, strict=True):
+        axes.annotate(f"λ = {price:g}", place, offset, textcoords="offset points")
 
 
 if __name__ == "__main__":
