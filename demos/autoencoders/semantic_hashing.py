@@ -50,11 +50,13 @@ PRESETS = {
 
 
 def main(config: Config) -> int:
+    if config.bits > 64 or not 0 < config.share < 1:
+        raise UsageError(f"--set bits={config.bits}, share={config.share:g}: at most 64 bits, of "
+                         "which a share between 0 and 1 is on")
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
-    if config.bits > 64 or len(images.train) < FOUND or not 0 < config.share < 1:
-        raise UsageError(f"a code has at most 64 bits, of which a share between 0 and 1 is on, and "
-                         f"a search takes {FOUND} pictures; got bits={config.bits}, share="
-                         f"{config.share:g} and {len(images.train)} pictures of {images.name}")
+    if len(images.train) < FOUND:
+        raise UsageError(f"--data {images.name}: {len(images.train)} pictures to train, and a "
+                         f"search finds {FOUND}; take more pictures")
     print(images.describe())
     settings = Model(images.pixels, config.hidden, config.bits, config.share)
     models = nn.ModuleList([
@@ -71,7 +73,7 @@ def main(config: Config) -> int:
         for x in run.batches(images.train, config.batch, config.epochs):        # (B, C, H, W)
             x, noise = x.flatten(1), config.noise * run.step / run.total
             loss, terms = noisy.loss(x, noise, rng=run.rng)
-            without, others = quiet.loss(x, rng=run.rng)
+            without, others = quiet.loss(x)
             optimizer.zero_grad()
             (loss + without + plain.loss(x)).backward()                 # no weights are shared
             optimizer.step()
@@ -81,7 +83,7 @@ def main(config: Config) -> int:
                     copies = [model.decode(model.bits(shown.flatten(1)).float())
                               .reshape(shown.shape) for model in (noisy, quiet)]
                 run.figure("copies", draw.rows(input=shown, from_bits=copies[0],
-                                               same_without_noise=copies[1]))
+                                               no_noise=copies[1]))
 
         known, asked = (encoded(models, part, config) for part in (images.train, images.test))
         run.figure("saturation", draw.histogram(
@@ -132,10 +134,11 @@ def summary(known, asked, images):
     return {"least_share": min(values["saturated"], values["precision_ratio"]), **values}
 
 
-def retrieved(gallery, queries, images, count=8):
+def retrieved(gallery, queries, images, count=6):
     """Test pictures, each of another class, and the ten that differ from it in the fewest bits."""
     labels = np.arange(len(queries)) if images.test_labels is None else images.test_labels
-    chosen = np.sort(np.unique(labels, return_index=True)[1])[:count]
+    chosen = np.unique(labels, return_index=True)[1]                        # a picture of each
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]
     distance = hamming(pack(queries[chosen]), pack(gallery))                # (count, N)
     pictures, captions = [], []
     for query, row in zip(chosen, distance, strict=True):
@@ -154,7 +157,7 @@ def raster(asked, images, count=120):
     for axes, name, title in zip(panels, ("quiet", "noisy"), ("no noise", "noise in training"),
                                  strict=True):
         axes.imshow(asked[name][rows], cmap="gray", vmin=0, vmax=1, aspect="auto")
-        axes.set(title=title, xlabel="number of the code", yticks=[])
+        axes.set(title=title, xlabel="unit", yticks=[])
         for c, of in enumerate(images.classes):
             places = np.flatnonzero(labels[rows] == c)
             if len(places):
@@ -170,8 +173,9 @@ def speed(known, config):
     """
     rng, taken = np.random.default_rng(config.seed), {}
     for count in LIBRARIES:
-        rows = rng.integers(0, len(known["bits"]), count)
-        bits = known["bits"][rows] ^ (rng.random((count, config.bits)) < 0.05)
+        rows = rng.integers(len(known["bits"]), size=count)
+        flips = rng.integers(20, size=(count, config.bits), dtype=np.uint8) == 0
+        bits = known["bits"][rows] ^ flips
         for name, search in searches(bits, known["plain"][rows]).items():
             taken.setdefault(name, []).append(seconds(search))
     print(f"{'one search among':>40} " + " ".join(f"{count:>9,}" for count in LIBRARIES))

@@ -221,21 +221,23 @@ def sparsity(prices, found, accuracy, raw):
     error, used = np.array([row["error"] for row in found]), "share of a code in use"
     draw.lines({"": (active, error)}, "fewer numbers, larger error", (used, "error / variance"),
                log="x", axes=panels[0])
-    label(panels[0], prices, active, error, (6, 6))
+    label(panels[0], prices, active, error)
     if accuracy:
         accuracy = np.array(accuracy)
         draw.lines({"codes": (active, accuracy), "pixels": (active, np.full(len(active), raw))},
                    f"linear classifier, {LABELLED} labels a class", (used, "test accuracy"),
                    log="x", axes=panels[1])
-        label(panels[1], prices, active, accuracy, (-12, -16))
+        label(panels[1], prices, active, accuracy)
     return figure
 
 
-def label(axes, prices, x, y, offset):
-    """Write each price beside its point."""
+def label(axes, prices, x, y):
+    """Write each price above its point, where the line is not; x falls while prices rise."""
     axes.margins(0.15)
-    for price, *place in zip(prices, x, y, strict=True):
-        axes.annotate(f"λ = {price:g}", place, offset, textcoords="offset points")
+    for i, price in enumerate(prices):
+        rises = i > 0 and y[i - 1] > y[i]               # to the right, where the last one is
+        axes.annotate(f"λ = {price:g}", (x[i], y[i]), (-6 if rises else 6, 6),
+                      textcoords="offset points", ha="right" if rises else "left")
 
 
 if __name__ == "__main__":

@@ -70,10 +70,12 @@ class HashingAutoEncoder(nn.Module):
         """x̂ = g(z).   (B, K) -> (B, D)"""
         return self.decoder(z)
 
-    def loss(self, x, noise=0.0, *, rng):
+    def loss(self, x, noise=0.0, *, rng=None):
         """J/n with noise of standard deviation σ_n.   (B, D) -> scalar, {"mse", "kl"}"""
         a = self.encoder(x)                                             # (B, K)
-        z = ops.sigmoid(a + noise * rng.normal(a.shape))
+        if noise > 0:
+            a = a + noise * rng.normal(a.shape)
+        z = ops.sigmoid(a)
         mse = ((x - self.decode(z)) ** 2).sum(-1).mean()
         kl = kl_divergence(self.share, z.mean(0)).sum()
         return mse + self.sparsity * kl, {"mse": mse, "kl": kl}

@@ -52,12 +52,12 @@ class SparseAutoEncoder(nn.Module):
         self.encoder = nn.Linear(c.pixels, c.atoms, rng=rng)
         self.decoder = nn.Linear(c.atoms, c.pixels, rng=rng)
         # The start is the answer for orthonormal atoms at no price, z = Dᵀ(x - b), with b where it
-        # will end. From the layers' own start, or b = 0, most atoms die: see the demo's LIMITS
+        # will end: the layers' own start, and b = 0, kill many atoms, see the demo's docstring
         nn.init.orthogonal_(self.decoder.weight, rng=rng)
+        self.normalise_atoms()          # not all have length 1 if they outnumber the pixels
         self.encoder.weight.data = self.decoder.weight.detach().T
         nn.init.zeros_(self.encoder.bias)
         self.decoder.bias.data = mean
-        self.normalise_atoms()          # not all are of length 1 if they outnumber the pixels
 
     def encode(self, x):
         """z = relu(W(x - b) + c).   (B, D) -> (B, K), none below 0"""
