@@ -58,13 +58,7 @@ def main(config: Config) -> int:
         raise UsageError(f"--data {images.name}: {len(images.train)} pictures to train, and a "
                          f"search finds {FOUND}; take more pictures")
     print(images.describe())
-    settings = Model(images.pixels, config.hidden, config.bits, config.share)
-    models = nn.ModuleList([
-        HashingAutoEncoder(settings, rng=config.rng("weights")),
-        HashingAutoEncoder(settings, rng=config.rng("weights")),
-        mlp.AutoEncoder(mlp.Config(images.pixels, config.hidden, config.bits),
-                        rng=config.rng("weights")),
-    ]).to(config.device)
+    models = networks(config, images).to(config.device)
     noisy, quiet, plain = models
     optimizer = optim.Adam(models.parameters(), lr=config.lr)
     shown = from_numpy(images.test[:10]).to(config.device)                      # (10, C, H, W)
@@ -94,6 +88,15 @@ def main(config: Config) -> int:
         run.figure("speed", speed(known, config))
         run.figure("training", draw.curves(run.metrics, "while the noise grows"))
         return run.report(**summary(known, asked, images))
+
+
+def networks(config, images):
+    """The three that are compared: with noise, without, and without sigmoids."""
+    bits = Model(images.pixels, config.hidden, config.bits, config.share)
+    reals = mlp.Config(images.pixels, config.hidden, config.bits)
+    return nn.ModuleList([HashingAutoEncoder(bits, rng=config.rng("weights")),
+                          HashingAutoEncoder(bits, rng=config.rng("weights")),
+                          mlp.AutoEncoder(reals, rng=config.rng("weights"))])
 
 
 def encoded(models, pictures, config):

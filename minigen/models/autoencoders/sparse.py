@@ -20,7 +20,7 @@ step. `lasso` finds the answer itself, for any atoms, in many steps.
 The price can be dodged: half the code with atoms twice as long makes the same copy at half the
 price. So `normalise_atoms` brings all atoms back to length 1 after each step.
 
-Symbols: x, x̂ (B, D), D pixels · z (B, K), K atoms · D the decoder's weight (D, K), a column an atom
+Symbols: x, x̂ (B, D), D pixels · z (B, K), K atoms · D the decoder's weight (D, K), columns d_k
 b (D,), what all pictures share, added without a price · `loss` is J/n: sums over pixels and over
 atoms, the mean over the images.
 Sigmoids are never 0; for them the price is on how often each is on, see hashing.py.
