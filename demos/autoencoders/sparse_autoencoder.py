@@ -1,7 +1,7 @@
 """Sparse auto-encoders on digits: what a price on the code does to atoms, copies and labels needed.
 
 Four networks of one size see the same batches; only the price λ of a code's ℓ1 norm differs. With
-it, few numbers of a code are not 0, and the atoms they stand for become strokes and shapes.
+it, few numbers of a code are not 0, and their atoms become strokes and, as λ rises, whole shapes.
 Course: deck A, « Auto-encodeurs épars »; row 31.
 """
 
@@ -233,7 +233,7 @@ def sparsity(prices, found, accuracy, raw):
 
 def label(axes, prices, x, y):
     """Write each price above its point, where the line is not; x falls while prices rise."""
-    axes.margins(0.15)
+    axes.margins(0.22, 0.15)                            # room for them
     for i, price in enumerate(prices):
         rises = i > 0 and y[i - 1] > y[i]               # to the right, where the last one is
         axes.annotate(f"λ = {price:g}", (x[i], y[i]), (-6 if rises else 6, 6),

