@@ -44,7 +44,7 @@ class Config(Demo):
 
 
 PRESETS = {
-    "tiny": {},
+    "tiny": {},     # noise of 4 at the end saturates 0.906 (seed 0): too near to the bar of 0.9
     "gpu": {"hidden": (1024,), "batch": 512, "epochs": 50},
 }
 
