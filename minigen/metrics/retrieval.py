@@ -10,6 +10,8 @@ import numpy as np
 
 from minigen.metrics.inputs import as_features, as_labels, distance_blocks
 
+ROUNDING = 1e-7         # of the largest distance: what equal ones may differ by, as computed
+
 
 def precision_at_k(gallery, labels, queries=None, query_labels=None, k=10, metric="euclidean"):
     """Share of right ones among the k nearest, mean over all queries.   -> float in [0, 1]
@@ -36,7 +38,8 @@ def precision_at_k(gallery, labels, queries=None, query_labels=None, k=10, metri
             distance[itself] = np.inf
         right = wanted[rows, None] == labels                                # (B, N)
         last = np.partition(distance, k - 1, axis=1)[:, k - 1 : k]          # (B, 1)
-        nearer, tied = distance < last, distance == last                    # (B, N)
+        slack = ROUNDING * distance.max(1, keepdims=True, where=np.isfinite(distance), initial=0)
+        nearer, tied = distance < last - slack, abs(distance - last) <= slack   # (B, N)
         places = k - nearer.sum(1)                                          # for those that tie
         found[rows] = (right & nearer).sum(1) + places * (right & tied).sum(1) / tied.sum(1)
     return float(found.mean() / k)
