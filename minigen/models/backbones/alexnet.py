@@ -19,8 +19,8 @@ ORIGINAL ran on two GPUs of 3 GB: filters of conv2, conv4 and conv5 see half of 
 groups. SINGLE is the same on one, without groups and normalisation, as later code has it; weights
 of PyTorch's load into it, by name. TINY has a first layer of 7 × 7 and three more for pictures of
 32 × 32, a mean over places in place of two affine layers, and batch normalisation.
-All weights start as N(0, 0.01²), the paper's choice, and biases at 0 (there, some at 1): what is
-seen in a filter after training was then put there by training.
+The first filters start as N(0, 0.01²), the paper's choice: what is seen in them after training was
+put there by training. Other layers start as He et al. (ICCV 2015) found better for ReLU.
 Course: deck A, « Filtres appris par le réseau AlexNet », learned filters; item A-17.
 Source: Krizhevsky, Sutskever & Hinton, ImageNet Classification with Deep Convolutional Neural
 Networks, NIPS 2012; Krizhevsky, One Weird Trick for Parallelizing Convolutional Neural Networks,
@@ -54,7 +54,8 @@ class Config:
     hidden: tuple[int, ...] = (4096, 4096)  # widths of the affine layers, the last apart
     dropout: float = 0.5                    # share of their inputs left out in training
     classes: int = 1000                     # K
-    centred: bool = False                   # take away each picture's mean colour first
+    surround: int = 0                       # side of the squares whose mean colour is taken from
+                                            # the pixel in their middle first; 0: it is not
 
 
 ORIGINAL = Config((
@@ -80,7 +81,7 @@ def tiny(widths=(24, 32, 48, 64), channels=3, classes=8):
         (Layer(first, 7, stride=2, padding=3, norm="batch", pool=2),
          Layer(second, 3, padding=1, norm="batch", pool=2),
          *(Layer(width, 3, padding=1, norm="batch") for width in others)),
-        channels, grid=1, hidden=(), classes=classes, centred=True,
+        channels, grid=1, hidden=(), classes=classes, surround=9,
     )
 
 
@@ -101,7 +102,7 @@ class AlexNet(nn.Module):
             channels = layer.width
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(c.grid)
-        self.width, self.centred = channels * c.grid**2, c.centred
+        self.width, self.surround = channels * c.grid**2, c.surround
         self.fields = receptive_fields(c)
         affine, width = [], self.width
         for wider in c.hidden:
@@ -110,8 +111,9 @@ class AlexNet(nn.Module):
         self.classifier = nn.Sequential(*affine, nn.Linear(width, c.classes, rng=rng))
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.normal_(module.weight, std=0.01, rng=rng)
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", rng=rng)
                 nn.init.zeros_(module.bias)
+        nn.init.normal_(layers[0].weight, std=0.01, rng=rng)
 
     def maps(self, x):
         """What each convolution's filters answer, before ReLU.   (B, C, H, W) -> [(B, w, h, h)]"""
@@ -129,7 +131,10 @@ class AlexNet(nn.Module):
 
     def prepared(self, x):
         """The picture as the first filters get it.   (B, C, H, W)"""
-        return x - x.mean((2, 3), keepdim=True) if self.centred else x
+        if not self.surround:
+            return x
+        return x - ops.avg_pool2d(x, self.surround, stride=1, padding=self.surround // 2,
+                                  count_include_pad=False)
 
     def forward(self, x):
         """(B, C, H, W) -> (B, K)"""

@@ -21,7 +21,7 @@ import numpy as np
 
 from minigen import enable_grad, from_numpy, grad, no_grad, ops
 
-BLUR = 0.15     # share of its neighbours that a pixel takes in each step of a climb
+BLUR = 0.2      # share of its neighbours that a pixel takes in each step of a climb
 
 
 def total_variation(w):
@@ -75,13 +75,13 @@ def strongest_patches(model, layer, pictures, top=9, *, device="cpu", batch=256)
     return patches
 
 
-def climb(model, layer, size, *, rng, steps=60, rate=0.05):
+def climb(model, layer, size, *, rng, steps=60, rate=0.03):
     """Pictures that make each unit in the middle of a layer answer much.   -> (U, C, size, size)
 
         x ← clip(blur(x + rate · g / rms(g))),   g = ∂ answer / ∂x
 
     Without the blur, what is found are fine dots that no natural picture has. Each starts from grey
-    with a little noise of rng, a Generator.
+    with noise of rng, a Generator.
     """
     first = next(model.parameters())
     with no_grad():
@@ -102,8 +102,8 @@ def climb(model, layer, size, *, rng, steps=60, rate=0.05):
 
 
 def _noise(count, first, size, rng):
-    """Grey with a little noise, for a model with this first weight.   -> (count, C, size, size)"""
-    return 0.5 + 0.02 * rng.normal((count, first.shape[1], size, size)).to(first.device)
+    """Grey with noise, for a model with this first weight.   -> (count, C, size, size)"""
+    return 0.5 + 0.15 * rng.normal((count, first.shape[1], size, size)).to(first.device)
 
 
 def occlusion(model, x, label, side=8, step=2):
