@@ -32,7 +32,7 @@ Read next: mlp.py, ../backbones/alexnet.py (encoders).
 
 import numpy as np
 
-from minigen import from_numpy, nn, no_grad, ops
+from minigen import nn, no_grad, ops
 
 SPREAD = 1.5        # pixels: standard deviation of the Gaussian around a middle
 
@@ -135,9 +135,10 @@ def heat_targets(boxes, size):
 
 
 def peaks(heat, sides, most=6):
-    """The boxes that a heat map tells of.   (B, H, W), (B, 2, H, W) -> [(scores (n,), boxes (n, 4))]
+    """The boxes that a heat map tells of.   (B, H, W), (B, 2, H, W) -> [(scores, boxes)]
 
-    A peak is a pixel with no larger one beside it; the `most` highest of each picture are kept.
+    scores (n,), boxes (n, 4) for each picture. A peak is a pixel with no larger one beside it; the
+    `most` highest of each picture are kept.
     """
     highest = ops.max_pool2d(heat[:, None], 3, stride=1, padding=1)[:, 0]
     heat, highest, sides = (x.to("cpu").numpy() for x in (heat, highest, sides))
@@ -184,10 +185,9 @@ def average_precision(found, true, overlap=0.5):
 
 
 def mean_iou(predicted, true, classes):
-    """Intersection over union of a class's pixels in all pictures, mean over the classes.   -> float
+    """Intersection over union of a class's pixels in all pictures, mean over the classes.
 
-    predicted, true: whole numbers of one shape; classes: those that count.
+    predicted, true: whole numbers of one shape; classes: those that count.   -> float
     """
-    ratios = [((predicted == k) & (true == k)).sum() / max(((predicted == k) | (true == k)).sum(), 1)
-              for k in classes]
-    return float(np.mean(ratios))
+    pairs = [(predicted == k, true == k) for k in classes]
+    return float(np.mean([(a & b).sum() / max((a | b).sum(), 1) for a, b in pairs]))
