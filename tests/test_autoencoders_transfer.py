@@ -121,7 +121,7 @@ def test_strongest_patches_are_where_the_unit_answers_most():
     x = np.full((5, 3, 16, 16), 0.5, np.float32)
     w = model.features[0].weight.detach().numpy()[0]                # (3, 7, 7)
     pattern = 0.5 + 0.5 * w / np.abs(w).max()
-    x[3, :, 5:12, 3:10] = pattern                                   # a whole field: start -3, jump 2
+    x[3, :, 5:12, 3:10] = pattern                               # a whole field: start -3, jump 2
     model.eval()
     model.surround = 0
     patches = visualise.strongest_patches(model, 1, x - 0.5, top=2)

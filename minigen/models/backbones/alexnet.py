@@ -81,7 +81,7 @@ def tiny(widths=(24, 32, 48, 64), channels=3, classes=8):
         (Layer(first, 7, stride=2, padding=3, norm="batch", pool=2),
          Layer(second, 3, padding=1, norm="batch", pool=2),
          *(Layer(width, 3, padding=1, norm="batch") for width in others)),
-        channels, grid=1, hidden=(), classes=classes, surround=15,
+        channels, grid=1, hidden=(), classes=classes, surround=17,
     )
 
 
