@@ -40,7 +40,9 @@ class Config(Demo):
     labels: tuple[int, ...] = (1, 10, 50, 100)  # other numbers of them in the figure
     draws: int = 3                      # how often labelled pictures are chosen anew
     tuning: int = 150                   # training steps of each classifier
-    tuning_lr: float = 1e-3             # Adam's step size for encoders; heads have ten times it
+    tuning_lr: float = 1e-3             # Adam's step size for encoders carried over
+    scratch_lr: float = 1e-3            # for encoders that start anew
+    head_lr: float = 1e-2               # for the heads
 
 
 PRESETS = {

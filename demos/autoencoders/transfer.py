@@ -41,7 +41,9 @@ class Config(Demo):
     labels: tuple[int, ...] = (10, 20, 50)  # other numbers of them in the figure
     draws: int = 2                      # how often labelled pictures are chosen anew
     tuning: int = 80                    # training steps of each classifier on set B
-    tuning_lr: float = 1e-3             # Adam's step size for the layers; heads have ten times it
+    tuning_lr: float = 1e-3             # Adam's step size for layers carried over
+    scratch_lr: float = 4e-3            # for layers that start anew
+    head_lr: float = 1e-2               # for the heads
 
 
 PRESETS = {
@@ -109,7 +111,9 @@ def compare(trained, anew, features, images, config):
                 encoder.load_state_dict(state)
             model = Classifier(encoder, features, len(images.classes), frozen=way == "frozen",
                                rng=config.rng(f"head {drawn}")).to(config.device)
-            fine_tune(model, images.train[rows], images.train_labels[rows], rng, config)
+            lr = config.scratch_lr if way == "scratch" else config.tuning_lr
+            optimizer = optim.Adam(model.groups(lr, config.head_lr))
+            fine_tune(model, optimizer, images.train[rows], images.train_labels[rows], rng, config)
             right[way][i, drawn] = accuracy(model, images, config)
     return right
 
@@ -125,9 +129,8 @@ def labelled(labels, count, rng):
     return np.concatenate([order[labels[order] == k][:count] for k in np.unique(labels)])
 
 
-def fine_tune(model, pictures, labels, rng, config):
+def fine_tune(model, optimizer, pictures, labels, rng, config):
     """Train a classifier on a few labelled pictures.   (n, ...), (n,)"""
-    optimizer = optim.Adam(model.groups(config.tuning_lr, 10 * config.tuning_lr))
     model.train()
     for _ in range(config.tuning):
         rows = rng.permutation(len(labels))[: config.batch]
