@@ -41,7 +41,7 @@ class Config(Demo):
     draws: int = 3                      # how often labelled pictures are chosen anew
     tuning: int = 150                   # training steps of each classifier
     tuning_lr: float = 1e-3             # Adam's step size for encoders carried over
-    scratch_lr: float = 1e-3            # for encoders that start anew
+    scratch_lr: float = 1e-3            # for encoders that start anew: 3e-3 and 1e-2 are worse
     head_lr: float = 1e-2               # for the heads
 
 

@@ -81,7 +81,7 @@ def tiny(widths=(24, 32, 48, 64), channels=3, classes=8):
         (Layer(first, 7, stride=2, padding=3, norm="batch", pool=2),
          Layer(second, 3, padding=1, norm="batch", pool=2),
          *(Layer(width, 3, padding=1, norm="batch") for width in others)),
-        channels, grid=1, hidden=(), classes=classes, surround=17,
+        channels, grid=1, hidden=(), classes=classes, surround=19,
     )
 
 
@@ -90,14 +90,14 @@ class AlexNet(nn.Module):
 
     def __init__(self, c: Config, *, rng):
         super().__init__()
-        layers, channels = [], c.channels
+        channels, layers = c.channels, list[nn.Module]()
         for layer in c.layers:
-            layers.append(nn.Conv2d(channels, layer.width, layer.kernel, layer.stride,
-                                    layer.padding, groups=layer.groups, rng=rng))
+            layers += [nn.Conv2d(channels, layer.width, layer.kernel, layer.stride,
+                                 layer.padding, groups=layer.groups, rng=rng)]
             layers += [nn.BatchNorm2d(layer.width)] if layer.norm == "batch" else []
-            layers.append(nn.ReLU())
+            layers += [nn.ReLU()]
             if layer.norm == "local":       # the paper's α = 1e-4 is not divided by the 5
-                layers.append(nn.LocalResponseNorm(5, alpha=5e-4, k=2.0))
+                layers += [nn.LocalResponseNorm(5, alpha=5e-4, k=2.0)]
             layers += [nn.MaxPool2d(layer.pool, stride=2)] if layer.pool else []
             channels = layer.width
         self.features = nn.Sequential(*layers)
