@@ -298,6 +298,16 @@ def test_demos_need_classes(name, tmp_path, capsys):
     assert "each in a folder of its own" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["filters", "transfer"])
+def test_demos_refuse_pictures_smaller_than_their_windows(name, tmp_path, capsys):
+    labels = np.arange(20) % 2
+    images = RNG.integers(0, 256, (20, 5, 5)).astype(np.uint8)
+    np.savez(tmp_path / "small.npz", images=images, labels=labels)
+    arguments = ["demo", name, "--data", str(tmp_path / "small.npz"), "--out", str(tmp_path / "o")]
+    assert main(arguments) == 2
+    assert "--set size=12 enlarges them" in capsys.readouterr().err
+
+
 def test_frozen_features_refuses_pictures_without_masks(tmp_path, capsys):
     assert main(["demo", "frozen-features", "--data", "digits", "--out", str(tmp_path)]) == 2
     assert "leave --data out" in capsys.readouterr().err

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
+from minigen.demos.autoencoders import transfer
 
 from minigen import data, demos, draw, from_numpy, optim
 from minigen.draw.images import paste
 from minigen.models.backbones import visualise
 from minigen.models.backbones.alexnet import AlexNet, tiny
-from minigen.train import About, Demo, Run, UsageError
+from minigen.train import About, Demo, Run
 
 ABOUT = About(
     row=39,
@@ -54,9 +55,7 @@ def main(config: Config) -> int:
     images = data.load(config.data or "shapes", size=config.size, channels=3, seed=config.seed,
                        train=config.train, test=1000)
     print(images.describe())
-    if len(images.classes) < 2:
-        raise UsageError(f"{images.name}: filters are learned by telling classes apart; give "
-                         "pictures of several classes, each in a folder of its own")
+    transfer.check_classes(images, least=12)
     model = AlexNet(tiny(config.widths, classes=len(images.classes)), rng=config.rng("weights"))
     before = model.features[0].weight.detach().numpy().copy()           # (U, 3, 7, 7)
     model.to(config.device)

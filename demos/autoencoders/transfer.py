@@ -56,7 +56,7 @@ PRESETS = {
 def main(config: Config) -> int:
     few = data.load(config.data or "shapes_upright", size=config.size, channels=3,
                     seed=config.seed, train=4000, test=800)
-    check_classes(few)
+    check_classes(few, least=12)
     many = data.load("shapes", size=few.size, seed=config.seed, train=config.train, test=1000)
     print(f"A: {many.describe()}\nB: {few.describe()}")
 
@@ -87,8 +87,11 @@ def main(config: Config) -> int:
         return run.report(accuracy_A=(found == many.test_labels).mean(), **summary(right, config))
 
 
-def check_classes(images):
-    """Refuse pictures that have no classes to learn."""
+def check_classes(images, least=1):
+    """Refuse pictures that have no classes to learn, or fewer than `least` pixels a side."""
+    if images.size < least:
+        raise UsageError(f"{images.name}: pictures of {images.size} pixels a side are too small "
+                         f"for the network's windows; --set size={least} enlarges them")
     if len(images.classes) < 2:
         raise UsageError(f"{images.name}: without classes there is nothing to predict; give "
                          "pictures of several classes, each in a folder of its own")
