@@ -101,7 +101,7 @@ def roughness(w):
 
 def mosaics(before, after):
     """The filters at the start and now, each scaled to its largest weight; grey is 0."""
-    figure, panels = draw.panels(2, width=440, height=330)
+    figure, panels = draw.panels(2, width=450, height=320)
     for axes, name, w in zip(panels, ("at the start", "trained"), (before, after), strict=True):
         shown = 0.5 + 0.5 * w / np.abs(w).max((1, 2, 3), keepdims=True)         # in [0, 1]
         axes.imshow(paste(shown.transpose(0, 2, 3, 1), 6 if len(w) <= 24 else 12))
