@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minigen import data, demos, draw, from_numpy, nn, no_grad, ops, optim
+from minigen.draw.images import GAP
 from minigen.models.autoencoders import transfer
 from minigen.models.backbones.alexnet import AlexNet, tiny
 from minigen.train import About, Demo, Run, UsageError
@@ -37,7 +38,7 @@ class Config(Demo):
     train: int = 10_000                 # pictures of one shape, to train the network
     sprites: int = 2000                 # pictures of sprites, to train the heads
     batch: int = 64                     # pictures per step, of either kind
-    steps: int = 400                    # training steps of the network
+    steps: int = 700                    # training steps of the network
     lr: float = 4e-3                    # AdamW's step size at the start; it falls to 0 as a cosine
     weight_decay: float = 0.3           # AdamW's
     reading: int = 600                  # training steps of the heads
@@ -171,16 +172,17 @@ def segmented(new, read, count=10):
                      **{f"{name} maps": coloured(kinds) for name, (kinds, _) in read.items()})
 
 
-def detected(new, read, count=12, least=0.2):
-    """Pictures with the boxes that were found, and in white those that are true."""
-    figure, panels = draw.panels(count, 6, width=220, height=220)
-    for i, axes in enumerate(panels):
-        axes.imshow(np.clip(new.images[i].transpose(1, 2, 0), 0, 1))
-        axes.axis("off")
-        scores, boxes = read[1][i]
-        for group, look in ((new.boxes[i], {"color": "white", "linewidth": 3}),
-                            (boxes[scores > least], {"color": draw.COLOURS[1], "linewidth": 1.5})):
-            for top, left, bottom, right in group - 0.5:
+def detected(new, read, columns=6, count=18, least=0.2):
+    """Pictures with the boxes that are true, in white, and within them those found, in orange."""
+    figure = draw.grid(new.images[:count], columns)
+    (axes,) = figure.axes
+    axes.autoscale(False)
+    step = new.images.shape[-1] + GAP
+    for i, (scores, boxes) in enumerate(read[1][:count]):
+        place = np.array(divmod(i, columns) * 2) * step + GAP - 0.5             # top, left, twice
+        for group, look in ((new.boxes[i], {"color": "white", "linewidth": 2.5}),
+                            (boxes[scores > least], {"color": draw.COLOURS[1], "linewidth": 1.2})):
+            for top, left, bottom, right in group + place:
                 axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], **look)
     return figure
 
