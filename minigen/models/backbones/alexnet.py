@@ -75,7 +75,12 @@ SINGLE = Config((
 
 
 def tiny(widths=(24, 32, 48, 64), channels=3, classes=8):
-    """The Config of the network for pictures of about 32 × 32: 32 -> 16 -> 8 -> 4."""
+    """The Config of the network for pictures of about 32 × 32: 32 -> 16 -> 8 -> 4.
+
+    The surround is a compromise (demo filters, seed 0): with the mean of the whole picture taken
+    away, 25 % of the first filters become edges and gratings, the others spots of one colour; with
+    9 × 9 pixels 96 %, but fine and rough ones, total variation 0.67 of the start's; here 0.54.
+    """
     first, second, *others = widths
     return Config(
         (Layer(first, 7, stride=2, padding=3, norm="batch", pool=2),
