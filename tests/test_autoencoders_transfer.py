@@ -314,7 +314,7 @@ def test_frozen_features_refuses_pictures_without_masks(tmp_path, capsys):
 
 
 def test_transfer_takes_ones_own_pictures(tmp_path):
-    made = data.digits(70, size=16)
+    made = data.digits(30, size=16)                     # 4 of them to test
     np.savez(tmp_path / "own.npz", images=np.uint8(255 * made.images[:, 0]), labels=made.labels)
     words = ["--set", "train=20", "--set", "steps=1", "--set", "widths=4,4,4", "--set", "labels=2"]
     words += ["--set", "few=1", "--set", "draws=1", "--set", "tuning=1"]

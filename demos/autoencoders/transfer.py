@@ -69,7 +69,8 @@ def main(config: Config) -> int:
     schedule = optim.Scheduler(optimizer, lr=optim.schedules.cosine(1.0, 0.0, config.steps))
 
     with Run(config, "transfer", model=model, optimizer=optimizer, schedule=schedule) as run:
-        run.figure("sets", draw.rows(set_A=many.test[:8], set_B=few.test[:8]))
+        shown = min(8, len(few.test))
+        run.figure("sets", draw.rows(set_A=many.test[:shown], set_B=few.test[:shown]))
         pictures = (many.train, many.train_labels)
         for x, y in run.batches(pictures, config.batch, steps=config.steps):    # (B, 3, S, S), (B,)
             loss = model.loss(x, y)
