@@ -123,7 +123,8 @@ def units(model, layer, pictures, config, count=8):
     made = data.augment.center_crop(made.to("cpu").numpy(), side)               # (8, 3, s, s)
     cut = (patches.shape[-1] - side + 1) // 2
     patches = patches[..., cut : cut + side, cut : cut + side]                  # (8, 9, 3, s, s)
-    return draw.grid(np.concatenate([made[:, None], patches], 1).reshape(-1, *made.shape[1:]), 10)
+    shown = np.concatenate([made[:, None], patches], 1)                         # (8, 10, 3, s, s)
+    return draw.grid(shown.reshape(-1, *made.shape[1:]), shown.shape[1])
 
 
 def looked_at(model, test, found, images):
