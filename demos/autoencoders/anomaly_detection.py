@@ -235,7 +235,8 @@ def coloured(heat):
 def curves(trials, found, threshold):
     """ROC of each kind, and where scores lie on either side of the threshold."""
     figure, (left, right) = draw.panels(2, width=480, height=400)
-    roc, groups = {}, {"normal": next(iter(found.values()))[next(iter(trials.values())).labels == 0]}
+    kind, trial = next(iter(trials.items()))
+    roc, groups = {}, {"normal": found[kind][trial.labels == 0]}
     for kind, values in found.items():
         labels = trials[kind].labels
         false, true, _ = metrics.roc_curve(labels, values)
