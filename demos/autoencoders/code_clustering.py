@@ -35,7 +35,7 @@ class Config(Demo):
     size: int | None = None             # pixels a side; none: 28, or what your pictures have
     pictures: int = 8000                # to learn from, and to group
     widths: tuple[int, ...] = (16, 32)  # channels of each level; each halves the picture
-    latents: tuple[int, ...] = (10, 2, 32)  # numbers in a code, the first one decides
+    latents: tuple[int, ...] = (10, 2, 32)  # numbers in codes; the first decides
     starts: int = 5                     # of k-means, of which the best is kept
     batch: int = 64                     # pictures per step
     steps: int = 1200                   # training steps
@@ -71,31 +71,39 @@ def main(config: Config) -> int:
             decay.step()
             run.log(**{f"mse_{k}": loss for k, loss in zip(config.latents, losses, strict=True)})
             if run.every(0.1):
-                with run.evaluation():
-                    shown = from_numpy(images.test[:10]).to(config.device)
-                    run.figure("reconstructions", draw.rows(input=shown, **{
-                        f"{k} numbers": m(shown)
-                        for k, m in zip(config.latents, models, strict=True)}))
+                run.figure("reconstructions", reconstructions(run, config.latents, models,
+                                                              images.test[:10]))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
-        flat = images.train.reshape(len(images.train), -1)                              # (N, D)
-        least = min(config.latents[0], *(n - 1 for n in flat.shape))
-        features = {f"code of {k}": codes(run, model, images.train)
-                    for k, model in zip(config.latents, models, strict=True)}
-        features |= {f"PCA, {least}": PCA(least, standardize=False).fit_transform(flat),
-                     "pixels": flat}
+        spaces = {f"code of {k}": codes(run, model, images.train)
+                  for k, model in zip(config.latents, models, strict=True)}
+        spaces |= plain(images.train, config.latents[0])
         found = {name: KMeans(len(images.classes), n_init=config.starts, seed=config.seed).fit(z)
-                 for name, z in features.items()}
-        labels = images.train_labels
-        ari = {name: metrics.adjusted_rand_score(labels, k.labels_) for name, k in found.items()}
-        first = next(iter(found))
-        run.figure("clusters", clusters(images, features, found, ari, (first, "pixels")))
-        run.figure("ari", bars(ari))
-        run.figure("tables", tables(images, found, ari, (first, "pixels")))
-        accuracy = metrics.clustering_accuracy(labels, found[first].labels_)
-        return run.report(ari_gain=ari[first] - ari["pixels"], accuracy=accuracy, **{
-            f"ari_{name.lower().replace(',', '').replace(' ', '_')}": value
-            for name, value in ari.items()})
+                 for name, z in spaces.items()}
+        scores = {name: metrics.adjusted_rand_score(images.train_labels, k.labels_)
+                  for name, k in found.items()}
+        first, last = next(iter(found)), "pixels"
+        run.figure("clusters", clusters(images, spaces, found, scores, (first, last)))
+        run.figure("tables", tables(images, found, scores, (first, last)))
+        run.figure("ari", bars(scores))
+        return run.report(
+            ari_gain=scores[first] - scores[last],
+            accuracy=metrics.clustering_accuracy(images.train_labels, found[first].labels_),
+            **{f"ari_{name.lower().replace(' ', '_')}": ari for name, ari in scores.items()})
+
+
+def reconstructions(run, latents, models, images):
+    """Pictures and their copies by each auto-encoder.   images (10, C, S, S) -> Figure"""
+    x = from_numpy(images).to(run.config.device)
+    with run.evaluation():
+        copies = {f"{k} numbers": m(x) for k, m in zip(latents, models, strict=True)}
+    return draw.rows(input=x, **copies)
+
+
+def plain(images, k):
+    """What no network has made: k principal components, and the pixels.   -> {name: (N, ...)}"""
+    flat = images.reshape(len(images), -1)                                      # (N, D)
+    return {f"PCA of {k}": PCA(k, standardize=False).fit_transform(flat), "pixels": flat}
 
 
 def codes(run, model, images):
@@ -106,11 +114,11 @@ def codes(run, model, images):
     return np.concatenate([z.numpy() for z in parts])
 
 
-def clusters(images, features, found, ari, names, shown=12):
+def clusters(images, spaces, found, ari, names, shown=12):
     """A row of pictures for each cluster, those nearest to its centre first; two partitions."""
     figure, axes = draw.panels(len(names), width=480, height=460)
     for panel, name in zip(axes, names, strict=True):
-        nearest = found[name].transform(features[name])                                 # (N, k)
+        nearest = found[name].transform(spaces[name])                                 # (N, k)
         label, rows = found[name].labels_, []
         for j in cluster_order(images.train_labels, label):
             mine = np.flatnonzero(label == j)
