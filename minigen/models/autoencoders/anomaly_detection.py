@@ -67,7 +67,7 @@ class AnomalyDetector(nn.Module):
 
         Of pictures that were not trained on: those that were are copied a little better.
         """
-        self.threshold = ops.quantile(scores.detach(), q)
+        self.threshold = ops.quantile(scores.detach(), q).to(self.threshold.device)
 
     def alarm(self, x):
         """Which pictures are called anomalous.   (B, C, H, W) -> (B,) bool"""
