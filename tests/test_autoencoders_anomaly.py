@@ -230,7 +230,7 @@ def test_clusters_are_shown_in_the_order_of_their_classes():
 
 
 @pytest.mark.parametrize(("name", "settings", "metric"), [
-    ("compression", ["epochs=1", "hidden=8", "latents=2,4"], "worst_mse_vs_pca"),
+    ("compression", ["steps=1", "hidden=8", "latents=2,4"], "worst_mse_vs_pca"),
     ("code-clustering", ["steps=1", "widths=4,4", "latents=4,2", "starts=1"], "ari_gain"),
 ])
 def test_the_other_demos_in_short(name, settings, metric, classes, tmp_path):

@@ -69,7 +69,7 @@ def main(config: Config) -> int:
             sum(losses).backward()
             optimizer.step()
             decay.step()
-            run.log(**{f"mse_{k}": loss for k, loss in zip(config.latents, losses, strict=True)})
+            run.log(**dict(zip(map("mse_{}".format, config.latents), losses, strict=True)))
             if run.every(0.1):
                 run.figure("reconstructions", reconstructions(run, config.latents, models,
                                                               images.test[:10]))
@@ -80,16 +80,15 @@ def main(config: Config) -> int:
         spaces |= plain(images.train, config.latents[0])
         found = {name: KMeans(len(images.classes), n_init=config.starts, seed=config.seed).fit(z)
                  for name, z in spaces.items()}
-        scores = {name: metrics.adjusted_rand_score(images.train_labels, k.labels_)
-                  for name, k in found.items()}
-        first, last = next(iter(found)), "pixels"
-        run.figure("clusters", clusters(images, spaces, found, scores, (first, last)))
-        run.figure("tables", tables(images, found, scores, (first, last)))
-        run.figure("ari", bars(scores))
-        return run.report(
-            ari_gain=scores[first] - scores[last],
-            accuracy=metrics.clustering_accuracy(images.train_labels, found[first].labels_),
-            **{f"ari_{name.lower().replace(' ', '_')}": ari for name, ari in scores.items()})
+        labels = images.train_labels
+        ari = {name: metrics.adjusted_rand_score(labels, k.labels_) for name, k in found.items()}
+        best = next(iter(ari))                          # the first code's
+        run.figure("clusters", clusters(images, spaces, found, ari, (best, "pixels")))
+        run.figure("tables", tables(images, found, ari, (best, "pixels")))
+        run.figure("ari", bars(ari))
+        accuracy = metrics.clustering_accuracy(labels, found[best].labels_)
+        return run.report(ari_gain=ari[best] - ari["pixels"], accuracy=accuracy, **{
+            f"ari_{name.lower().replace(' ', '_')}": value for name, value in ari.items()})
 
 
 def reconstructions(run, latents, models, images):

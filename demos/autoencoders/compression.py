@@ -40,13 +40,13 @@ class Config(Demo):
     hidden: tuple[int, ...] = (128,)    # widths of the encoders' layers; the decoders mirror them
     latents: tuple[int, ...] = (2, 4, 8, 12, 16)    # numbers in a code, one auto-encoder for each
     batch: int = 128                    # pictures per step
-    epochs: int = 10                    # passes over the pictures
+    steps: int = 900                    # training steps
     lr: float = 2e-3                    # Adam's step size at the start; it falls to 0
 
 
 PRESETS = {
     "tiny": {},
-    "gpu": {"hidden": (512, 256), "batch": 512, "epochs": 50},
+    "gpu": {"hidden": (512, 256), "batch": 512, "steps": 1200},
 }
 
 
@@ -70,11 +70,10 @@ def main(config: Config) -> int:
         AutoEncoder(Model(images.pixels, config.hidden, k), rng=config.rng(f"weights {k}"))
         for k in latents]).to(config.device)
     optimizer = optim.Adam(models.parameters(), lr=config.lr)
-    steps = config.epochs * -(-len(train) // config.batch)
-    decay = optim.Scheduler(optimizer, lr=optim.schedules.linear(1.0, 0.0, steps))
+    decay = optim.Scheduler(optimizer, lr=optim.schedules.linear(1.0, 0.0, config.steps))
 
     with Run(config, "compression", models=models, optimizer=optimizer, decay=decay) as run:
-        for x in run.batches(train - mean, config.batch, config.epochs):        # (B, D)
+        for x in run.batches(train - mean, config.batch, steps=config.steps):    # (B, D)
             losses = [model.loss(x) for model in models]
             optimizer.zero_grad()
             sum(losses).backward()
@@ -98,8 +97,9 @@ def main(config: Config) -> int:
         ratio = curves["auto-encoder"] / curves["PCA"]                                  # (R,)
         at = {f"mse_vs_pca_{r}_bits": ratio[budgets == r][0] for r in (2, *SHOWN) if r in budgets}
         best = min(points["auto-encoder"], key=lambda p: p.mse)
-        return run.report(worst_mse_vs_pca=ratio[budgets >= BYTE].max(), **at, best_psnr=metrics.psnr(
-            best.mse, images.pixels), best_bits=best.rate, best_bits_by_entropy=best.entropy)
+        return run.report(
+            worst_mse_vs_pca=ratio[budgets >= BYTE].max(), **at, bits=best.rate,
+            bits_by_entropy=best.entropy, psnr=metrics.psnr(best.mse, images.pixels))
 
 
 def encoded(run, model, x):
