@@ -3,7 +3,9 @@
 No label is used, neither to learn the codes nor to group them; labels only judge, by the adjusted
 Rand index (ARI: 1 for the classes themselves, 0 for chance). Two pictures of a digit that lie
 apart share few pixels; in a code of about as many numbers as a digit has ways to vary they are
-neighbours. A larger code has room to keep places and strokes as they are, and is as bad as pixels.
+near. Near in which metric? An auto-encoder is free to stretch its code: it is whitened first, so
+that every direction counts alike. As it is, a code of 10 gives 0.32 where a white one gives 0.42
+(seed 0); white principal components have 0.27, no more than plain ones.
 Course: decks A and B, « Clustering (Partitionnement) », « métriques induites »; row 40.
 """
 
@@ -15,7 +17,7 @@ from minigen import data, demos, draw, from_numpy, metrics, nn, optim
 from minigen.models.autoencoders.conv import Config as Model
 from minigen.models.autoencoders.conv import ConvAutoEncoder
 from minigen.models.classical.kmeans import KMeans
-from minigen.models.classical.pca import PCA
+from minigen.models.classical.pca import PCA, Whitening
 from minigen.train import About, Demo, Run, UsageError
 
 ABOUT = About(
@@ -38,7 +40,7 @@ class Config(Demo):
     latents: tuple[int, ...] = (10, 2, 32)  # numbers in codes; the first decides
     starts: int = 5                     # of k-means, of which the best is kept
     batch: int = 64                     # pictures per step
-    steps: int = 1200                   # training steps
+    steps: int = 1000                   # training steps
     lr: float = 2e-3                    # Adam's step size at the start; it falls to 0
 
 
@@ -69,15 +71,14 @@ def main(config: Config) -> int:
             sum(losses).backward()
             optimizer.step()
             decay.step()
-            run.log(**dict(zip(map("mse_{}".format, config.latents), losses, strict=True)))
+            run.log(**{f"mse_{k}": loss for k, loss in zip(config.latents, losses, strict=True)})
             if run.every(0.1):
-                run.figure("reconstructions", reconstructions(run, config.latents, models,
-                                                              images.test[:10]))
+                run.figure("reconstructions", reconstructions(run, models, images.test[:10]))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
-        spaces = {f"code of {k}": codes(run, model, images.train)
-                  for k, model in zip(config.latents, models, strict=True)}
-        spaces |= plain(images.train, config.latents[0])
+        learned = {f"code_{k}": codes(run, model, images.train)
+                   for k, model in zip(config.latents, models, strict=True)}    # each (N, K)
+        spaces = spaces_of(learned, images.train, config.latents[0])
         found = {name: KMeans(len(images.classes), n_init=config.starts, seed=config.seed).fit(z)
                  for name, z in spaces.items()}
         labels = images.train_labels
@@ -87,22 +88,29 @@ def main(config: Config) -> int:
         run.figure("tables", tables(images, found, ari, (best, "pixels")))
         run.figure("ari", bars(ari))
         accuracy = metrics.clustering_accuracy(labels, found[best].labels_)
-        return run.report(ari_gain=ari[best] - ari["pixels"], accuracy=accuracy, **{
-            f"ari_{name.lower().replace(' ', '_')}": value for name, value in ari.items()})
+        return run.report(ari_gain=ari[best] - ari["pixels"], accuracy=accuracy,
+                          **{f"ari_{name}": value for name, value in ari.items()})
 
 
-def reconstructions(run, latents, models, images):
+def reconstructions(run, models, images):
     """Pictures and their copies by each auto-encoder.   images (10, C, S, S) -> Figure"""
     x = from_numpy(images).to(run.config.device)
     with run.evaluation():
-        copies = {f"{k} numbers": m(x) for k, m in zip(latents, models, strict=True)}
+        copies = {f"{k} numbers": m(x) for k, m in zip(run.config.latents, models, strict=True)}
     return draw.rows(input=x, **copies)
 
 
-def plain(images, k):
-    """What no network has made: k principal components, and the pixels.   -> {name: (N, ...)}"""
+def spaces_of(learned, images, k):
+    """What k-means groups: white codes, the first as it is, k components, pixels. {name: (N, ...)}
+
+    learned: {name: (N, K)}, codes as they are; images (N, C, S, S).
+    """
+    white = {name: Whitening().fit_transform(z) for name, z in learned.items()}
+    name, code = next(iter(learned.items()))
     flat = images.reshape(len(images), -1)                                      # (N, D)
-    return {f"PCA of {k}": PCA(k, standardize=False).fit_transform(flat), "pixels": flat}
+    components = PCA(k, standardize=False).fit_transform(flat)
+    return {**white, f"{name}_not_white": code,
+            f"white_pca_{k}": Whitening().fit_transform(components), "pixels": flat}
 
 
 def codes(run, model, images):
@@ -126,7 +134,7 @@ def clusters(images, spaces, found, ari, names, shown=12):
             rows.append(images.train[far[np.linspace(0, len(far) - 1, shown).astype(int)]])
         mosaic = np.concatenate([np.concatenate([*row], -1) for row in rows], -2)       # (C, H, W)
         panel.imshow(mosaic.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1)
-        panel.set(title=f"clusters of {name}: ARI {ari[name]:.2f}", xticks=[], yticks=[],
+        panel.set(title=f"clusters of {name.replace('_', ' ')}: ARI {ari[name]:.2f}", xticks=[], yticks=[],
                   xlabel="from the centre of a cluster to its rim")
     return figure
 
@@ -146,7 +154,7 @@ def tables(images, found, ari, names):
         order = np.argsort(table.argmax(0), kind="stable")
         share = (table / table.sum(1, keepdims=True))[:, order]
         panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        panel.set(title=f"{name}: ARI {ari[name]:.2f}", xlabel="cluster", ylabel="class",
+        panel.set(title=f"{name.replace('_', ' ')}: ARI {ari[name]:.2f}", xlabel="cluster", ylabel="class",
                   xticks=[], yticks=range(len(images.classes)), yticklabels=images.classes)
         for (row, column), value in np.ndenumerate(share):
             if value >= 0.05:
@@ -157,8 +165,8 @@ def tables(images, found, ari, names):
 
 def bars(ari):
     """The ARI of each kind of features."""
-    figure, (axes,) = draw.panels(1, width=640, height=340)
-    drawn = axes.bar([*ari], [*ari.values()], color=draw.COLOURS[: len(ari)])
+    figure, (axes,) = draw.panels(1, width=900, height=340)
+    drawn = axes.bar([name.replace("_", " ") for name in ari], [*ari.values()], color=draw.COLOURS[: len(ari)])
     axes.bar_label(drawn, fmt="{:.2f}")
     axes.set(title="what k-means finds of the classes", ylabel="adjusted Rand index")
     return figure
