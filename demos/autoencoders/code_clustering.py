@@ -134,7 +134,7 @@ def clusters(images, spaces, found, ari, names, shown=12):
             rows.append(images.train[far[np.linspace(0, len(far) - 1, shown).astype(int)]])
         mosaic = np.concatenate([np.concatenate([*row], -1) for row in rows], -2)       # (C, H, W)
         panel.imshow(mosaic.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=1)
-        panel.set(title=f"clusters of {name.replace('_', ' ')}: ARI {ari[name]:.2f}", xticks=[], yticks=[],
+        panel.set(title=titled(name, ari), xticks=[], yticks=[],
                   xlabel="from the centre of a cluster to its rim")
     return figure
 
@@ -154,8 +154,8 @@ def tables(images, found, ari, names):
         order = np.argsort(table.argmax(0), kind="stable")
         share = (table / table.sum(1, keepdims=True))[:, order]
         panel.imshow(share, cmap="Blues", vmin=0, vmax=1)
-        panel.set(title=f"{name.replace('_', ' ')}: ARI {ari[name]:.2f}", xlabel="cluster", ylabel="class",
-                  xticks=[], yticks=range(len(images.classes)), yticklabels=images.classes)
+        panel.set(title=titled(name, ari), xlabel="cluster", ylabel="class", xticks=[],
+                  yticks=range(len(images.classes)), yticklabels=images.classes)
         for (row, column), value in np.ndenumerate(share):
             if value >= 0.05:
                 panel.text(column, row, f"{value:.0%}", ha="center", va="center", fontsize=7,
@@ -163,10 +163,16 @@ def tables(images, found, ari, names):
     return figure
 
 
+def titled(name, ari):
+    """A space's name and what was found in it."""
+    return f"{name.replace('_', ' ')}: ARI {ari[name]:.2f}"
+
+
 def bars(ari):
     """The ARI of each kind of features."""
     figure, (axes,) = draw.panels(1, width=900, height=340)
-    drawn = axes.bar([name.replace("_", " ") for name in ari], [*ari.values()], color=draw.COLOURS[: len(ari)])
+    drawn = axes.bar([name.replace("_", " ") for name in ari], [*ari.values()],
+                     color=draw.COLOURS[: len(ari)])
     axes.bar_label(drawn, fmt="{:.2f}")
     axes.set(title="what k-means finds of the classes", ylabel="adjusted Rand index")
     return figure
