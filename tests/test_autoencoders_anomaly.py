@@ -138,6 +138,7 @@ def test_anomaly_demo_takes_folders_and_holds_one_out(classes, tmp_path, capsys)
 
 @pytest.mark.parametrize(("settings", "message"), [
     (["held_out=hexagon"], "--set held_out=hexagon: no such class (disc, square,"),
+    (["backdrop=2"], "--set backdrop=2: a grey is 0 to 1, or none"),
     (["window=4", "pictures=40"], "--set window=4: it must be odd"),
 ])
 def test_anomaly_demo_refuses(settings, message, tmp_path, capsys):
