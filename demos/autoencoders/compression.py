@@ -164,7 +164,7 @@ def bits(images, points):
 def rate_distortion(points, curves, budgets, variance):
     """Error against bits: every k and b as a dot, the best of each budget as a line."""
     figure = draw.lines({name: (budgets, curve / variance) for name, curve in curves.items()},
-                        "what bits buy: dots, each number of numbers and of bits",
+                        "the least error for a budget of bits; dots: all that was tried",
                         ("bits for a picture", "error, as a share of the variance"), log="xy")
     (axes,) = figure.axes
     for colour, of in zip(draw.COLOURS, points.values(), strict=False):
