@@ -108,6 +108,7 @@ def spaces_of(learned, images, k):
     white = {name: Whitening().fit_transform(z) for name, z in learned.items()}
     name, code = next(iter(learned.items()))
     flat = images.reshape(len(images), -1)                                      # (N, D)
+    k = min(k, *(n - 1 for n in flat.shape))
     components = PCA(k, standardize=False).fit_transform(flat)
     return {**white, f"{name}_not_white": code,
             f"white_pca_{k}": Whitening().fit_transform(components), "pixels": flat}
