@@ -15,6 +15,7 @@ from minigen.cli.demo import load
 
 TESTS = Path(__file__).parent
 CLASSICAL = "minigen.models.classical"
+CODERS = "minigen.models.autoencoders"
 
 ROWS = {    # row: (item, module, its tests)
     1: ("C-01", f"{CLASSICAL}.supervised", "test_classical_supervised.py"),
@@ -39,6 +40,24 @@ ROWS = {    # row: (item, module, its tests)
     20: ("C-14", f"{CLASSICAL}.shift", "test_classical_shift.py"),
     21: ("C-15", f"{CLASSICAL}.power_law", "test_classical_power_law.py"),
     22: ("C-16", f"{CLASSICAL}.markov_chain", "test_classical_markov.py"),
+    23: ("A-01", f"{CODERS}.mlp", "test_models.py"),
+    24: ("A-02", f"{CODERS}.linear", "test_autoencoders_linear.py"),
+    25: ("A-03", f"{CODERS}.mlp", "test_models.py"),                        # beyond PCA
+    26: ("A-04", f"{CODERS}.overcomplete", "test_autoencoders_capacity.py"),
+    27: ("A-05", f"{CODERS}.memoriser", "test_autoencoders_capacity.py"),
+    28: ("A-06", "minigen.metrics.dimension", "test_autoencoders_capacity.py"),
+    29: ("A-07", f"{CODERS}.conv", "test_models.py"),
+    30: ("A-08", f"{CODERS}.unet", "test_autoencoders_unet.py"),
+    31: ("A-09", f"{CODERS}.sparse", "test_autoencoders_sparse.py"),
+    32: ("A-10", f"{CODERS}.hashing", "test_autoencoders_sparse.py"),
+    33: ("A-11", f"{CODERS}.denoising", "test_autoencoders_denoising.py"),
+    34: ("A-12", f"{CODERS}.speech_denoising", "test_autoencoders_speech.py"),
+    35: ("A-13", f"{CODERS}.inpainting", "test_autoencoders_inpainting.py"),
+    36: ("A-14", f"{CODERS}.context_encoder", "test_autoencoders_inpainting.py"),
+    37: ("A-15", f"{CODERS}.anomaly_detection", "test_autoencoders_anomaly.py"),
+    38: ("A-16", f"{CODERS}.transfer", "test_autoencoders_transfer.py"),
+    39: ("A-17", "minigen.models.backbones.alexnet", "test_autoencoders_transfer.py"),
+    40: ("A-18", f"{CODERS}.compression", "test_autoencoders_anomaly.py"),
     118: ("11-2", "minigen.data.remote", "test_data_cifar.py"),
     119: ("11-1", "minigen.data.generators", "test_data.py"),
 }
@@ -83,13 +102,16 @@ def test_a_row_has_all_that_is_not_named_as_missing(row):
     assert lacking(row) == MISSING.get(row, set())
 
 
-def test_the_rows_are_those_of_the_chapter_and_of_the_data():
-    assert list(ROWS) == [*range(1, 23), 118, 119]
+def test_the_rows_are_those_of_the_chapters_and_of_the_data():
+    assert list(ROWS) == [*range(1, 41), 118, 119]
     assert set(MISSING) | WITHOUT_DEMO <= set(ROWS)
 
 
-def test_the_chapter_page_has_the_bars_as_recorded():
-    page = Path(demos.__file__).parent / "classical" / "README.md"
-    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:4] == "| C-"]
+@pytest.mark.parametrize(("chapter", "letter", "count"), [("classical", "C", 20),
+                                                          ("autoencoders", "A", 25)])
+def test_the_chapter_page_has_the_bars_as_recorded(chapter, letter, count):
+    page = Path(demos.__file__).parent / chapter / "README.md"
+    start = f"| {letter}-"
+    rows = [row for row in page.read_text(encoding="utf-8").splitlines() if row[:4] == start]
     now = bars.markdown({name: load(name).ABOUT for name in demos.names()}, demos.recorded)
-    assert len(rows) == 20 and set(rows) <= set(now.splitlines())
+    assert len(rows) == count and set(rows) <= set(now.splitlines())
