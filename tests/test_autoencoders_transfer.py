@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from minigen import Generator, data, from_numpy, nn, no_grad, ops, optim, tensor
+from minigen import Generator, data, from_numpy, metrics, nn, no_grad, ops, optim, tensor
 from minigen.cli import main
 from minigen.models.autoencoders import mlp, transfer
 from minigen.models.backbones import alexnet, visualise
@@ -212,9 +212,9 @@ def test_boxes_go_to_a_heat_map_and_back():
     assert (heat == 1).sum() == 2 and heat[8, 11] == 1 and heat[25, 21] == 1
     ((scores, found),) = transfer.peaks(tensor(heat[None]), tensor(sides[None]))
     assert scores[:2].tolist() == [1, 1]
-    iou = transfer.box_iou(found[:2], boxes)
+    iou = metrics.box_iou(found[:2], boxes)
     assert sorted(iou.max(1)) == pytest.approx([0.82, 0.82], abs=0.1)   # middles are whole pixels
-    assert transfer.average_precision([(scores, found)], [boxes]) == 1
+    assert metrics.box_average_precision([boxes], [(scores, found)]) == 1
 
 
 def test_heat_loss_is_zero_for_certainty_and_the_formula_else():
@@ -225,19 +225,6 @@ def test_heat_loss_is_zero_for_certainty_and_the_formula_else():
     rest = ((1 - y) ** 4)[y < 1].sum() * p**2 * np.log(2)
     expected = (1 - p) ** 2 * np.log(2) + rest
     assert transfer.heat_loss(tensor(np.zeros_like(y)), tensor(y)).item() == pytest.approx(expected)
-
-
-def test_average_precision_counts_doubles_and_misses():
-    boxes = np.array([[0, 0, 10, 10], [20, 20, 30, 30]], float)
-    found = [(np.array([0.9, 0.8, 0.7]), boxes[[0, 0, 1]])]             # right, a double, right
-    assert transfer.average_precision(found, [boxes]) == pytest.approx((1 + 2 / 3) / 2)
-    assert transfer.average_precision([(np.array([0.9]), boxes[:1])], [boxes]) == 0.5
-    assert transfer.average_precision([(np.zeros(0), np.zeros((0, 4)))], [boxes]) == 0
-
-
-def test_mean_iou():
-    true, predicted = np.array([1, 1, 2, 0]), np.array([1, 2, 2, 1])
-    assert transfer.mean_iou(predicted, true, (1, 2)) == pytest.approx((1 / 3 + 1 / 2) / 2)
 
 
 # The demos ----------------------------------------------------------------------------------------

@@ -135,6 +135,46 @@ def test_average_precision_and_fpr():
     assert metrics.fpr_at_tpr(true, score, tpr=0.5) == 0
 
 
+# Overlap ----------------------------------------------------------------------------------------
+
+BOXES = np.array([[0, 0, 10, 10], [20, 20, 30, 30]])
+
+
+def test_box_iou_counts_pixels():
+    sides = np.random.default_rng(1).integers(0, 8, (30, 2, 2))
+    boxes = sides.cumsum(1).reshape(30, 4)                              # some are empty
+    row, column = np.mgrid[:16, :16]
+    inside = np.stack([(row >= t) & (column >= left) & (row < b) & (column < r)
+                       for t, left, b, r in boxes])
+    both = (inside[:, None] & inside[None]).sum((2, 3))
+    either = (inside[:, None] | inside[None]).sum((2, 3))
+    np.testing.assert_allclose(metrics.box_iou(boxes, boxes), both / np.maximum(either, 1))
+    upside_down = BOXES[:1, [2, 3, 0, 1]]
+    assert metrics.box_iou(minigen.tensor(upside_down), BOXES).tolist() == [[0, 0]]
+
+
+def test_box_average_precision_counts_doubles_and_misses():
+    score = metrics.box_average_precision
+    found = [(np.array([0.9, 0.8, 0.7]), BOXES[[0, 0, 1]])]             # right, a double, right
+    assert score([BOXES], found) == pytest.approx((1 + 2 / 3) / 2)
+    assert score([BOXES], [(np.array([0.9]), BOXES[:1])]) == 0.5
+    nothing = np.zeros(0), np.zeros((0, 4))
+    assert score([BOXES], [nothing]) == 0
+    # in a second picture without objects a false alarm ranks between, whatever the order
+    alarm = np.array([0.75]), BOXES[:1]
+    two = score([nothing[1], BOXES], [alarm, (np.array([0.7, 0.9]), BOXES)])
+    assert two == pytest.approx((1 + 2 / 3) / 2)
+    half = [[0, 0, 10, 5], [0, 5, 10, 10]]                              # IoU ½ with the first
+    assert score([BOXES[:1]], [(np.array([0.2, 0.4]), half)]) == 1
+    assert score([BOXES[:1]], [(np.array([0.2, 0.4]), half)], overlap=0.51) == 0
+
+
+def test_mean_iou_leaves_out_classes_that_nobody_named():
+    true, predicted = np.array([1, 1, 2, 0]), np.array([1, 2, 2, 1])
+    assert metrics.mean_iou(true, predicted, (1, 2)) == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert metrics.mean_iou(true, predicted, (1, 2, 7)) == pytest.approx((1 / 3 + 1 / 2) / 2)
+
+
 # Probes and retrieval ---------------------------------------------------------------------------
 
 
@@ -282,6 +322,11 @@ MISTAKES = [
     (lambda: metrics.psnr(-1.0, 4), "psnr: error -1 of 4 pixels; at least 0, and 1 pixel"),
     (lambda: metrics.pca_mse(BLOBS, BLOBS[:, :2], 1), "1 components of 3 pixels, for images of 2"),
     (lambda: metrics.pca_mse(BLOBS, BLOBS, -1), "pca_mse: -1 components"),
+    (lambda: metrics.box_iou(BOXES[0], BOXES), r"box_iou: boxes have shape \(4,\), not \(n, 4\)"),
+    (lambda: metrics.box_average_precision([BOXES], []), "found in 0 pictures, true ones in 1"),
+    (lambda: metrics.box_average_precision([], []), "there is no object to be found"),
+    (lambda: metrics.mean_iou(CLASSES, CLASSES[:5], [1]), r"shape \(90,\) and \(5,\)"),
+    (lambda: metrics.mean_iou(CLASSES, CLASSES, [7]), "no pixel is of one of the classes"),
     (lambda: metrics.snr([1.0], [1.0, 2.0]), r"shape \(1,\), its estimate \(2,\)"),
 ]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen import data, demos, draw, from_numpy, nn, no_grad, ops, optim
+from minigen import data, demos, draw, from_numpy, metrics, nn, no_grad, ops, optim
 from minigen.draw.images import GAP
 from minigen.models.autoencoders import transfer
 from minigen.models.backbones.alexnet import AlexNet, tiny
@@ -155,10 +155,10 @@ def answers(network, few, new, config):
 
 def scores(new, read):
     """Mean IoU of the kinds' pixels, average precision of the boxes, in per cent, and gains."""
-    found = {}
+    found, classes = {}, range(1, 1 + len(KINDS))
     for name, (kinds, boxes) in read.items():
-        found[f"iou_{name}"] = 100 * transfer.mean_iou(kinds, new.kinds, range(1, 1 + len(KINDS)))
-        found[f"ap_{name}"] = 100 * transfer.average_precision(boxes, new.boxes)
+        found[f"iou_{name}"] = 100 * metrics.mean_iou(new.kinds, kinds, classes)
+        found[f"ap_{name}"] = 100 * metrics.box_average_precision(new.boxes, boxes)
     return found | {f"{what}_gain": found[f"{what}_trained"] - found[f"{what}_random"]
                     for what in ("ap", "iou")}
 

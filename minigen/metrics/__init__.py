@@ -1,6 +1,6 @@
 """How good is it? Numbers that compare models, on data they were not trained on.
 
-Read next: reconstruction.py, then clustering.py, detection.py, dimension.py, probes.py,
+Read next: reconstruction.py, then clustering.py, detection.py, dimension.py, overlap.py, probes.py,
 retrieval.py.
 """
 
@@ -21,6 +21,7 @@ from minigen.metrics.detection import (
     roc_curve,
 )
 from minigen.metrics.dimension import intrinsic_dimension
+from minigen.metrics.overlap import box_average_precision, box_iou, mean_iou
 from minigen.metrics.probes import KNNProbe, LinearProbe
 from minigen.metrics.reconstruction import (
     log_spectral_distance,
@@ -36,11 +37,14 @@ __all__ = [
     "LinearProbe",
     "adjusted_rand_score",
     "average_precision_score",
+    "box_average_precision",
+    "box_iou",
     "clustering_accuracy",
     "contingency_matrix",
     "fpr_at_tpr",
     "intrinsic_dimension",
     "log_spectral_distance",
+    "mean_iou",
     "normalized_mutual_info_score",
     "pca_mse",
     "precision_at_k",

@@ -27,7 +27,7 @@ de transfer learning », transfer learning, semi-supervised learning, fine-tunin
 Source: Hinton & Salakhutdinov, Science 2006 (pre-training); Yosinski et al., How Transferable Are
 Features in Deep Neural Networks?, NIPS 2014; Hariharan et al., Hypercolumns, CVPR 2015; Zhou, Wang
 & Krähenbühl, Objects as Points, 2019 (heat map).
-Read next: mlp.py, ../backbones/alexnet.py (encoders).
+Read next: mlp.py, ../backbones/alexnet.py (encoders); ../../metrics/overlap.py (boxes and pixels).
 """
 
 import numpy as np
@@ -151,43 +151,3 @@ def peaks(heat, sides, most=6):
         half = side[:, rows, columns].T * size / 2                      # (n, 2)
         found.append((h[rows, columns], np.hstack([middle - half, middle + half])))
     return found
-
-
-def box_iou(a, b):
-    """Intersection over union of each two boxes.   (n, 4), (m, 4) -> (n, m)"""
-    low, high = (f(a[:, None, part], b[None, :, part])
-                 for f, part in ((np.maximum, slice(2)), (np.minimum, slice(2, 4))))
-    both = np.maximum(high - low, 0).prod(2)
-    areas = [np.maximum(x[:, 2:] - x[:, :2], 0).prod(1) for x in (a, b)]
-    return both / np.maximum(areas[0][:, None] + areas[1] - both, 1e-9)
-
-
-def average_precision(found, true, overlap=0.5):
-    """Precision, mean over the objects, each at the score that finds it; 0 for those not found.
-
-    found: [(scores, boxes)] and true: [boxes], a picture each. From the highest score down, a box
-    is right if it overlaps an object that no box before it had, by an IoU of at least `overlap`.
-    Source: Everingham et al., The Pascal Visual Object Classes Challenge, IJCV 2010.
-    """
-    scores, right = [], []
-    for (score, boxes), objects in zip(found, true, strict=True):
-        iou = box_iou(boxes, objects)
-        for k in np.argsort(-score, kind="stable"):
-            best = iou[k].argmax() if len(objects) else 0
-            hit = len(objects) > 0 and iou[k, best] >= overlap
-            if hit:
-                iou[:, best] = -1                                       # it is taken
-            scores.append(score[k])
-            right.append(hit)
-    right = np.array(right, bool)[np.argsort(-np.array(scores), kind="stable")]
-    precision = right.cumsum() / np.arange(1, len(right) + 1)
-    return float(precision[right].sum() / max(sum(map(len, true)), 1))
-
-
-def mean_iou(predicted, true, classes):
-    """Intersection over union of a class's pixels in all pictures, mean over the classes.
-
-    predicted, true: whole numbers of one shape; classes: those that count.   -> float
-    """
-    pairs = [(predicted == k, true == k) for k in classes]
-    return float(np.mean([(a & b).sum() / max((a | b).sum(), 1) for a, b in pairs]))
