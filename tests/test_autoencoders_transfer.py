@@ -154,6 +154,8 @@ def test_occlusion_falls_where_the_class_is():
     p = visualise.occlusion(Bright(), from_numpy(np.ones((3, 16, 16), np.float32)), 1, side=4)
     assert p.shape == (8, 8)
     assert p[0, 0] < 0.5 and (p[4:, 4:] > 0.99).all()
+    odd = visualise.occlusion(Bright(), from_numpy(np.ones((3, 17, 17), np.float32)), 1, side=4)
+    assert odd.shape == (9, 9) and (odd[:8, :8] == p).all()         # a last cell over the rim
 
 
 # Transfer -----------------------------------------------------------------------------------------
@@ -240,8 +242,8 @@ def run(name, tmp_path, *settings):
 
 
 def test_filters_demo(tmp_path):
-    metrics, figures = run("filters", tmp_path, "train=40", "steps=3", "batch=8", "size=16",
-                           "widths=4,4,4")
+    metrics, figures = run("filters", tmp_path, "train=40", "steps=3", "batch=8", "size=17",
+                           "widths=4,4,4")      # an odd size: squares do not tile it
     assert figures == {"filters", "occlusion", "units-2", "units-3", "training"}
     assert metrics["margin"] == pytest.approx(min(0.6 / metrics["tv_ratio"], 3 * metrics["tuned"]))
 

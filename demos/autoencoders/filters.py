@@ -131,7 +131,7 @@ def looked_at(model, test, found, images):
     """Pictures, and where the probability of their class falls when a square hides the place."""
     chosen = [np.flatnonzero((images.test_labels == k) & (found == k)) for k in np.unique(found)]
     chosen = [rows[0] for rows in chosen if len(rows)][:10] or [0]
-    step, heats = 2, []
+    step, heats = max(2, images.size // 16), []     # about 16 × 16 places, a picture each
     for i in chosen:
         p = visualise.occlusion(model, test[i], int(found[i]), images.size // 4, step)  # (n, n)
         heat = matplotlib.colormaps["magma"](1 - p)[..., :3].transpose(2, 0, 1)

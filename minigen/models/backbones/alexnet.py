@@ -17,7 +17,7 @@ $$ r_l = r_{l-1} + (k_l - 1)\, j_{l-1}, \qquad j_l = s_l\, j_{l-1}, \qquad r_0 =
 Symbols: x (B, C, H, W) · logits (B, K) · maps of layer l (B, widths[l], H_l, W_l)
 ORIGINAL ran on two GPUs of 3 GB: filters of conv2, conv4 and conv5 see half of the maps, in two
 groups. SINGLE is the same on one, without groups and normalisation, as later code has it; weights
-of PyTorch's load into it, by name. TINY has a first layer of 7 × 7 and three more for pictures of
+of PyTorch's load into it, by name. tiny() has a first layer of 7 × 7 and three more for pictures of
 32 × 32, a mean over places in place of two affine layers, and batch normalisation.
 The first filters start as N(0, 0.01²), the paper's choice: what is seen in them after training was
 put there by training. Other layers start as He et al. (ICCV 2015) found better for ReLU.
@@ -81,11 +81,11 @@ def tiny(widths=(24, 32, 48, 64), channels=3, classes=8):
     away, 25 % of the first filters become edges and gratings, the others spots of one colour; with
     9 × 9 pixels 96 %, but fine and rough ones, total variation 0.67 of the start's; here 0.54.
     """
-    first, second, *others = widths
+    first, *others = widths
     return Config(
         (Layer(first, 7, stride=2, padding=3, norm="batch", pool=2),
-         Layer(second, 3, padding=1, norm="batch", pool=2),
-         *(Layer(width, 3, padding=1, norm="batch") for width in others)),
+         *(Layer(width, 3, padding=1, norm="batch", pool=0 if i else 2)
+           for i, width in enumerate(others))),
         channels, grid=1, hidden=(), classes=classes, surround=19,
     )
 

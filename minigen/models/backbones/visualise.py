@@ -109,9 +109,10 @@ def _noise(count, first, size, rng):
 def occlusion(model, x, label, side=8, step=2):
     """The probability of a class when a grey square hides a part of the picture, for each place.
 
-    x: Tensor (C, S, S). The square's middle goes over the picture in steps.   -> array (n, n)
+    x: Tensor (C, S, S). The square's middle goes over the picture, to the middle of each cell of
+    step × step pixels; the last cells may reach beyond it.   -> array (n, n)
     """
-    middles = np.arange(step // 2, x.shape[-1], step)                   # (n,)
+    middles = np.arange(0, x.shape[-1], step) + step // 2               # (n,)
     pixel = np.arange(x.shape[-1])
     inside = np.abs(pixel + 0.5 - middles[:, None]) <= side / 2         # (n, S)
     hidden = (inside[:, None, :, None] & inside[None, :, None, :]).reshape(-1, 1, *x.shape[1:])
