@@ -62,11 +62,14 @@ def main(config: Config) -> int:
     for module in random.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None      # the mean over all batches: it sees ten
+    few, new = (sprites(n, config.seed + apart, config)
+                for n, apart in ((config.sprites, 0), (400, 10_000)))
     optimizer = optim.AdamW(trained.parameters(), lr=config.lr, weight_decay=config.weight_decay)
     schedule = optim.Scheduler(optimizer, lr=optim.schedules.cosine(1.0, 0.0, config.steps))
 
     with Run(config, "frozen-features", trained=trained, random=random, optimizer=optimizer,
              schedule=schedule) as run:
+        run.figure("segmentation", segmented(new, {}))
         pictures = (images.train, images.train_labels)
         for x, y in run.batches(pictures, config.batch, steps=config.steps):    # (B, 3, S, S), (B,)
             loss = trained.loss(x, y)
@@ -81,8 +84,6 @@ def main(config: Config) -> int:
 
         with run.evaluation():
             found = trained(from_numpy(images.test).to(config.device)).argmax(1).to("cpu").numpy()
-        few, new = (sprites(n, config.seed + apart, config)
-                    for n, apart in ((config.sprites, 0), (400, 10_000)))
         read = {name: answers(network, few, new, config)
                 for name, network in (("trained", trained), ("random", random))}
         run.figure("segmentation", segmented(new, read))
@@ -164,11 +165,13 @@ def scores(new, read):
 
 
 def segmented(new, read, count=10):
-    """Pictures, and the kind of each pixel: true, and as both heads say."""
-    def coloured(kinds):
-        return COLOURS[kinds[:count]].transpose(0, 3, 1, 2)                     # (count, 3, S, S)
+    """Pictures with sprites, and the kind of each pixel: true, and as both heads say."""
+    shown = [i for i, boxes in enumerate(new.boxes) if len(boxes)][:count]
 
-    return draw.rows(picture=new.images[:count], truth=coloured(new.kinds),
+    def coloured(kinds):
+        return COLOURS[kinds[shown]].transpose(0, 3, 1, 2)                      # (count, 3, S, S)
+
+    return draw.rows(picture=new.images[shown], truth=coloured(new.kinds),
                      **{f"{name} maps": coloured(kinds) for name, (kinds, _) in read.items()})
 
 
