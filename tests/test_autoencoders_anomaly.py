@@ -93,9 +93,9 @@ FIGURES = {
 
 @pytest.fixture
 def classes(tmp_path):
-    """A folder of 60 small colour pictures: 40 good, 20 broken."""
+    """A folder of 60 small colour pictures: 40 good, 20 with a hole."""
     for i in range(60):
-        folder = tmp_path / "parts" / ("good" if i % 3 else "broken")
+        folder = tmp_path / "parts" / ("good" if i % 3 else "hole")
         folder.mkdir(parents=True, exist_ok=True)
         shade = 120 if i % 3 else 60
         pixels = RNG.integers(shade, shade + 100, (17, 15, 3)).astype(np.uint8)
@@ -129,17 +129,21 @@ def test_anomaly_demo_in_short(tmp_path):
 
 def test_anomaly_demo_takes_folders_and_holds_one_out(classes, tmp_path, capsys):
     code = main(["demo", "anomaly-detection", "--data", str(classes), "--out", str(tmp_path),
-                 "--set", "held_out=broken", "--set", "steps=1", "--set", "widths=4,4",
+                 "--set", "held_out=hole", "--set", "steps=1", "--set", "widths=4,4",
                  "--set", "too_many=16"])
     assert code == 0
-    assert "auroc_broken" in capsys.readouterr().out
+    # its name is that of a defect whose pixels are known, in our pictures
+    assert "auroc_hole" in capsys.readouterr().out
     check_figures("anomaly-detection", tmp_path)
 
 
 @pytest.mark.parametrize(("settings", "message"), [
     (["held_out=hexagon"], "--set held_out=hexagon: no such class (disc, square,"),
     (["backdrop=2"], "--set backdrop=2: a grey is 0 to 1, or none"),
-    (["window=4", "pictures=40"], "--set window=4: it must be odd"),
+    (["window=4"], "--set window=4: it must be odd"),
+    (["share=95"], "--set share=95: it is a part of 1"),
+    (["pictures=19"], "--set pictures=19: it takes 20"),
+    (["tests=1"], "--set tests=1: it takes two"),
 ])
 def test_anomaly_demo_refuses(settings, message, tmp_path, capsys):
     arguments = [word for setting in settings for word in ("--set", setting)]
@@ -152,6 +156,11 @@ def test_pictures_without_classes_are_refused(classes, tmp_path, capsys):
                           ("code-clustering", "clusters are judged by classes")):
         assert main(["demo", name, "--data", str(classes / "good"), "--out", str(tmp_path)]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_clustering_needs_a_picture_for_each_class(tmp_path, capsys):
+    assert main(["demo", "code-clustering", "--set", "pictures=9", "--out", str(tmp_path)]) == 2
+    assert "9 pictures cannot make a cluster for each of 10 classes" in capsys.readouterr().err
 
 
 # A-18: compression, clustering ------------------------------------------------------------------

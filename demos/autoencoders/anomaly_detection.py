@@ -38,6 +38,7 @@ ABOUT = About(
 DEFECTS = ("scratch", "hole", "colour")
 GREY = "#7a808c"
 APART = 10_000                          # between the seeds of training and test pictures
+LEAST = 20                              # normal pictures: fewer could teach nothing
 FEW = 2000                              # normal pictures that PCA and the nearest one are from
 
 
@@ -74,6 +75,7 @@ class Trial:
 
 
 def main(config: Config) -> int:
+    check(config)
     normal, trials = (own_pictures if config.data else made_pictures)(config)
     fresh, normal = np.split(normal, [max(1, len(normal) // 10)])
     small, large = (detector(config, normal, latent) for latent in (config.latent, config.too_many))
@@ -110,6 +112,19 @@ def main(config: Config) -> int:
                           **where(run, small, trials))
 
 
+def check(config):
+    """Refuse settings of which nothing could be learned or judged."""
+    if config.window % 2 == 0:
+        raise UsageError(f"--set window={config.window}: it must be odd, to have a middle")
+    if config.share > 1:
+        raise UsageError(f"--set share={config.share:g}: it is a part of 1, 0.95 for 95 %")
+    if config.pictures < LEAST:
+        raise UsageError(f"--set pictures={config.pictures}: it takes {LEAST}, to learn from and "
+                         "to set the threshold")
+    if config.tests < 2:
+        raise UsageError("--set tests=1: it takes two, a normal picture and an anomaly")
+
+
 def made_pictures(config):
     """Blue shapes without one class, and a trial of each kind.   -> (N, 3, S, S), {kind: Trial}"""
     name = config.held_out or SHAPES[-1]
@@ -144,17 +159,15 @@ def own_pictures(config):
                     for labels in (images.train_labels, images.test_labels))
     normal, good = images.train[~odd], images.test[~odd_too]
     bad = np.concatenate([images.test[odd_too], images.train[odd]])[: config.tests]
-    if len(normal) < 20 or not len(good) or not len(bad):
+    if len(normal) < LEAST or not len(good) or not len(bad):
         raise UsageError(f"--data {config.data}: {len(normal)} normal pictures to learn from, "
-                         f"{len(good)} and {len(bad)} of {name} to test; it takes 20, 1 and 1")
+                         f"{len(good)} and {len(bad)} of {name} to test; it takes {LEAST}, 1 and 1")
     labels = np.repeat([0, 1], [len(good), len(bad)])
     return normal, {name: Trial(np.concatenate([good, bad]), labels, None)}
 
 
 def detector(config, normal, latent):
     """A detector for pictures like these, with a code of so many numbers."""
-    if config.window % 2 == 0:
-        raise UsageError(f"--set window={config.window}: it must be odd, to have a middle")
     _, channels, size, _ = normal.shape
     model = Model(channels, size, config.widths, latent, config.window)
     return AnomalyDetector(model, rng=config.rng("weights")).to(config.device)
@@ -209,14 +222,15 @@ def alarms(trials, found, threshold):
 
 def where(run, model, trials):
     """AUROC of pixels: does the map of an anomaly tell its defect from the rest of it?"""
-    found = {}
-    for kind in set(DEFECTS) & set(trials):
-        odd = trials[kind].labels == 1
-        x = from_numpy(trials[kind].images[odd]).to(run.config.device)
-        with run.evaluation():
-            heat = model.heat_map(x).to("cpu").numpy()                          # (M, 1, S, S)
-        found[kind] = metrics.roc_auc_score((trials[kind].defects[odd] > 0.5).ravel(), heat.ravel())
-    return {"auroc_of_pixels": np.mean([*found.values()])} if found else {}
+    found = []
+    for kind, trial in trials.items():
+        if kind in DEFECTS and trial.defects is not None:       # not a user's class of that name
+            odd = trial.labels == 1
+            x = from_numpy(trial.images[odd]).to(run.config.device)
+            with run.evaluation():
+                heat = model.heat_map(x).to("cpu").numpy()                      # (M, 1, S, S)
+            found.append(metrics.roc_auc_score((trial.defects[odd] > 0.5).ravel(), heat.ravel()))
+    return {"auroc_of_pixels": np.mean(found)} if found else {}
 
 
 def heat_maps(run, small, large, trials):

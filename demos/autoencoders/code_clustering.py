@@ -53,9 +53,7 @@ def main(config: Config) -> int:
     images = data.load(config.data or "digits", size=config.size, seed=config.seed,
                        train=config.pictures, test=1000)
     print(images.describe())
-    if len(images.classes) < 2:
-        raise UsageError(f"--data {config.data}: clusters are judged by classes; put the pictures "
-                         "of each class into a folder of its own")
+    check(images)
     models = nn.ModuleList([
         ConvAutoEncoder(Model(images.channels, images.size, config.widths, k),
                         rng=config.rng(f"weights {k}"))
@@ -89,6 +87,16 @@ def main(config: Config) -> int:
         accuracy = metrics.clustering_accuracy(labels, found[best].labels_)
         return run.report(ari_gain=ari[best] - ari["pixels"], accuracy=accuracy,
                           **{f"ari_{name}": value for name, value in ari.items()})
+
+
+def check(images):
+    """Refuse pictures whose clusters could not be judged."""
+    if len(images.classes) < 2:
+        raise UsageError(f"{images.name}: clusters are judged by classes; put the pictures of each "
+                         "class into a folder of its own")
+    if len(images.train) < len(images.classes):
+        raise UsageError(f"{images.name}: {len(images.train)} pictures cannot make a cluster for "
+                         f"each of {len(images.classes)} classes; it takes more of them")
 
 
 def reconstructions(run, models, images):
