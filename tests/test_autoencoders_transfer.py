@@ -232,9 +232,12 @@ def test_heat_loss_is_zero_for_certainty_and_the_formula_else():
 # The demos ----------------------------------------------------------------------------------------
 
 
-def run(name, tmp_path, *settings):
-    """The metrics and the figures of a lean run."""
+def run(name, tmp_path, *settings, own=None):
+    """The metrics and the figures of a lean run.   own: labelled pictures, to be given as data"""
     words = [w for s in settings for w in ("--set", s)]
+    if own is not None:
+        np.savez(tmp_path / "own.npz", images=np.uint8(255 * own.images), labels=own.labels)
+        words += ["--data", str(tmp_path / "own.npz")]
     assert main(["demo", name, *words, "--out", str(tmp_path)]) == 0
     folder = tmp_path / f"{name}-1"
     figures = {path.stem for path in folder.glob("*.png")}
@@ -242,15 +245,15 @@ def run(name, tmp_path, *settings):
 
 
 def test_filters_demo(tmp_path):
-    metrics, figures = run("filters", tmp_path, "train=40", "steps=3", "batch=8", "size=17",
-                           "widths=4,4,4")      # an odd size: squares do not tile it
+    metrics, figures = run("filters", tmp_path, "steps=3", "batch=8", "widths=4,4,4",
+                           own=data.shapes(56, size=17))        # odd: squares do not tile it
     assert figures == {"filters", "occlusion", "units-2", "units-3", "training"}
     assert metrics["margin"] == pytest.approx(min(0.6 / metrics["tv_ratio"], 3 * metrics["tuned"]))
 
 
 def test_semi_supervised_demo(tmp_path):
-    metrics, figures = run("semi-supervised", tmp_path, "unlabelled=200", "steps=20", "size=8",
-                           "hidden=32", "latent=8", "labels=1,10", "draws=2", "tuning=20")
+    metrics, figures = run("semi-supervised", tmp_path, "steps=20", "hidden=32", "latent=8",
+                           "labels=1,10", "draws=2", "tuning=20", own=data.digits(200, size=8))
     assert figures == {"reconstructions", "accuracy", "training"}
     best = max(metrics["frozen"], metrics["fine_tuned"])
     assert metrics["gain"] == pytest.approx(best - metrics["scratch"])
@@ -258,8 +261,9 @@ def test_semi_supervised_demo(tmp_path):
 
 
 def test_transfer_demo(tmp_path):
-    metrics, figures = run("transfer", tmp_path, "train=40", "steps=2", "batch=8", "size=16",
-                           "widths=4,4,4", "few=1", "labels=2", "draws=1", "tuning=1")
+    own = data.digits(30, size=16)                      # 4 of them to test
+    metrics, figures = run("transfer", tmp_path, "train=20", "steps=2", "batch=8", "widths=4,4,4",
+                           "few=1", "labels=2", "draws=1", "tuning=1", own=own)
     assert figures == {"sets", "accuracy", "training"}
     assert {"accuracy_A", "scratch", "frozen", "fine_tuned", "gain"} <= set(metrics)
 
@@ -300,12 +304,3 @@ def test_demos_refuse_pictures_smaller_than_their_windows(name, tmp_path, capsys
 def test_frozen_features_refuses_pictures_without_masks(tmp_path, capsys):
     assert main(["demo", "frozen-features", "--data", "digits", "--out", str(tmp_path)]) == 2
     assert "leave --data out" in capsys.readouterr().err
-
-
-def test_transfer_takes_ones_own_pictures(tmp_path):
-    made = data.digits(30, size=16)                     # 4 of them to test
-    np.savez(tmp_path / "own.npz", images=np.uint8(255 * made.images[:, 0]), labels=made.labels)
-    words = ["--set", "train=20", "--set", "steps=1", "--set", "widths=4,4,4", "--set", "labels=2"]
-    words += ["--set", "few=1", "--set", "draws=1", "--set", "tuning=1"]
-    arguments = ["demo", "transfer", "--data", str(tmp_path / "own.npz"), "--out", str(tmp_path)]
-    assert main([*arguments, *words]) == 0

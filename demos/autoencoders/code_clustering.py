@@ -4,7 +4,8 @@ No label is used, neither to learn the codes nor to group them; labels only judg
 Rand index (ARI: 1 for the classes themselves, 0 for chance). Two pictures of a digit that lie
 apart share few pixels; in a code of about as many numbers as a digit has ways to vary they are
 near. A code of 2 has no room for ten classes, and one of 32 keeps more of what pixels show. The
-code has to be learned well: after a third of the steps little is gained (0.12 on average).
+code has to be learned well: 1000 steps of 64 pictures left the gain at 0.12 ± 0.05 (3 seeds, codes
+of 10, whitened).
 Course: decks A and B, « Clustering (Partitionnement) », « métriques induites »; row 40.
 """
 

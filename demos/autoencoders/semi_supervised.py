@@ -22,6 +22,7 @@ ABOUT = About(
     en="semi-supervised learning",
     module="minigen.models.autoencoders.transfer",
     metric="gain",                      # points of accuracy over scratch, of the better other way
+    # seeds 0, 1 and 2 gave 6.5, 5.8 and 0.9, mean 4.4 ± 3.1: few labels are a matter of luck
     bars={"tiny": 4.0, "gpu": 4.0},
     better="higher",
 )
