@@ -113,9 +113,8 @@ def boxes_of(masks, least=12):
     found = []
     for mask in masks > 0.5:
         if mask.sum() >= least:
-            (top, bottom), (left, right) = (np.flatnonzero(mask.any(axis))[[0, -1]]
-                                            for axis in (1, 0))
-            found.append((top, left, bottom + 1, right + 1))
+            rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+            found.append((rows[0], columns[0], rows[-1] + 1, columns[-1] + 1))
     return np.array(found, np.float32).reshape(-1, 4)
 
 
