@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from minigen.demos.autoencoders import contractive as contractive_demo
+from minigen.demos.autoencoders import linear_autoencoder as linear_demo
 from minigen.demos.autoencoders import nonlinear_pca
 from scipy.linalg import subspace_angles
 
@@ -96,6 +97,15 @@ def test_linear_demo_draws_its_figures_and_meets_its_bar(tmp_path, capsys):
     assert report["angle"] < 1 and report["error_vs_pca"] < 1.001 and report["rank"] == 2
     for name in ("axes", "reconstructions", "training"):
         assert (folder / f"{name}.png").stat().st_size > 1000
+
+
+def test_singular_values_of_a_product_that_is_not_made():
+    rng = np.random.default_rng(0)
+    for d in (30, 4):                               # longer and shorter than the two are wide
+        left, right = rng.normal(size=(d, 6)), rng.normal(size=(6, d))
+        expected = np.linalg.svd(left @ right, compute_uv=False)[:6]
+        found = linear_demo.singular_values(left, right)
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_linear_demo_needs_more_pictures_than_axes(tmp_path, capsys):
