@@ -149,6 +149,8 @@ def test_maps_of_ones_own_pictures_take_enough_of_them(tmp_path, capsys):
         assert main(["demo", "nonlinear-pca", "--data", str(path), "--set", "steps=2",
                      "--out", str(tmp_path / "out")]) == code
     assert "5 test pictures make no map: it takes 8" in capsys.readouterr().err
+    assert main(["demo", "nonlinear-pca", "--set", "pictures=2"]) == 2
+    assert "PCA's plane takes 3 pictures" in capsys.readouterr().err
 
 
 # Contractive ------------------------------------------------------------------------------------
@@ -226,6 +228,6 @@ def test_contractive_demo_draws_its_figures_of_ones_own_pictures(tmp_path, capsy
         np.savez(path, images=rng.integers(0, 256, (count, 9, 11, 3), np.uint8))
         assert main(["demo", "contractive", "--data", str(path), "--set", "steps=2", "--set",
                      "hidden=10", "--out", str(tmp_path / "out")]) == code
-    assert "7 pictures to train on have no 6 directions" in capsys.readouterr().err
+    assert "there are 7 and have to be 8; give more" in capsys.readouterr().err
     for name in ("reconstructions", "shifts", "spectrum", "training"):
         assert (tmp_path / "out" / "contractive-1" / f"{name}.png").stat().st_size > 1000

@@ -111,6 +111,12 @@ def surfaces(config):
     """What the codes of each length see, and what the code of two numbers for the map sees."""
     if not {1, 2, 4} <= set(config.codes):
         raise UsageError("--set codes: 1, 2 and 4 must be among them, their errors are compared")
+    if config.count <= NEIGHBOURS[1]:
+        raise UsageError(f"--set count={config.count}: the dimension shows in the distances to "
+                         f"{NEIGHBOURS[1]} neighbours of each picture; take more pictures")
+    if not 0 < config.turn <= 1:
+        raise UsageError(f"--set turn={config.turn:g}: faces turn by more than 0 and at most 1, "
+                         "which is 25 degrees")
     return own(config) if config.data else (moved(config), turned(config))
 
 
