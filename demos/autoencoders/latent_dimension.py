@@ -283,13 +283,7 @@ def latent_grid(model, codes, surface, device):
         return model.decode(from_numpy(z.astype(np.float32)).to(device)).to("cpu") \
             + from_numpy(surface.mean)
 
-    figure = draw.latent_map(decoded, span=1, side=9)
-    for text in figure.texts:                                       # it calls its axes z₁ and z₂
-        if text.get_text() == "$z_1$":
-            text.set_text(names[0])
-        elif text.get_text() == "$z_2$":
-            text.set(text=names[1], rotation=90)
-    return figure
+    return draw.latent_map(decoded, 1, 9, names)
 
 
 if __name__ == "__main__":
