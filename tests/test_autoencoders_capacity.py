@@ -246,6 +246,16 @@ def test_latent_dimension_demo(tmp_path):
     assert max(parts[2:]) < 1 < max(parts[:2])
 
 
+def test_pictures_all_at_one_distance_are_refused_before_training(tmp_path, capsys):
+    dots = 255 * np.eye(60, 64, dtype=np.uint8).reshape(60, 8, 8)       # a pixel of 64 each
+    np.savez(tmp_path / "dots.npz", images=dots)
+    out = tmp_path / "out"
+    assert main(["demo", "latent-dimension", "--data", str(tmp_path / "dots.npz"),
+                 "--out", str(out)]) == 2
+    assert "a picture has 10 at one distance" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_latent_dimension_demo_on_own_pictures(tmp_path, colours):
     figures, found = run(tmp_path, "latent-dimension", "steps=2", "widths=2,2", data=colours)
     assert figures == {"reconstructions", "errors", "codes", "grid", "training"}

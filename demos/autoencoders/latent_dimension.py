@@ -67,6 +67,7 @@ class Surface:
 
 def main(config: Config) -> int:
     shape, faces = surfaces(config)
+    estimate = dimension(shape.train)
     rng = config.rng("weights")
     models = {f"code_of_{k}": network(config, shape, k, rng) for k in config.codes}
     pair = network(config, faces, 2, rng)
@@ -100,9 +101,8 @@ def main(config: Config) -> int:
             run.figure("manifold", manifold(run, models, shape))
             run.figure("faces", by_factor(codes, faces))
 
-        found = {f"mse_{k}": error for k, error in errors.items()}
-        found |= {"mse_2_over_1": errors[2] / errors[1], "mse_4_over_2": errors[4] / errors[2],
-                  "dimension": dimension(shape.train)}
+        found = {f"mse_{k}": error for k, error in errors.items()} | {"dimension": estimate}
+        found |= {"mse_2_over_1": errors[2] / errors[1], "mse_4_over_2": errors[4] / errors[2]}
         found |= {} if config.data else truth(found, config, codes, faces)
         return run.report(**found)
 
@@ -174,8 +174,16 @@ def own(config):
 
 
 def dimension(pictures):
-    """The estimate from distances, of 2000 pictures at most: its time grows with their square."""
-    return metrics.intrinsic_dimension(pictures[:2000], NEIGHBOURS)
+    """The estimate from distances, of 2000 pictures at most: its time grows with their square.
+
+    UsageError where a picture's neighbours are all at one distance.
+    """
+    try:
+        return metrics.intrinsic_dimension(pictures[:2000], NEIGHBOURS)
+    except ValueError as error:
+        raise UsageError("the dimension shows in how much farther off each next neighbour is, and "
+                         f"a picture has {NEIGHBOURS[0]} at one distance; give pictures that vary "
+                         "by less than whole pixels") from error
 
 
 def truth(found, config, codes, faces):
