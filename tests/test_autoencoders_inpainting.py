@@ -361,6 +361,7 @@ def test_inpainting_demo_on_ones_own_grey_pictures(grey, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["context-encoder", "--set", "labels=1"], "--set labels=1: a probe compares classes"),
+    (["context-encoder", "--set", "batch=1"], "--set batch=1: batch norm compares pictures; give"),
     (["context-encoder", "--set", "adversarial=2"], "--set adversarial=2: it is a share of the"),
     (["inpainting", "--set", "steps=600"], "--set steps=600: pre-training takes 300 for each of 2"),
     (["inpainting", "--set", "patch=30"], "--set patch=30: the pictures have 27 pixels a side"),

@@ -95,8 +95,10 @@ def load(config):
     if len(config.widths) < 2:
         raise UsageError(f"--set widths={config.widths[0]}: the decoder has one level less than "
                          "the encoder; give two widths at least, as widths=16,32")
-    if config.labels < 2:
-        raise UsageError(f"--set labels={config.labels}: a probe compares classes; give 2 or more")
+    for name, why in (("labels", "a probe compares classes"),
+                      ("batch", "batch norm compares pictures")):
+        if getattr(config, name) < 2:
+            raise UsageError(f"--set {name}={getattr(config, name)}: {why}; give 2 or more")
     if config.adversarial > 1:
         raise UsageError(f"--set adversarial={config.adversarial:g}: it is a share of the loss; "
                          "give 1 at most")
