@@ -84,8 +84,8 @@ def main(config: Config) -> int:
 
         run.figure("training", draw.curves(run.metrics, "terms of the losses, while training"))
         results = fidelity(run, l2, sharp, train, test)
-        if images.classes:
-            untrained = build(config, train)[0]["anywhere"]
+        if len(images.classes) > 1:
+            untrained = build(config, train)[0]["anywhere"].eval()
             results |= probe(run, images, untrained=untrained, middle=l2, random_blocks=anywhere)
         return run.report(**results)
 
@@ -95,8 +95,13 @@ def load(config):
     if len(config.widths) < 2:
         raise UsageError(f"--set widths={config.widths[0]}: the decoder has one level less than "
                          "the encoder; give two widths at least, as widths=16,32")
-    if config.labels < 2:
-        raise UsageError(f"--set labels={config.labels}: a probe compares classes; give 2 or more")
+    for name, why in (("labels", "a probe compares classes"),
+                      ("batch", "batch norm compares pictures")):
+        if getattr(config, name) < 2:
+            raise UsageError(f"--set {name}={getattr(config, name)}: {why}; give 2 or more")
+    if config.adversarial > 1:
+        raise UsageError(f"--set adversarial={config.adversarial:g}: it is a share of the loss; "
+                         "give 1 at most")
     images = data.load(config.data or "landscapes", size=4 * 2 ** len(config.widths),
                        seed=config.seed, test=1000)
     if len(images.train) < 2:

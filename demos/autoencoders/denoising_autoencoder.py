@@ -53,6 +53,9 @@ PRESETS = {
 def main(config: Config) -> int:
     if config.sigma == 0:
         raise UsageError("--set sigma=0: without noise there is nothing to take away")
+    for name, share in (("masked", config.masked), ("specks", config.specks)):
+        if not 0 < share < 1:
+            raise UsageError(f"--set {name}={share:g}: a share of the pixels, between 0 and 1")
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
     print(images.describe())
     spoil = {
