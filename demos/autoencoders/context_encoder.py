@@ -8,8 +8,6 @@ Course: deck A, « Auto-codeurs contextuels ou Context autoencoders »; row 36.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from minigen import data, demos, draw, from_numpy, metrics, optim
 from minigen.models.autoencoders.context_encoder import Config as Model
 from minigen.models.autoencoders.context_encoder import (
@@ -201,10 +199,7 @@ def probe(run, images, **encoders):
 
 def features(run, encoder, pictures):
     """The encoder's last maps.   (N, C, S, S) in [0, 1] -> (N, D) array"""
-    with run.evaluation():
-        parts = [encoder.features(2 * from_numpy(pictures[i : i + 250]).to(run.config.device) - 1)
-                 .flatten(1).to("cpu").numpy() for i in range(0, len(pictures), 250)]
-    return np.concatenate(parts)
+    return run.outputs(lambda x: encoder.features(2 * x - 1).flatten(1), pictures)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def main(config: Config) -> int:
         errors = {k: run.mean(models[f"code_of_{k}"].loss, shape.test) for k in config.codes}
         run.figure("errors", error_curve(errors, shape))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
-        codes = encoded(run, pair, faces.test)                                  # (M, 2)
+        codes = run.outputs(pair.encode, faces.test)                            # (M, 2)
         run.figure("grid", latent_grid(pair, codes, faces, config.device))
         if config.data:
             run.figure("codes", draw.scatter(codes, title="codes of two numbers",
@@ -208,12 +208,6 @@ def quadratic(points):
     return np.stack([np.ones_like(a), a, b, a * a, a * b, b * b], 1)
 
 
-def encoded(run, model, pictures):
-    """Codes of pictures.   (M, C, S, S) -> (M, K)"""
-    with run.evaluation():
-        return model.encode(from_numpy(pictures).to(run.config.device)).to("cpu").numpy()
-
-
 def copies(run, models, surface):
     """Pictures, and their copies from codes of each length."""
     shown = from_numpy(surface.test[:10]).to(run.config.device)
@@ -243,7 +237,7 @@ def manifold(run, models, surface):
     flat = surface.test.reshape(len(surface.test), -1)
     flat = flat - flat.mean(0)
     space = flat @ np.linalg.svd(flat, full_matrices=False)[2][:3].T            # (M, 3)
-    one, two = (encoded(run, models[f"code_of_{k}"], surface.test) for k in (1, 2))
+    one, two = (run.outputs(models[f"code_of_{k}"].encode, surface.test) for k in (1, 2))
     right, down = surface.factors.T
     figure, (a, b, c, d) = draw.panels(4, 2, width=480, height=440)
     draw.scatter(space, values=right, title="pictures, three principal axes; colour: right",

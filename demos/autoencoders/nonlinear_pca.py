@@ -77,9 +77,8 @@ def main(config: Config) -> int:
                 run.figure("reconstructions", reconstructions(images.test[:10], pca, copies))
 
         perplexity = min(PERPLEXITY, len(test) / 4)
-        with run.evaluation():
-            codes = model.encode(from_numpy(test - mean).to(config.device)).to("cpu")
-        maps = {"auto-encoder": codes.numpy(), "PCA": pca.transform(test),
+        codes = run.outputs(model.encode, test - mean)
+        maps = {"auto-encoder": codes, "PCA": pca.transform(test),
                 "t-SNE": TSNE(perplexity=perplexity).fit_transform(test),
                 "MDS": MDS().fit_transform(test)}                               # (M, 2) each
         run.figure("maps", side_by_side(maps, config, images))
