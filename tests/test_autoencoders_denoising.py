@@ -131,6 +131,12 @@ def test_without_noise_there_is_nothing_to_do(demo, tmp_path):
         demo.main(demo.Config(sigma=0.0, out=str(tmp_path)))
 
 
+@pytest.mark.parametrize("setting", [{"masked": 0.0}, {"specks": 1.5}])
+def test_a_share_of_the_pixels_is_between_none_and_all(setting, tmp_path):
+    with pytest.raises(UsageError, match=f"{next(iter(setting))}=.*: a share of the pixels"):
+        denoising_autoencoder.main(denoising_autoencoder.Config(**setting, out=str(tmp_path)))
+
+
 def test_field_demo_refuses_pictures(tmp_path):
     with pytest.raises(UsageError, match="denoising-autoencoder"):
         denoising_field.main(denoising_field.Config(data="digits", out=str(tmp_path)))

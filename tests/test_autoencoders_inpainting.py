@@ -8,7 +8,7 @@ import pytest
 from minigen.demos.autoencoders import inpainting as inpainting_demo
 from PIL import Image
 
-from minigen import Generator, data, from_numpy, nn, ops, optim, tensor
+from minigen import Generator, data, from_numpy, is_grad_enabled, nn, ops, optim, tensor
 from minigen.cli import main
 from minigen.models.autoencoders import context_encoder, inpainting
 from minigen.models.autoencoders.context_encoder import (
@@ -244,7 +244,8 @@ def test_told_the_mask_the_ink_itself_has_no_say_and_blind_the_mask_has_none():
     assert np.abs((blind(x, mask) - blind(y, mask)).detach().numpy()).max() > 1e-3
 
 
-@pytest.mark.parametrize(("height", "width", "step"), [(12, 12, 2), (13, 10, 3), (4, 7, 4)])
+@pytest.mark.parametrize(("height", "width", "step"),
+                         [(12, 12, 2), (13, 10, 3), (4, 7, 4), (9, 8, 6)])  # 6: more than a patch
 def test_a_picture_is_the_mean_of_its_overlapping_patches(height, width, step, monkeypatch):
     rng = Generator(0)
     picture = rng.uniform((2, 3, height, width))
@@ -319,7 +320,14 @@ def drawn(out, name):
     return set(paths)
 
 
-def test_context_encoder_demo_on_pictures_with_classes(folder, tmp_path, capsys):
+def test_context_encoder_demo_on_pictures_with_classes(folder, tmp_path, capsys, monkeypatch):
+    encode, judged = ContextEncoder.features, []
+
+    def watched(self, x):
+        judged.extend([] if is_grad_enabled() else [self.training])
+        return encode(self, x)
+
+    monkeypatch.setattr(ContextEncoder, "features", watched)
     code = main(["demo", "context-encoder", "--data", str(folder), "--set", "widths=4,4", "--set",
                  "code=4", "--set", "steps=2", "--set", "batch=5", "--out", str(tmp_path)])
     assert code == 0
@@ -329,6 +337,7 @@ def test_context_encoder_demo_on_pictures_with_classes(folder, tmp_path, capsys)
     gain = 100 * (metrics["probe_random_blocks"] - metrics["probe_untrained"])
     assert metrics["probe_gain"] == pytest.approx(gain)
     assert metrics["variety"] > 0
+    assert judged and not any(judged)       # a picture's features say nothing of others
     assert drawn(tmp_path, "context-encoder") == {"fillings", "blocks", "training", "probe"}
 
 
@@ -352,6 +361,8 @@ def test_inpainting_demo_on_ones_own_grey_pictures(grey, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["context-encoder", "--set", "labels=1"], "--set labels=1: a probe compares classes"),
+    (["context-encoder", "--set", "batch=1"], "--set batch=1: batch norm compares pictures; give"),
+    (["context-encoder", "--set", "adversarial=2"], "--set adversarial=2: it is a share of the"),
     (["inpainting", "--set", "steps=600"], "--set steps=600: pre-training takes 300 for each of 2"),
     (["inpainting", "--set", "patch=30"], "--set patch=30: the pictures have 27 pixels a side"),
     (["inpainting", "--set", "lines=4"], "4 lines of words at zoom 1 do not fit 27x27 pixels"),

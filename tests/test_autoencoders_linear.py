@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from minigen.demos.autoencoders import contractive as contractive_demo
+from minigen.demos.autoencoders import linear_autoencoder as linear_demo
 from minigen.demos.autoencoders import nonlinear_pca
 from scipy.linalg import subspace_angles
 
@@ -98,6 +99,15 @@ def test_linear_demo_draws_its_figures_and_meets_its_bar(tmp_path, capsys):
         assert (folder / f"{name}.png").stat().st_size > 1000
 
 
+def test_singular_values_of_a_product_that_is_not_made():
+    rng = np.random.default_rng(0)
+    for d in (30, 4):                               # longer and shorter than the two are wide
+        left, right = rng.normal(size=(d, 6)), rng.normal(size=(6, d))
+        expected = np.linalg.svd(left @ right, compute_uv=False)[:6]
+        found = linear_demo.singular_values(left, right)
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
 def test_linear_demo_needs_more_pictures_than_axes(tmp_path, capsys):
     path = tmp_path / "few.npz"
     np.savez(path, images=np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8))
@@ -139,6 +149,8 @@ def test_maps_of_ones_own_pictures_take_enough_of_them(tmp_path, capsys):
         assert main(["demo", "nonlinear-pca", "--data", str(path), "--set", "steps=2",
                      "--out", str(tmp_path / "out")]) == code
     assert "5 test pictures make no map: it takes 8" in capsys.readouterr().err
+    assert main(["demo", "nonlinear-pca", "--set", "pictures=2"]) == 2
+    assert "PCA's plane takes 3 pictures" in capsys.readouterr().err
 
 
 # Contractive ------------------------------------------------------------------------------------
@@ -216,6 +228,6 @@ def test_contractive_demo_draws_its_figures_of_ones_own_pictures(tmp_path, capsy
         np.savez(path, images=rng.integers(0, 256, (count, 9, 11, 3), np.uint8))
         assert main(["demo", "contractive", "--data", str(path), "--set", "steps=2", "--set",
                      "hidden=10", "--out", str(tmp_path / "out")]) == code
-    assert "7 pictures to train on have no 6 directions" in capsys.readouterr().err
+    assert "there are 7 and have to be 8; give more" in capsys.readouterr().err
     for name in ("reconstructions", "shifts", "spectrum", "training"):
         assert (tmp_path / "out" / "contractive-1" / f"{name}.png").stat().st_size > 1000

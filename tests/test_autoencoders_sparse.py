@@ -158,6 +158,7 @@ def test_noise_is_in_training_only_and_from_the_generator():
     model, x = hashing_model(), tensor(RNG.random((9, 30), np.float32))
     first, again, other = (model.loss(x, 4.0, rng=Generator(seed))[0].item() for seed in (0, 0, 1))
     assert first == again != other
+    assert math.isfinite(model.loss(x, 4.0)[0].item())      # the default generator's
     assert model.loss(x)[0].item() == model.loss(x)[0].item() != first
     assert (model.encode(x).detach().numpy() == model.encode(x).detach().numpy()).all()
 

@@ -8,7 +8,7 @@ from minigen.demos.autoencoders import unet as demo
 from PIL import Image
 
 from minigen import Generator, draw, from_numpy, nn, no_grad, optim, tensor, zeros
-from minigen.models.autoencoders.unet import PAPER, Config, UNet, receptive_field, shapes
+from minigen.models.autoencoders.unet import PAPER, Config, UNet, crop, receptive_field, shapes
 from minigen.train import UsageError
 
 THIN = replace(PAPER, widths=(1, 1, 1, 1, 1))       # the paper's sizes at little cost
@@ -64,6 +64,12 @@ def test_a_number_of_the_code_sees_140_pixels():
             seen.append(network.encode(from_numpy(x))[1][0, 0, 0, 0].item() > 0)
     assert seen == [True, False]
     assert receptive_field(PAPER) == 140
+
+
+def test_what_is_cropped_is_the_middle():
+    x = tensor(np.arange(60.0).reshape(1, 2, 6, 5))
+    assert (crop(x, zeros(1, 9, 2, 3)).numpy() == x.numpy()[:, :, 2:4, 1:4]).all()
+    assert (crop(x, zeros(1, 1, 8, 5)).numpy() == x.numpy()).all()         # nothing to take off
 
 
 @pytest.mark.parametrize("size", [28, 29, 9, 5])

@@ -195,6 +195,8 @@ def test_latent_map_shows_each_code_in_its_place(span, reach):
     np.testing.assert_allclose(mosaic[3, 3], [low, high, 0], atol=1e-5)         # upper left
     np.testing.assert_allclose(mosaic[-4, -4], [high, low, 0], atol=1e-5)       # lower right
     assert pixels(figure).std() > 0
+    named = draw.latent_map(decoder, span, side=5, axes_names=("yaw", "smile"))
+    assert [t.get_text() for t in named.texts[-2:]] == ["yaw", "smile"]
 
 
 # Sound and animations ---------------------------------------------------------------------------

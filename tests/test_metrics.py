@@ -299,6 +299,9 @@ def test_log_spectral_distance_is_in_decibels_and_deaf_to_phase():
 MISTAKES = [
     (lambda: metrics.segmental_snr([1.0] * 4, [1.0] * 4), r"of shape \(4,\) have no frame of 256"),
     (lambda: metrics.segmental_snr(np.zeros(256), np.ones(256)), "or no sound in them"),
+    (lambda: metrics.segmental_snr(np.eye(1, 300, 280)[0], np.ones(300)), "or no sound in them"),
+    (lambda: metrics.log_spectral_distance(np.outer([1, 0], np.ones(500)), np.ones((2, 500))),
+     "or a sound of it is"),
     (lambda: metrics.log_spectral_distance(np.zeros(500), np.ones(500)), "the signal is silent"),
     (lambda: metrics.adjusted_rand_score([0, 1], [0, 1, 1]), "3 labels for 2 samples"),
     (lambda: metrics.purity_score([[0, 1]], [0]), r"shape \(1, 2\), not \(N,\); argmax"),

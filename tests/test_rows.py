@@ -5,6 +5,7 @@ what is not there; what it says is asserted too, so it cannot stay when a thing 
 """
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -107,11 +108,45 @@ def test_the_rows_are_those_of_the_chapters_and_of_the_data():
     assert set(MISSING) | WITHOUT_DEMO <= set(ROWS)
 
 
-@pytest.mark.parametrize(("chapter", "letter", "count"), [("classical", "C", 20),
-                                                          ("autoencoders", "A", 25)])
-def test_the_chapter_page_has_the_bars_as_recorded(chapter, letter, count):
-    page = Path(demos.__file__).parent / chapter / "README.md"
-    start = f"| {letter}-"
-    rows = [row for row in page.read_text(encoding="utf-8").splitlines() if row[:4] == start]
+CHAPTERS = {"classical": ("C", 20), "autoencoders": ("A", 25)}     # letter of its items, bars
+
+
+def page(chapter):
+    return (Path(demos.__file__).parent / chapter / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_chapter_page_has_the_bars_as_recorded(chapter):
+    letter, count = CHAPTERS[chapter]
+    rows = [row for row in page(chapter).splitlines() if row.startswith(f"| {letter}-")]
     now = bars.markdown({name: load(name).ABOUT for name in demos.names()}, demos.recorded)
     assert len(rows) == count and set(rows) <= set(now.splitlines())
+
+
+def says(text, value):
+    """Whether one of the numbers in the text is the value, or 100 times it, as far as written."""
+    for number in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", text):
+        digits = len(re.sub(r"e.*|\.", "", number).lstrip("0")) or 1
+        if any(float(f"{v:.{digits}g}") == float(number) for v in (value, 100 * value)):
+            return True
+    return False
+
+
+def test_a_number_in_a_sentence_is_compared_as_far_as_it_is_written():
+    assert says("within 2.7e-15", 2.655e-15) and says("gains 57 points", 0.5703)
+    assert says("1.0000 times", 1.0) and says("0.580", 0.57993)
+    assert not says("0.581", 0.57993) and not says("57 points", 0.5603)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_chapter_page_tells_each_demo_with_its_recorded_number_and_picture(chapter):
+    entries = re.split(r"\n- ", page(chapter).partition("\n## Bars")[0])[1:]
+    told = {}
+    for entry in entries:
+        name = re.search(r"`minigen\s+demo\s+([a-z-]+)`", entry)[1]
+        told[name] = entry
+        assert says(entry, demos.recorded(name)["tiny"]["value"]), name
+        for picture in re.findall(r"\]\((.+)\)", entry):
+            assert (Path(demos.__file__).parent / chapter / picture).is_file(), picture
+    chapters = {name: path.split(".")[-2] for name, path in demos.names().items()}
+    assert set(told) == {name for name, of in chapters.items() if of == chapter}

@@ -74,6 +74,10 @@ def test_evaluation_switches_modules_and_gradients_and_back(tmp_path):
         assert (model.training, model[0].training, model[1].training) == (True, False, True)
         # uneven batches, the last smaller: each sample counts once
         assert run.mean(lambda x: x.mean(), DATA, batch=7) == pytest.approx(DATA.mean(), rel=1e-6)
+        seen = run.outputs(lambda x, y: x - 2 * y, DATA, DATA + 1, batch=7)
+        np.testing.assert_array_equal(seen, DATA - 2 * (DATA + 1))
+        rows = run.outputs(model, DATA, batch=7)            # without dropout: a row at a time is it
+        np.testing.assert_allclose(rows[5], run.outputs(model, DATA[5:6])[0], rtol=1e-5)
 
 
 def test_runs_get_folders_of_their_own(tmp_path):

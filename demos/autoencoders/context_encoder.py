@@ -8,8 +8,6 @@ Course: deck A, « Auto-codeurs contextuels ou Context autoencoders »; row 36.
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from minigen import data, demos, draw, from_numpy, metrics, optim
 from minigen.models.autoencoders.context_encoder import Config as Model
 from minigen.models.autoencoders.context_encoder import (
@@ -84,8 +82,8 @@ def main(config: Config) -> int:
 
         run.figure("training", draw.curves(run.metrics, "terms of the losses, while training"))
         results = fidelity(run, l2, sharp, train, test)
-        if images.classes:
-            untrained = build(config, train)[0]["anywhere"]
+        if len(images.classes) > 1:
+            untrained = build(config, train)[0]["anywhere"].eval()
             results |= probe(run, images, untrained=untrained, middle=l2, random_blocks=anywhere)
         return run.report(**results)
 
@@ -95,8 +93,13 @@ def load(config):
     if len(config.widths) < 2:
         raise UsageError(f"--set widths={config.widths[0]}: the decoder has one level less than "
                          "the encoder; give two widths at least, as widths=16,32")
-    if config.labels < 2:
-        raise UsageError(f"--set labels={config.labels}: a probe compares classes; give 2 or more")
+    for name, why in (("labels", "a probe compares classes"),
+                      ("batch", "batch norm compares pictures")):
+        if getattr(config, name) < 2:
+            raise UsageError(f"--set {name}={getattr(config, name)}: {why}; give 2 or more")
+    if config.adversarial > 1:
+        raise UsageError(f"--set adversarial={config.adversarial:g}: it is a share of the loss; "
+                         "give 1 at most")
     images = data.load(config.data or "landscapes", size=4 * 2 ** len(config.widths),
                        seed=config.seed, test=1000)
     if len(images.train) < 2:
@@ -196,10 +199,7 @@ def probe(run, images, **encoders):
 
 def features(run, encoder, pictures):
     """The encoder's last maps.   (N, C, S, S) in [0, 1] -> (N, D) array"""
-    with run.evaluation():
-        parts = [encoder.features(2 * from_numpy(pictures[i : i + 250]).to(run.config.device) - 1)
-                 .flatten(1).to("cpu").numpy() for i in range(0, len(pictures), 250)]
-    return np.concatenate(parts)
+    return run.outputs(lambda x: encoder.features(2 * x - 1).flatten(1), pictures)
 
 
 if __name__ == "__main__":

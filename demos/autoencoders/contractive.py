@@ -107,10 +107,10 @@ def enough_pictures(config):
     """
     images = data.load(config.data or "digits", size=config.size, seed=config.seed,
                        train=config.pictures, test=1000)
-    demos.autoencoders.pca_to_beat(images, FEW)
+    demos.autoencoders.pca_to_beat(images, FEW, fixed=True)
     if len(images.train) < FEW + 2:
-        raise UsageError(f"--data {config.data}: {len(images.train)} pictures to train on have no "
-                         f"{FEW} directions; give at least {FEW + 4}, so that {FEW + 2} are left")
+        raise UsageError(f"{images.name}: too few pictures have no {FEW} directions; to train on "
+                         f"there are {len(images.train)} and have to be {FEW + 2}; give more")
     return images
 
 

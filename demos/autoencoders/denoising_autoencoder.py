@@ -53,6 +53,9 @@ PRESETS = {
 def main(config: Config) -> int:
     if config.sigma == 0:
         raise UsageError("--set sigma=0: without noise there is nothing to take away")
+    for name, share in (("masked", config.masked), ("specks", config.specks)):
+        if not 0 < share < 1:
+            raise UsageError(f"--set {name}={share:g}: a share of the pixels, between 0 and 1")
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
     print(images.describe())
     spoil = {
@@ -93,19 +96,12 @@ def judged(run, models, noisy, images):
     """Decibels of each kind of noisy picture and of what its network makes, and of the filter's."""
     found = {}
     for name, model in models.items():
-        found[f"psnr_{name}_noisy"] = psnr(noisy[name].to("cpu").numpy(), images)
-        found[f"psnr_{name}"] = psnr(whole(run, model, noisy[name]), images)
+        spoilt = noisy[name].to("cpu").numpy()
+        found[f"psnr_{name}_noisy"] = psnr(spoilt, images)
+        found[f"psnr_{name}"] = psnr(run.outputs(model, spoilt), images)
     filtered = wiener(noisy["gaussian"].to("cpu").numpy(), images, run.config.sigma)
     linear = psnr(filtered, images)
     return {"gain_over_linear": found["psnr_gaussian"] - linear, "psnr_linear": linear, **found}
-
-
-def whole(run, model, pictures, batch=256):
-    """What the network makes of all pictures.   (M, C, S, S) -> the same, NumPy"""
-    with run.evaluation():
-        parts = [model(pictures[i : i + batch]).to("cpu").numpy()
-                 for i in range(0, len(pictures), batch)]
-    return np.concatenate(parts)
 
 
 def psnr(pictures, images):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import uniform_filter
 
-from minigen import data, demos, draw, from_numpy, metrics, optim
+from minigen import data, demos, draw, metrics, optim
 from minigen.models.autoencoders.inpainting import Config as Model
 from minigen.models.autoencoders.inpainting import Inpainter
 from minigen.train import About, Demo, Run, UsageError
@@ -134,11 +134,7 @@ def restored(run, told, blind, made, which=slice(None)):
     pictures, masks = made.corrupted[which], made.mask[which]
     results = {"overwritten": pictures}
     for name, model in (("blind", blind), ("told_the_mask", told)):
-        with run.evaluation():
-            parts = [model.restore(*(from_numpy(t[i : i + 20]).to(run.config.device)
-                                     for t in (pictures, masks))).to("cpu").numpy()
-                     for i in range(0, len(pictures), 20)]
-        results[name] = np.concatenate(parts)
+        results[name] = run.outputs(model.restore, pictures, masks, batch=20)
     return {**results, "before": made.clean[which]}
 
 

@@ -67,6 +67,7 @@ class Surface:
 
 def main(config: Config) -> int:
     shape, faces = surfaces(config)
+    estimate = dimension(shape.train)
     rng = config.rng("weights")
     models = {f"code_of_{k}": network(config, shape, k, rng) for k in config.codes}
     pair = network(config, faces, 2, rng)
@@ -91,7 +92,7 @@ def main(config: Config) -> int:
         errors = {k: run.mean(models[f"code_of_{k}"].loss, shape.test) for k in config.codes}
         run.figure("errors", error_curve(errors, shape))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
-        codes = encoded(run, pair, faces.test)                                  # (M, 2)
+        codes = run.outputs(pair.encode, faces.test)                            # (M, 2)
         run.figure("grid", latent_grid(pair, codes, faces, config.device))
         if config.data:
             run.figure("codes", draw.scatter(codes, title="codes of two numbers",
@@ -100,9 +101,8 @@ def main(config: Config) -> int:
             run.figure("manifold", manifold(run, models, shape))
             run.figure("faces", by_factor(codes, faces))
 
-        found = {f"mse_{k}": error for k, error in errors.items()}
-        found |= {"mse_2_over_1": errors[2] / errors[1], "mse_4_over_2": errors[4] / errors[2],
-                  "dimension": dimension(shape.train)}
+        found = {f"mse_{k}": error for k, error in errors.items()} | {"dimension": estimate}
+        found |= {"mse_2_over_1": errors[2] / errors[1], "mse_4_over_2": errors[4] / errors[2]}
         found |= {} if config.data else truth(found, config, codes, faces)
         return run.report(**found)
 
@@ -111,6 +111,12 @@ def surfaces(config):
     """What the codes of each length see, and what the code of two numbers for the map sees."""
     if not {1, 2, 4} <= set(config.codes):
         raise UsageError("--set codes: 1, 2 and 4 must be among them, their errors are compared")
+    if config.count <= NEIGHBOURS[1]:
+        raise UsageError(f"--set count={config.count}: the dimension shows in the distances to "
+                         f"{NEIGHBOURS[1]} neighbours of each picture; take more pictures")
+    if not 0 < config.turn <= 1:
+        raise UsageError(f"--set turn={config.turn:g}: faces turn by more than 0 and at most 1, "
+                         "which is 25 degrees")
     return own(config) if config.data else (moved(config), turned(config))
 
 
@@ -168,8 +174,16 @@ def own(config):
 
 
 def dimension(pictures):
-    """The estimate from distances, of 2000 pictures at most: its time grows with their square."""
-    return metrics.intrinsic_dimension(pictures[:2000], NEIGHBOURS)
+    """The estimate from distances, of 2000 pictures at most: its time grows with their square.
+
+    UsageError where a picture's neighbours are all at one distance.
+    """
+    try:
+        return metrics.intrinsic_dimension(pictures[:2000], NEIGHBOURS)
+    except ValueError as error:
+        raise UsageError("the dimension shows in how much farther off each next neighbour is, and "
+                         f"a picture has {NEIGHBOURS[0]} at one distance; give pictures that vary "
+                         "by less than whole pixels") from error
 
 
 def truth(found, config, codes, faces):
@@ -192,12 +206,6 @@ def quadratic(points):
     """1, a, b, a², ab, b² of points of the plane.   (N, 2) -> (N, 6)"""
     a, b = np.asarray(points).T
     return np.stack([np.ones_like(a), a, b, a * a, a * b, b * b], 1)
-
-
-def encoded(run, model, pictures):
-    """Codes of pictures.   (M, C, S, S) -> (M, K)"""
-    with run.evaluation():
-        return model.encode(from_numpy(pictures).to(run.config.device)).to("cpu").numpy()
 
 
 def copies(run, models, surface):
@@ -229,7 +237,7 @@ def manifold(run, models, surface):
     flat = surface.test.reshape(len(surface.test), -1)
     flat = flat - flat.mean(0)
     space = flat @ np.linalg.svd(flat, full_matrices=False)[2][:3].T            # (M, 3)
-    one, two = (encoded(run, models[f"code_of_{k}"], surface.test) for k in (1, 2))
+    one, two = (run.outputs(models[f"code_of_{k}"].encode, surface.test) for k in (1, 2))
     right, down = surface.factors.T
     figure, (a, b, c, d) = draw.panels(4, 2, width=480, height=440)
     draw.scatter(space, values=right, title="pictures, three principal axes; colour: right",
@@ -277,13 +285,7 @@ def latent_grid(model, codes, surface, device):
         return model.decode(from_numpy(z.astype(np.float32)).to(device)).to("cpu") \
             + from_numpy(surface.mean)
 
-    figure = draw.latent_map(decoded, span=1, side=9)
-    for text in figure.texts:                                       # it calls its axes z₁ and z₂
-        if text.get_text() == "$z_1$":
-            text.set_text(names[0])
-        elif text.get_text() == "$z_2$":
-            text.set(text=names[1], rotation=90)
-    return figure
+    return draw.latent_map(decoded, 1, 9, names)
 
 
 if __name__ == "__main__":

@@ -71,13 +71,14 @@ def main(config: Config) -> int:
         title = "angle to PCA's plane in degrees, error relative to PCA's"
         run.figure("training", draw.curves(run.metrics, title))
 
-        plane = pca.components_.T @ pca.components_                                 # V Vᵀ (D, D)
-        found = model.projector().detach().to("cpu").numpy()
+        encoder, decoder = weights(model)
+        away = singular_values(np.hstack([encoder, -pca.components_.T]),            # W_e W_d - V Vᵀ
+                               np.vstack([decoder, pca.components_]))
         return run.report(
             angle=angle(model, pca),
             error_vs_pca=run.mean(model.loss, centred) / least,                     # from 1 on
-            projector_error=np.linalg.norm(found - plane),                          # of norm √K
-            rank=np.linalg.matrix_rank(found, 1e-3),
+            projector_error=np.linalg.norm(away),                                   # of norm √K
+            rank=(singular_values(encoder, decoder) > 1e-3).sum(),
         )
 
 
@@ -90,14 +91,28 @@ def principal_axes(images, latent):
     most = min(len(images.train) - 1, images.pixels)
     if latent >= most:
         raise UsageError(f"--set latent={latent}: {len(images.train)} pictures of {images.pixels} "
-                         f"numbers have {most} principal axes; take a smaller latent")
+                         f"numbers have {most} principal axes; take fewer, or more pictures")
     return PCA(latent, standardize=False).fit(images.train.reshape(-1, images.pixels))
+
+
+def weights(model):
+    """W_e and W_d as arrays.   -> (D, K), (K, D) float64"""
+    return (w.detach().to("cpu").numpy().astype(np.float64) for w in (model.encoder, model.decoder))
+
+
+def singular_values(left, right):
+    """Those of a product that would be D × D, too large for the numbers of a picture in colour.
+
+    (D, k), (k, D) -> (k,)
+    """
+    triangles = np.linalg.qr(left, "r"), np.linalg.qr(right.T, "r")                 # (k, k) each
+    return np.linalg.svd(triangles[0] @ triangles[1].T, compute_uv=False)
 
 
 def angle(model, pca):
     """The largest angle between the plane of a model's copies and that of PCA.   -> degrees"""
-    rows = model.decoder.detach().to("cpu").numpy()                                 # (K, D)
-    return np.degrees(subspace_angles(rows.T.astype(np.float64), pca.components_.T)[0])
+    _, decoder = weights(model)
+    return np.degrees(subspace_angles(decoder.T, pca.components_.T)[0])
 
 
 def axes(model, pca, centred, images):
@@ -105,9 +120,8 @@ def axes(model, pca, centred, images):
 
     Turned back: the principal axes of its copies, which depend on the plane of the copies only.
     """
-    learned = model.decoder.detach().to("cpu").numpy()                              # (K, D)
-    codes = centred @ model.encoder.detach().to("cpu").numpy()                      # (N, K)
-    turned = PCA(len(learned), standardize=False).fit(codes @ learned).components_
+    encoder, learned = weights(model)
+    turned = PCA(len(learned), standardize=False).fit(centred @ encoder @ learned).components_
 
     def as_pictures(rows):
         rows = 0.5 + 0.5 * rows / abs(rows).max(1, keepdims=True)                   # grey is 0
@@ -121,8 +135,7 @@ def axes(model, pca, centred, images):
 def reconstructions(model, pca, images):
     """Test pictures, and what PCA and the network make of them.   -> Figure"""
     flat = images.test.reshape(len(images.test), -1)                                # (M, D)
-    weights = (w.detach().to("cpu").numpy() for w in (model.encoder, model.decoder))
-    encoder, decoder = weights
+    encoder, decoder = weights(model)
     copies = {"input": flat, "PCA": pca.inverse_transform(pca.transform(flat)),
               "network": (flat - pca.mean_) @ encoder @ decoder + pca.mean_}
     return draw.rows(**{name: x.reshape(images.test.shape) for name, x in copies.items()})

@@ -129,7 +129,7 @@ def copies(run, memoriser, one, several, train, images, count=6):
 
 def path(run, memoriser, images):
     """The decoder's way through the known pictures, in quarters of a step."""
-    z = np.arange(4, 13) / 4                                            # 1, 1.25, ... 3
+    z = np.arange(4, 4 * min(3, len(memoriser.knots)) + 1) / 4          # 1, 1.25, ... 3
     with run.evaluation():
         pictures = memoriser.decode(from_numpy(z).to(run.config.device)).to("cpu").numpy()
     return draw.grid(pictures.reshape(-1, *images.test.shape[1:]), len(z),

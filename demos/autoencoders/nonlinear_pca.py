@@ -53,13 +53,9 @@ PRESETS = {
 
 
 def main(config: Config) -> int:
-    images = data.load(config.data or "faces", size=config.size, seed=config.seed,
-                       train=config.pictures, test=config.shown)
+    images = enough_pictures(config)
     print(images.describe())
-    least = demos.autoencoders.pca_to_beat(images, LATENT)
-    if len(images.test) < FEWEST:
-        raise UsageError(f"{len(images.test)} test pictures make no map: it takes {FEWEST}; so "
-                         f"--set shown={FEWEST} or more, and {7 * FEWEST} pictures of your own")
+    least = demos.autoencoders.pca_to_beat(images, LATENT, fixed=True)
     model = AutoEncoder(
         Model(images.pixels, config.hidden, LATENT), rng=config.rng("weights")
     ).to(config.device)
@@ -81,9 +77,8 @@ def main(config: Config) -> int:
                 run.figure("reconstructions", reconstructions(images.test[:10], pca, copies))
 
         perplexity = min(PERPLEXITY, len(test) / 4)
-        with run.evaluation():
-            codes = model.encode(from_numpy(test - mean).to(config.device)).to("cpu")
-        maps = {"auto-encoder": codes.numpy(), "PCA": pca.transform(test),
+        codes = run.outputs(model.encode, test - mean)
+        maps = {"auto-encoder": codes, "PCA": pca.transform(test),
                 "t-SNE": TSNE(perplexity=perplexity).fit_transform(test),
                 "MDS": MDS().fit_transform(test)}                               # (M, 2) each
         run.figure("maps", side_by_side(maps, config, images))
@@ -92,6 +87,19 @@ def main(config: Config) -> int:
         mse = run.mean(model.loss, test - mean)
         psnr = metrics.psnr(mse, images.pixels)
         return run.report(mse=mse, psnr=psnr, pca_mse=least, mse_vs_pca=mse / least)
+
+
+def enough_pictures(config):
+    """The pictures, or UsageError if they are too few for maps or a plane.   -> data.Images"""
+    images = data.load(config.data or "faces", size=config.size, seed=config.seed,
+                       train=config.pictures, test=config.shown)
+    if len(images.test) < FEWEST:
+        raise UsageError(f"{len(images.test)} test pictures make no map: it takes {FEWEST}; so "
+                         f"--set shown={FEWEST} or more, and {7 * FEWEST} pictures of your own")
+    if len(images.train) < LATENT + 1:
+        raise UsageError(f"--set pictures={config.pictures}: PCA's plane takes {LATENT + 1} "
+                         "pictures at least to train on")
+    return images
 
 
 def reconstructions(pictures, pca, copies):

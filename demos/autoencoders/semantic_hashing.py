@@ -55,7 +55,7 @@ def main(config: Config) -> int:
                          "which a share between 0 and 1 is on")
     images = data.load(config.data or "digits", size=config.size, seed=config.seed)
     if len(images.train) < FOUND:
-        raise UsageError(f"--data {images.name}: {len(images.train)} pictures to train, and a "
+        raise UsageError(f"--data {config.data}: {len(images.train)} pictures to train, and a "
                          f"search finds {FOUND}; take more pictures")
     print(images.describe())
     models = networks(config, images).to(config.device)

@@ -71,7 +71,8 @@ def text_overlay(n, seed=0, *, images=None, size=48, lines=3, zoom=1, **factors)
     if room < ADVANCE[1] * zoom or width < 4 * ADVANCE[0] * zoom:
         raise DataError(
             f"text_overlay: {lines} lines of words at zoom {zoom} do not fit {height}x{width} "
-            f"pixels; a line takes {ADVANCE[1] * zoom}, four letters {4 * ADVANCE[0] * zoom}"
+            f"pixels; a line takes {ADVANCE[1] * zoom}, four letters {4 * ADVANCE[0] * zoom}: take "
+            "larger pictures (size), or fewer lines"
         )
     # the first two streams are those that `landscapes` uses
     *_, latent = streams("text_overlay", n, seed, 3)

@@ -75,13 +75,13 @@ def rows(**images):
 
 
 @styled
-def latent_map(decoder, span=2.5, side=15, *, device="cpu"):
+def latent_map(decoder, span=2.5, side=15, axes_names=("$z_1$", "$z_2$"), *, device="cpu"):
     """What a decoder makes of a plane of codes, each picture where its code is.
 
     decoder: Tensor (N, 2) -> (N, 1 or 3, H, W) in [0, 1], on the device; without gradients. Codes
     lie on a grid of side² from -span to span; span=None: at equal shares of N(0, 1), so that each
     picture stands for as many samples of the prior as any other (Kingma & Welling, Auto-encoding
-    variational Bayes, 2014, figure 4).   -> Figure
+    variational Bayes, 2014, figure 4). axes_names: of the two numbers.   -> Figure
     """
     share = (np.arange(side) + 0.5) / side
     steps = norm.ppf(share) if span is None else np.linspace(-span, span, side)
@@ -101,8 +101,8 @@ def latent_map(decoder, span=2.5, side=15, *, device="cpu"):
         y = room + (GAP + high / 2 + i * (high + GAP)) * zoom
         figure.text(x / width, 34 / height, number, **look)
         figure.text(34 / width, y / height, number, rotation=90, **look)
-    figure.text((room + width) / 2 / width, 12 / height, "$z_1$", **look)
-    figure.text(12 / width, (room + height) / 2 / height, "$z_2$", **look)
+    figure.text((room + width) / 2 / width, 12 / height, axes_names[0], **look)
+    figure.text(12 / width, (room + height) / 2 / height, axes_names[1], rotation=90, **look)
     return figure
 
 

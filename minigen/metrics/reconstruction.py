@@ -59,7 +59,7 @@ def segmental_snr(signal, estimate, frame=256):
     """
     x, estimate = _sounds("segmental_snr", signal, estimate)
     frames = x.shape[-1] // frame if x.ndim else 0
-    if frames == 0 or not x.any():
+    if frames == 0 or not x[..., : frames * frame].any():
         raise ValueError(f"segmental_snr: sounds of shape {x.shape} have no frame of {frame} "
                          "samples, or no sound in them")
     shape = (*x.shape[:-1], frames, frame)
@@ -77,12 +77,12 @@ def log_spectral_distance(signal, estimate, window=256):
 
     X, X̂: short-time spectra, periodic Hann windows, half of one apart; what is 60 dB or more below
     the signal's loudest counts as 60 dB below. Phases do not matter. signal, estimate: (L,) or
-    (B, L), L more than half a window. ValueError for different shapes, NaN or Inf, silence.
+    (B, L), L more than half a window. ValueError for different shapes, NaN or Inf, a silent sound.
     Source: Gray & Markel, Distance measures for speech processing, 1976.
     """
     x, estimate = _sounds("log_spectral_distance", signal, estimate)
-    if not x.any():
-        raise ValueError("log_spectral_distance: the signal is silent")
+    if not x.any(-1).all():
+        raise ValueError("log_spectral_distance: the signal is silent, or a sound of it is")
     hann = from_numpy(np.hanning(window + 1)[:-1])
     X, Y = (ops.stft(from_numpy(v), window, window // 2, window=hann).data for v in (x, estimate))
     power, other = (X**2).sum(-1), (Y**2).sum(-1)                               # (..., F, T)

@@ -187,6 +187,17 @@ class Run:
                 total += len(x) * fn(x).item()
         return world.sum(np.array(total)).item() / len(array)
 
+    def outputs(self, fn, *arrays, batch=256):
+        """fn of the arrays, in parts that fit on the device, in `evaluation`.   -> NumPy (N, ...)
+
+        arrays: (N, ...) NumPy each; fn: (B, ...) of each, on the device -> (B, ...).
+        """
+        with self.evaluation():
+            parts = [fn(*(from_numpy(array[i : i + batch]).to(self.config.device)
+                          for array in arrays)).to("cpu").numpy()
+                     for i in range(0, len(arrays[0]), batch)]
+        return np.concatenate(parts)
+
     @property
     def metrics(self):
         """The path of metrics.jsonl, complete up to the last finished step."""

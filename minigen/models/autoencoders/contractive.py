@@ -3,8 +3,8 @@ r"""Contractive auto-encoder.
 A code should tell pictures apart, and not care about anything else. So besides the copy's error,
 the encoder pays for moving: the penalty is the squared length of its derivative, by how much the
 code changes when the picture changes a little, in all directions together. Copying needs the code
-to change along the data: from one digit to a neighbouring one. Off the data no copy needs it, so
-there the code learns to stand still. Of the directions in which a picture can go, a few are left.
+to change along the data: from one digit to a neighbouring one. In directions that lead off the data
+no copy needs it, and in those the code learns to stand still. A few directions are left.
 
 $$ J = \sum_{i=1}^n \|x^{(i)} - \hat x^{(i)}\|^2
        + \lambda \Big\| \frac{\partial f}{\partial x}(x^{(i)}) \Big\|_F^2, \qquad

@@ -74,7 +74,7 @@ class HashingAutoEncoder(nn.Module):
         """J/n with noise of standard deviation σ_n.   (B, D) -> scalar, {"mse", "kl"}"""
         a = self.encoder(x)                                             # (B, K)
         if noise > 0:
-            a = a + noise * rng.normal(a.shape)
+            a = a + noise * ops.normal(a.shape, rng=rng, device=a.device)
         z = ops.sigmoid(a)
         mse = ((x - self.decode(z)) ** 2).sum(-1).mean()
         kl = kl_divergence(self.share, z.mean(0)).sum()
@@ -113,7 +113,7 @@ def hamming(queries, gallery):
 
 
 class HashTable:
-    """Finds codes within `radius` bits by looking at addresses: however many codes there are.
+    """Finds codes within `radius` bits by looking at addresses: however many codes lie elsewhere.
 
     codes: (N, K) of 0 and 1, K at most 64. The addresses are 1 + K + K(K - 1)/2 for a radius of 2,
     and more by a factor of about K for each bit beyond.

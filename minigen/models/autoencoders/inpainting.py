@@ -112,6 +112,7 @@ class Inpainter(nn.Module):
         step: pixels from a patch to the next. Told the mask, only ink is replaced.
         """
         (height, width), p = picture.shape[2:], self.c.patch
+        step = min(step, p)             # no pixel may lie between patches
         # patches have to reach the last row and column
         border = (0, (p - width) % step, 0, (p - height) % step)
         x, m = (ops.pad(t, border, "replicate") for t in (picture, mask))

@@ -16,7 +16,7 @@ $$ f(x) = z_0 + \sum_{j=1}^{n} b_j \, \mathrm{relu}(a^\top x - t_j), \qquad
 so that f(x_i) = i and g(i) = x_i: the error is 0 on every training sample.
 
 Symbols: x, x̂ (B, D) · z (B,), 1 ≤ z ≤ n · t_1 < ... < t_n the samples' projections, sorted ·
-b_j (n,) the change of slope at t_j · s_i (D,)
+z_0 the number of the leftmost sample · b_j (n,) the change of slope at t_j · s_i (D,)
 For a new x, z lies between two whole numbers, as good as anywhere. With u uniform in [0, 1] and
 samples of variance σ² about their mean, all independent, the error is that of three of them:
 
