@@ -92,12 +92,12 @@ def main(config: Config) -> int:
             decay.step()
             run.log(mse=loss, mse_large_code=loss_large)
             if run.every(0.1):
-                small.set_threshold(scores(run, small, fresh), config.share)
+                small.set_threshold(from_numpy(run.outputs(small, fresh)), config.share)
                 run.figure("heat-maps", heat_maps(run, small, large, trials))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
-        judges = {f"auto-encoder, {config.latent} numbers": lambda x: scores(run, small, x).numpy(),
-                  f"auto-encoder, {config.too_many}": lambda x: scores(run, large, x).numpy(),
+        judges = {f"auto-encoder, {config.latent} numbers": lambda x: run.outputs(small, x),
+                  f"auto-encoder, {config.too_many}": lambda x: run.outputs(large, x),
                   **baselines(normal[:FEW], config)}
         found = {kind: {name: judge(t.images) for name, judge in judges.items()}
                  for kind, t in trials.items()}                                 # each (M,)
@@ -180,14 +180,6 @@ def late(steps):
     return optim.schedules.chain(optim.schedules.constant(), half, then)
 
 
-def scores(run, model, images):
-    """A detector's scores, on the CPU.   (M, C, S, S) array -> (M,) Tensor"""
-    with run.evaluation():
-        parts = [model(from_numpy(images[i : i + 256]).to(run.config.device)).to("cpu")
-                 for i in range(0, len(images), 256)]
-    return from_numpy(np.concatenate([s.numpy() for s in parts]))
-
-
 def baselines(normal, config):
     """Scores without training: what PCA leaves, judged alike, and the nearest normal picture."""
     flat = normal.reshape(len(normal), -1)
@@ -226,9 +218,7 @@ def where(run, model, trials):
     for kind, trial in trials.items():
         if kind in DEFECTS and trial.defects is not None:       # not a user's class of that name
             odd = trial.labels == 1
-            x = from_numpy(trial.images[odd]).to(run.config.device)
-            with run.evaluation():
-                heat = model.heat_map(x).to("cpu").numpy()                      # (M, 1, S, S)
+            heat = run.outputs(model.heat_map, trial.images[odd])               # (M, 1, S, S)
             found.append(metrics.roc_auc_score((trial.defects[odd] > 0.5).ravel(), heat.ravel()))
     return {"auroc_of_pixels": np.mean(found)} if found else {}
 

@@ -74,7 +74,7 @@ def main(config: Config) -> int:
                 run.figure("reconstructions", reconstructions(run, models, images.test[:10]))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
 
-        spaces = {f"code_{k}": codes(run, model, images.train)
+        spaces = {f"code_{k}": run.outputs(model.encode, images.train)
                   for k, model in zip(config.latents, models, strict=True)}     # each (N, K)
         spaces |= plain(images.train, config.latents[0])
         found = {name: KMeans(len(images.classes), n_init=config.starts, seed=config.seed).fit(z)
@@ -113,14 +113,6 @@ def plain(images, k):
     flat = images.reshape(len(images), -1)                                      # (N, D)
     k = min(k, *(n - 1 for n in flat.shape))
     return {f"pca_{k}": PCA(k, standardize=False).fit_transform(flat), "pixels": flat}
-
-
-def codes(run, model, images):
-    """The codes of pictures.   (N, C, S, S) array -> (N, K) array"""
-    with run.evaluation():
-        parts = [model.encode(from_numpy(images[i : i + 256]).to(run.config.device)).to("cpu")
-                 for i in range(0, len(images), 256)]
-    return np.concatenate([z.numpy() for z in parts])
 
 
 def clusters(images, spaces, found, ari, names, shown=12):
