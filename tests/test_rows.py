@@ -73,9 +73,9 @@ def rows_of(about):
 def uses(text, module):
     """Whether a file of tests imports the module, or the package that shows its names."""
     above, _, package = module.rpartition(".")[0].rpartition(".")
-    imports = (f"from {module} import", f"from {above}.{package} import",
-               f"from {above} import {package}")
-    return "\ndef test_" in text and any(f"\n{words}" in text for words in imports)
+    imports = (rf"from {module} import", rf"from {above}.{package} import",
+               rf"from {above} import .*\b{package}\b")
+    return "\ndef test_" in text and any(re.search(f"^{words}", text, re.M) for words in imports)
 
 
 def lacking(row):
