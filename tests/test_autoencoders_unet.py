@@ -123,8 +123,6 @@ def test_the_schema_names_all_maps():
         *("1", "16", "16"), *("16", "32", "32"), *("32", "64", "64"), *("64", "32", "32"),
         *("32", "16", "16", "1")]
     assert texts.count("28²") == 7 and texts.count("7²") == 3 and "skip connection" in texts
-    plain = draw.u_schema(shapes(Config(skips=False), 28), skips=False)
-    assert "skip connection" not in [t.get_text() for t in plain.axes[0].texts]
 
 
 def test_the_demo_takes_ones_own_pictures_and_draws_its_figures(tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigen import data, demos, draw, from_numpy, metrics, nn, optim
+from minigen import data, demos, draw, metrics, nn, optim
 from minigen.models.autoencoders.compression import DCT, Quantizer, entropy, lower_envelope
 from minigen.models.autoencoders.mlp import AutoEncoder
 from minigen.models.autoencoders.mlp import Config as Model
@@ -81,7 +81,7 @@ def main(config: Config) -> int:
             decay.step()
             run.log(**{f"mse_{k}": loss for k, loss in zip(latents, losses, strict=True)})
             if run.every(0.1):
-                shown = {f"{k} numbers": decoded(run, m, encoded(run, m, test[:10] - mean)) + mean
+                shown = {f"{k} numbers": run.outputs(m, test[:10] - mean) + mean
                          for k, m in zip(latents, models, strict=True)}
                 run.figure("reconstructions", pictures(images, shown))
         run.figure("training", draw.curves(run.metrics, "error of an image, while training"))
@@ -102,26 +102,14 @@ def main(config: Config) -> int:
             bits_by_entropy=best.entropy, psnr=metrics.psnr(best.mse, images.pixels))
 
 
-def encoded(run, model, x):
-    """The codes of pictures.   (N, D) array -> (N, k) array"""
-    with run.evaluation():
-        return model.encode(from_numpy(x).to(run.config.device)).to("cpu").numpy()
-
-
-def decoded(run, model, z):
-    """The pictures of codes.   (N, k) array -> (N, D) array"""
-    with run.evaluation():
-        codes = from_numpy(z.astype(np.float32)).to(run.config.device)
-        return model.decode(codes).to("cpu").numpy()
-
-
 def transforms(run, models, latents, train, images):
     """The three ways, for each number of numbers: {name: [(encode, decode)]}."""
     pca = PCA(min(max(latents), *(n - 1 for n in train.shape)), standardize=False).fit(train)
     V = pca.components_.astype(np.float32)                                      # (k, D)
     waves = [DCT(k, images.channels, images.size) for k in latents]
     return {
-        "auto-encoder": [(lambda x, m=m: encoded(run, m, x), lambda z, m=m: decoded(run, m, z))
+        "auto-encoder": [(lambda x, m=m: run.outputs(m.encode, x),
+                          lambda z, m=m: run.outputs(m.decode, z.astype(np.float32)))
                          for m in models],
         "PCA": [(lambda x, k=k: x @ V[:k].T, lambda z, k=k: z @ V[:k]) for k in latents],
         "cosine waves": [(w.encode, w.decode) for w in waves],

@@ -171,7 +171,7 @@ def worst(found):
              0.5 / found["noise_error_bottleneck"]]
     if "probe_sparse" in found:
         gain = min(found["probe_sparse"], found["probe_denoising"]) - found["probe_relu"]
-        parts.append(0.03 / gain if gain > 0 else np.inf)
+        parts.append(0.03 / max(gain, 1e-3))
     return max(parts)
 
 

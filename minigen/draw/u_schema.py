@@ -18,13 +18,13 @@ CONVOLUTION, HALVED, DOUBLED, LAST, SKIP = ARROWS.values()
 
 
 @styled
-def u_schema(levels, skips=True):
+def u_schema(levels):
     """A U-Net's maps as bars, as high as their side and as wide as the log of their channels.
 
     levels: the (channels, side) of the maps in each, down and up again: [[(1, 28), (16, 28),
     (16, 28)], [(16, 14), ...], ..., [(32, 28), (16, 28), (16, 28), (1, 28)]]; the last has one
-    more, the output. skips: whether the encoder's maps are joined to the decoder's: they are the
-    pale half of a bar.   -> Figure
+    more, the output. The encoder's maps, joined to the decoder's, are the pale half of a bar.
+    -> Figure
     """
     deepest, largest = len(levels) // 2, levels[0][0][1]
     bottom = [HEAD]                                     # where the bars of each level stand
@@ -41,16 +41,16 @@ def u_schema(levels, skips=True):
             height = LEAST + TALLEST * side / largest
             x, width = MARGIN + (number + 0.5) * step, 2 + math.log2(channels)
             box = (x, bottom[depth + 1], width, height)
-            _bar(axes, box, channels, side, skips and i > deepest and j == 0)
+            _bar(axes, box, channels, side, i > deepest and j == 0)
             if before:
                 colour = (HALVED if i <= deepest else DOUBLED) if j == 0 else CONVOLUTION
                 _arrow(axes, before, box, LAST if j == 3 else colour)
-            if skips and j == 0 and i > deepest:
+            if j == 0 and i > deepest:
                 _arrow(axes, left[depth], box, SKIP)
             if j == 2:
                 left.setdefault(depth, box)
             before, number = box, number + 1
-    _names(axes, ARROWS if skips else list(ARROWS)[:-1])
+    _names(axes)
     return figure
 
 
@@ -79,11 +79,11 @@ def _arrow(axes, start, end, colour):
         "arrowstyle": "-|>", "color": colour, "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0})
 
 
-def _names(axes, names):
+def _names(axes):
     """What the colours of the arrows mean, in a line on top."""
     x = MARGIN
-    for name in names:
+    for name, colour in ARROWS.items():
         axes.annotate("", (x + 24, 20), (x, 20), arrowprops={
-            "arrowstyle": "-|>", "color": ARROWS[name], "linewidth": 1.6})
+            "arrowstyle": "-|>", "color": colour, "linewidth": 1.6})
         axes.text(x + 30, 20, name, va="center", fontsize=9)
         x += 66 + 6 * len(name)
